@@ -1,0 +1,72 @@
+/**
+ * Domain errors. Each has a stable `code`, a sentence for the public, and an internal detail that only logs
+ * see (`cause`). They know nothing of HTTP; `api/problem.ts` gives them a status.
+ */
+export abstract class DomainError extends Error {
+  abstract readonly code: string
+}
+
+export class DefinitionNotFound extends DomainError {
+  readonly code = 'definition_not_found'
+  constructor(readonly definition: { key: string; version: number }) {
+    super(`No definition "${definition.key}" version ${definition.version} is registered.`)
+  }
+}
+
+export class InvalidParams extends DomainError {
+  readonly code = 'invalid_params'
+  constructor(
+    definitionKey: string,
+    readonly issues: { path: string; message: string }[],
+  ) {
+    super(`The parameters are not what "${definitionKey}" takes.`)
+  }
+}
+
+export class IdempotencyConflict extends DomainError {
+  readonly code = 'idempotency_conflict'
+  constructor(readonly idempotency: { key: string; jobId: string }) {
+    super(`The idempotency key was used for job ${idempotency.jobId} with other parameters.`)
+  }
+}
+
+export class JobNotFound extends DomainError {
+  readonly code = 'job_not_found'
+  constructor(jobId: string) {
+    super(`There is no job ${jobId}.`)
+  }
+}
+
+export class JobAlreadyFinished extends DomainError {
+  readonly code = 'job_already_finished'
+  constructor(jobId: string, status: string) {
+    super(`Job ${jobId} has already finished: it is ${status}.`)
+  }
+}
+
+export class UploadNotFound extends DomainError {
+  readonly code = 'upload_not_found'
+  constructor(uploadId: string) {
+    super(`There is no upload ${uploadId}.`)
+  }
+}
+
+/** The upload is not in the status that the request needs. */
+export class UploadNotUsable extends DomainError {
+  readonly code = 'upload_not_usable'
+  constructor(uploadId: string, status: string) {
+    super(`Upload ${uploadId} can't be used: it is ${status}.`)
+  }
+}
+
+/** What lies in storage is not what the upload announced. */
+export class UploadIncomplete extends DomainError {
+  readonly code = 'upload_incomplete'
+  constructor(uploadId: string, detail: string) {
+    super(`Upload ${uploadId} is not complete: ${detail}`)
+  }
+}
+
+export class InvalidMedia extends DomainError {
+  readonly code = 'invalid_media'
+}

@@ -1,0 +1,97 @@
+/**
+ * The public job API: what a file in `jobs/` imports, and nothing else of ours. A job runs in a process of
+ * its own, without a way to the database; everything it may do goes through its `JobContext`.
+ */
+import type { z } from 'zod'
+import type { BackoffPolicy } from './backoff.ts'
+import type { Json, JsonObject } from './json.ts'
+
+export type { Json, JsonObject } from './json.ts'
+
+export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = unknown> {
+  /** What clients enqueue by: 1 to 255 characters, for example `encode.video`. */
+  key: string
+  /** A positive integer, default 1; several versions of a key may stand side by side. */
+  version?: number
+  /** Schema of the parameters; checked at enqueue (as JSON Schema) and again before `run` (whole). */
+  params: Schema
+  /** Attempts before a job is a dead letter, 1 to 1000, default 3. */
+  maxAttempts?: number
+  /** Wall-clock limit of an attempt in seconds, default 3600. */
+  timeoutSeconds?: number
+  /** Resident memory of the attempt's process tree, in MiB; no limit by default. */
+  memoryLimitMb?: number
+  /** How many jobs of this definition may run at once across all workers; no limit by default. */
+  concurrencyLimit?: number
+  /** Queue the jobs stand in, default `default`. */
+  queue?: string
+  backoff?: Partial<BackoffPolicy>
+  run(params: z.output<Schema>, context: JobContext): Promise<Result> | Result
+}
+
+/** Gives the definition back unchanged, typed. A file in `jobs/` exports it as its default. */
+export function defineJob<Schema extends z.ZodType, Result>(
+  definition: JobDefinition<Schema, Result>,
+): JobDefinition<Schema, Result> {
+  return definition
+}
+
+export interface JobContext {
+  readonly jobId: string
+  /** From 1. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Aborts when the job is cancelled, times out, or its worker drains; the process is killed soon after. */
+  readonly signal: AbortSignal
+  /** An empty directory of this attempt; deleted when the attempt ends, however it ends. */
+  readonly scratchDirectory: string
+  /** What an earlier attempt stored by `saveCheckpoint`, or null. */
+  readonly checkpoint: Json
+  readonly log: JobLog
+  readonly storage: JobStorage
+  /** Coalesced: call as often as there is news. `percent` is 0 to 100. */
+  progress(progress: { percent: number } & JsonObject): void
+  /** Appends an event of the job's own; `type` is 1 to 100 characters. */
+  event(type: string, payload?: JsonObject): void
+  saveCheckpoint(value: Json): void
+}
+
+export interface JobLog {
+  debug(message: string, fields?: JsonObject): void
+  info(message: string, fields?: JsonObject): void
+  warn(message: string, fields?: JsonObject): void
+  error(message: string, fields?: JsonObject): void
+}
+
+/** The job's window on object storage: presigned links asked of the worker, bounded to this job. */
+export interface JobStorage {
+  /** A presigned GET link for an object that the job's parameters name. Lives for an hour. */
+  readUrl(key: string): Promise<string>
+  /** Streams an object to a file of the scratch directory. @throws JobError storage_unavailable, source_missing */
+  download(key: string, path: string): Promise<{ sizeBytes: number }>
+  /**
+   * Uploads a file under this attempt's own prefix and gives its object key. It is visible to nobody until
+   * the attempt succeeds with a result that names it; an attempt that ends otherwise has it deleted.
+   * @throws JobError storage_unavailable
+   */
+  upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile>
+}
+
+export interface StoredFile {
+  key: string
+  sizeBytes: number
+  /** Lower-case hex. */
+  sha256: string
+}
+
+/** A failure with a stable code, a sentence for people, and word on whether another attempt makes sense. */
+export class JobError extends Error {
+  override readonly name = 'JobError'
+  readonly code: string
+  readonly retry: boolean
+  constructor(code: string, message: string, options: { retry?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.retry = options.retry ?? true
+  }
+}
