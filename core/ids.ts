@@ -1,5 +1,5 @@
 /** Ids are UUIDv7 (RFC 9562): they sort by creation time, and partitions of history are ranges of them. */
-import { validate, v7 } from 'uuid'
+import { v7, validate } from 'uuid'
 
 export function newId(): string {
   return v7()

@@ -19,10 +19,6 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
   maxAttempts?: number
   /** Wall-clock limit of an attempt in seconds, default 3600. */
   timeoutSeconds?: number
-  /** Resident memory of the attempt's process tree, in MiB; no limit by default. */
-  memoryLimitMb?: number
-  /** How many jobs of this definition may run at once across all workers; no limit by default. */
-  concurrencyLimit?: number
   /** Queue the jobs stand in, default `default`. */
   queue?: string
   backoff?: Partial<BackoffPolicy>
@@ -48,6 +44,8 @@ export interface JobContext {
   /** What an earlier attempt stored by `saveCheckpoint`, or null. */
   readonly checkpoint: Json
   readonly log: JobLog
+  /** Paths of the FFmpeg binaries that the worker found. */
+  readonly tools: { ffmpeg: string; ffprobe: string }
   readonly storage: JobStorage
   /** Coalesced: call as often as there is news. `percent` is 0 to 100. */
   progress(progress: { percent: number } & JsonObject): void

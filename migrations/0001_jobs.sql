@@ -4,6 +4,8 @@
 -- Finishing moves the row to `job_history`. History, attempts and events are partitioned by job id: ids are
 -- UUIDv7, so a range of ids is a range of time, a look-up by id reads one partition, and retention is
 -- DROP PARTITION.
+--
+-- The runner creates the schema `job_server` and puts it first on the search path of every migration.
 
 create table definitions (
   key text not null,
@@ -11,7 +13,6 @@ create table definitions (
   queue text not null,
   default_max_attempts integer not null,
   timeout_seconds double precision not null,
-  memory_limit_mb integer,
   concurrency_limit integer,
   backoff jsonb not null,
   params_schema jsonb not null,
@@ -59,8 +60,9 @@ create table jobs (
   constraint jobs_scheduled_has_time check (state <> 'scheduled' or scheduled_at is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 
--- The claim reads jobs_ready_idx alone: delayed, running and finished jobs are not in it.
-create index jobs_ready_idx on jobs (queue, priority desc, id) where state = 'ready';
+-- The claim reads one of the two ready indexes alone: delayed, running and finished jobs are not in it.
+create index jobs_ready_idx on jobs (priority desc, id) where state = 'ready';
+create index jobs_ready_queue_idx on jobs (queue, priority desc, id) where state = 'ready';
 create index jobs_due_idx on jobs (scheduled_at) where state = 'scheduled';
 create index jobs_lease_idx on jobs (lease_expires_at) where state = 'running';
 create index jobs_definition_idx on jobs (definition_key, id desc);
@@ -168,7 +170,7 @@ create table workers (
 
 -- The smallest UUIDv7 of a moment: 48 bits of Unix milliseconds, then zeros (RFC 9562, 5.7).
 create function uuid_v7_floor(moment timestamptz) returns uuid
-language sql immutable parallel safe as $$
+language sql immutable parallel safe set search_path = pg_catalog as $$
   select (
     overlay(lpad(to_hex((extract(epoch from moment) * 1000)::bigint), 12, '0') placing '-' from 9 for 0)
     || '-0000-0000-000000000000'
@@ -178,7 +180,7 @@ $$;
 -- Creates the weekly partitions of history, attempts and events from this week to `weeks_ahead` weeks on.
 -- Safe to call at any time and by several callers; returns how many partitions it created.
 create function ensure_partitions(weeks_ahead integer) returns integer
-language plpgsql as $$
+language plpgsql set search_path = job_server, pg_catalog as $$
 declare
   created integer := 0;
   week timestamptz;

@@ -1,0 +1,280 @@
+/**
+ * The one schema of the environment. `parseConfig` is pure: it gives the whole configuration or every
+ * problem at once. The table in README is printed from the same fields (`scripts/print-config.ts`).
+ */
+import { z } from 'zod'
+
+/** Exit status of a start that a wrong configuration stopped: EX_CONFIG of sysexits.h. */
+export const EX_CONFIG = 78
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, `expected an integer from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `expected an integer from ${min} to ${max}`)
+const boolean = z.enum(['true', 'false'], 'expected true or false').transform((value) => value === 'true')
+const url = (protocols: string[]) =>
+  z.string().refine(
+    (value) => {
+      const parsed = URL.parse(value)
+      return parsed !== null && protocols.includes(parsed.protocol) && parsed.hostname !== ''
+    },
+    `expected a ${protocols.map((protocol) => `${protocol}//`).join(' or ')} URL`,
+  )
+const text = z.string().min(1, 'expected a value that is not empty')
+const urlList = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
+
+interface Field<Output> {
+  schema: z.ZodType<Output, string>
+  /** As it would stand in the environment; undefined: the field is required; null: optional. */
+  default?: string | null
+  about: string
+  secret?: true
+}
+function field<Output>(definition: Field<Output> & { default: null }): Field<Output | undefined>
+function field<Output>(definition: Field<Output>): Field<Output>
+function field<Output>(definition: Field<Output>): Field<Output | undefined> {
+  return definition
+}
+
+export const configFields = {
+  DATABASE_URL: field({
+    schema: url(['postgres:', 'postgresql:']),
+    secret: true,
+    about: 'PostgreSQL 14 or newer. May be a pooler in transaction mode.',
+  }),
+  DATABASE_LISTEN_URL: field({
+    schema: url(['postgres:', 'postgresql:']),
+    default: null,
+    secret: true,
+    about:
+      'A direct connection for LISTEN when DATABASE_URL is a pooler. Without it the pooler URL is tried, and polling does the work.',
+  }),
+  DATABASE_POOL_SIZE: field({
+    schema: integer(1, 100),
+    default: '4',
+    about: 'Connections of one process, at most.',
+  }),
+  HOST: field({
+    schema: text,
+    default: '127.0.0.1',
+    about: 'Address the API listens on. Any other than loopback needs AUTH=none.',
+  }),
+  PORT: field({
+    schema: integer(0, 65535),
+    default: '3000',
+    about: 'Port the API listens on; 0 takes a free one.',
+  }),
+  AUTH: field({
+    schema: z.enum(['loopback', 'none'], 'expected loopback or none'),
+    default: 'loopback',
+    about:
+      'loopback: the API serves this machine only. none: it may listen anywhere, open to all who reach it.',
+  }),
+  CORS_ORIGINS: field({
+    schema: urlList,
+    default: '',
+    about: 'Origins, separated by commas, whose pages may call the API; * for all.',
+  }),
+  MAX_UPLOAD_BYTES: field({
+    schema: integer(1, 5 * 1024 ** 4),
+    default: String(50 * 1024 ** 3),
+    about: 'Largest video that is taken, in bytes.',
+  }),
+  S3_ENDPOINT: field({
+    schema: url(['http:', 'https:']),
+    default: null,
+    about: 'Endpoint of the S3-compatible storage; AWS when left out.',
+  }),
+  S3_PUBLIC_ENDPOINT: field({
+    schema: url(['http:', 'https:']),
+    default: null,
+    about: 'Endpoint in presigned links for clients, when they reach the storage by another name than we do.',
+  }),
+  S3_REGION: field({ schema: text, default: 'us-east-1', about: 'Region of the bucket.' }),
+  S3_BUCKET: field({ schema: text, about: 'Bucket for sources and outputs.' }),
+  S3_ACCESS_KEY_ID: field({
+    schema: text,
+    default: null,
+    secret: true,
+    about: 'Access key; left out, the AWS default credential chain is asked.',
+  }),
+  S3_SECRET_ACCESS_KEY: field({
+    schema: text,
+    default: null,
+    secret: true,
+    about: 'Secret of the access key.',
+  }),
+  S3_FORCE_PATH_STYLE: field({
+    schema: boolean,
+    default: 'false',
+    about: 'Bucket in the path instead of the host name: what most servers but AWS want.',
+  }),
+  WORKER_ID: field({
+    schema: z.string().regex(/^[\w.:-]{1,100}$/, 'expected 1 to 100 letters, digits, . _ : or -'),
+    default: null,
+    about: 'Name of this worker or scheduler; made of host name and process id when left out.',
+  }),
+  MAX_CONCURRENT_EXECUTIONS: field({
+    schema: integer(1, 1000),
+    default: '4',
+    about: 'Jobs that one worker runs at once.',
+  }),
+  STANDBY_PROCESSES: field({
+    schema: integer(0, 100),
+    default: '1',
+    about: 'Job processes a worker spawns ahead.',
+  }),
+  QUEUES: field({
+    schema: urlList,
+    default: '',
+    about: 'Queues this worker takes jobs from, separated by commas; all when empty.',
+  }),
+  LEASE_DURATION_SECONDS: field({
+    schema: integer(2, 3600),
+    default: '15',
+    about: 'Seconds after which the jobs of a silent worker go to another. Renewed three times in that span.',
+  }),
+  POLL_INTERVAL_SECONDS: field({
+    schema: integer(1, 300),
+    default: '5',
+    about: 'Seconds between looks for work when no notification comes.',
+  }),
+  SHUTDOWN_GRACE_SECONDS: field({
+    schema: integer(0, 86400),
+    default: '30',
+    about: 'Seconds that running jobs have to end after SIGTERM before they go back to the queue.',
+  }),
+  CANCEL_GRACE_SECONDS: field({
+    schema: z
+      .string()
+      .regex(/^\d+(\.\d+)?$/, 'expected a number of seconds')
+      .transform(Number),
+    default: '0.5',
+    about: 'Seconds between the abort signal in a job and SIGKILL to its process group.',
+  }),
+  SCRATCH_DIRECTORY: field({
+    schema: text,
+    default: null,
+    about: "Where jobs' scratch directories are made; the system's temporary directory when left out.",
+  }),
+  JOBS_DIR: field({
+    schema: text,
+    default: null,
+    about: 'A directory of your own job files, beside the built-in ones.',
+  }),
+  WATCH_JOBS: field({
+    schema: boolean,
+    default: 'false',
+    about: 'Pick up new, changed and deleted job files while running.',
+  }),
+  FFMPEG_PATH: field({
+    schema: text,
+    default: null,
+    about: 'The ffmpeg binary; found by itself when left out.',
+  }),
+  FFPROBE_PATH: field({
+    schema: text,
+    default: null,
+    about: 'The ffprobe binary; found by itself when left out.',
+  }),
+  IDEMPOTENCY_TTL_SECONDS: field({
+    schema: integer(60, 31_536_000),
+    default: '86400',
+    about: 'Seconds for which an idempotency key meets its first job.',
+  }),
+  HISTORY_RETENTION_DAYS: field({
+    schema: integer(1, 3650),
+    default: '30',
+    about: 'Days that finished jobs, their attempts and events are kept; dropped by whole weeks.',
+  }),
+  LOG_LEVEL: field({
+    schema: z.enum(['debug', 'info', 'warn', 'error'], 'expected debug, info, warn or error'),
+    default: 'info',
+    about: 'Least level that is logged.',
+  }),
+} satisfies Record<string, Field<unknown>>
+
+type Fields = typeof configFields
+export type Config = {
+  readonly [Name in keyof Fields]: Fields[Name] extends Field<infer Output> ? Output : never
+}
+
+/** Every problem of an environment, one a line: name, expectation, value (secrets masked). */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  constructor(readonly problems: { name: string; expected: string; got: string }[]) {
+    const width = Math.max(...problems.map((problem) => problem.name.length))
+    super(
+      problems.map(({ name, expected, got }) => `${name.padEnd(width)}  ${expected}, got ${got}`).join('\n'),
+    )
+  }
+}
+
+/**
+ * @param environment for example `process.env`. Names that are one typo away from a known one are refused.
+ * @throws ConfigError with every problem found
+ */
+export function parseConfig(environment: Record<string, string | undefined>): Config {
+  const problems: ConfigError['problems'] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, definition] of Object.entries(configFields) as [string, Field<unknown>][]) {
+    const given = environment[name]
+    const raw = given === undefined || given === '' ? definition.default : given
+    if (raw === null) continue
+    if (raw === undefined) {
+      problems.push({ name, expected: `required: ${definition.about}`, got: 'nothing' })
+      continue
+    }
+    const parsed = definition.schema.safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else {
+      const got = definition.secret ? 'a value that is not shown' : JSON.stringify(raw)
+      problems.push({ name, expected: parsed.error.issues[0]?.message ?? 'expected another value', got })
+    }
+  }
+  for (const name of Object.keys(environment)) {
+    const meant =
+      name in configFields ? undefined : Object.keys(configFields).find((known) => isOneTypoAway(name, known))
+    if (meant !== undefined && environment[meant] === undefined) {
+      problems.push({ name, expected: `did you mean ${meant}?`, got: 'a name that is not known' })
+    }
+  }
+  if (values.AUTH === 'loopback' && typeof values.HOST === 'string' && !isLoopback(values.HOST)) {
+    problems.push({
+      name: 'HOST',
+      expected: 'expected a loopback address, or AUTH=none',
+      got: JSON.stringify(values.HOST),
+    })
+  }
+  if ((values.S3_ACCESS_KEY_ID === undefined) !== (values.S3_SECRET_ACCESS_KEY === undefined)) {
+    const missing = values.S3_ACCESS_KEY_ID === undefined ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY'
+    problems.push({ name: missing, expected: 'required beside its other half', got: 'nothing' })
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return values as Config
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** One letter left out, put in, changed, or two neighbours swapped. */
+function isOneTypoAway(name: string, known: string): boolean {
+  if (Math.abs(name.length - known.length) > 1 || known.length < 5) return false
+  let start = 0
+  while (start < name.length && name[start] === known[start]) start++
+  const rest = (text: string, skip: number) => text.slice(start + skip)
+  return (
+    rest(name, 1) === rest(known, 1) ||
+    rest(name, 1) === rest(known, 0) ||
+    rest(name, 0) === rest(known, 1) ||
+    (name[start] === known[start + 1] && name[start + 1] === known[start] && rest(name, 2) === rest(known, 2))
+  )
+}

@@ -1,0 +1,37 @@
+/** Opens the pools to PostgreSQL. */
+import postgres from 'postgres'
+import type { Config } from './config.ts'
+
+/** A pool or a transaction: what every statement of ours takes. */
+export type Sql = postgres.Sql | postgres.TransactionSql
+export type Pool = postgres.Sql
+
+/**
+ * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.
+ * Without prepared statements, so that a pooler in transaction mode may stand between.
+ */
+export function openPool(
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
+  applicationName: string,
+): Pool {
+  return postgres(config.DATABASE_URL, {
+    max: config.DATABASE_POOL_SIZE,
+    prepare: false,
+    connection: { application_name: applicationName },
+    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
+    onnotice: () => {},
+  })
+}
+
+/** The one connection that LISTENs; nothing else is sent on it. */
+export function openListener(
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_LISTEN_URL'>,
+  applicationName: string,
+): Pool {
+  return postgres(config.DATABASE_LISTEN_URL ?? config.DATABASE_URL, {
+    max: 1,
+    prepare: false,
+    connection: { application_name: `${applicationName} listener` },
+    onnotice: () => {},
+  })
+}

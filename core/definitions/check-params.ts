@@ -1,0 +1,32 @@
+/** Checks parameters against the JSON Schema that a definition was registered with. */
+import { z } from 'zod'
+import { InvalidParams } from '../errors.ts'
+import type { JsonObject } from '../json.ts'
+import type { RegisteredDefinition } from './read.ts'
+
+/** Compiling a schema costs far more than using it; the text is the key, so a new registration is seen. */
+const compiled = new Map<string, z.ZodType>()
+const compiledLimit = 1000
+
+/** @throws InvalidParams with path and message of every problem */
+export function checkParams(definition: RegisteredDefinition, params: JsonObject): void {
+  const outcome = compile(definition.paramsSchema).safeParse(params)
+  if (outcome.success) return
+  throw new InvalidParams(
+    definition.key,
+    outcome.error.issues.map((issue) => ({
+      path: ['params', ...issue.path].join('.'),
+      message: issue.message,
+    })),
+  )
+}
+
+function compile(schema: JsonObject): z.ZodType {
+  const text = JSON.stringify(schema)
+  const known = compiled.get(text)
+  if (known !== undefined) return known
+  if (compiled.size >= compiledLimit) compiled.clear()
+  const fresh = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
+  compiled.set(text, fresh)
+  return fresh
+}

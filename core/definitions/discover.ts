@@ -1,0 +1,102 @@
+/**
+ * Finds definitions: every file directly in the given directories whose name does not begin with `_`.
+ * It imports them, so it runs where job code may do no harm: in a process of its own or a short-lived script.
+ */
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
+import type { JobDefinition } from '../job.ts'
+import type { JsonObject } from '../json.ts'
+
+/** A definition as plain data: what is registered, and where its code is. */
+export interface DefinitionRecord {
+  file: string
+  key: string
+  version: number
+  queue: string
+  maxAttempts: number
+  timeoutSeconds: number
+  backoff: BackoffPolicy
+  paramsSchema: JsonObject
+}
+
+export interface Discovery {
+  definitions: DefinitionRecord[]
+  /** Files that could not be loaded or define nothing usable; the others work all the same. */
+  broken: { file: string; error: string }[]
+}
+
+const shape = z.object({
+  key: z.string().min(1).max(255),
+  version: z.int().positive().default(1),
+  queue: z.string().min(1).max(100).default('default'),
+  maxAttempts: z.int().min(1).max(1000).default(3),
+  timeoutSeconds: z.number().positive().max(604_800).default(3600),
+  backoff: z
+    .object({
+      baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
+      factor: z.number().min(1).default(defaultBackoff.factor),
+      maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
+    })
+    .default(defaultBackoff),
+  params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
+  run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
+})
+
+/** A directory that does not exist counts as broken, under its own name. */
+export async function discoverDefinitions(directories: string[]): Promise<Discovery> {
+  const found: Discovery = { definitions: [], broken: [] }
+  const seen = new Map<string, string>()
+  for (const directory of directories) {
+    for (const file of await jobFiles(directory, found)) {
+      try {
+        const record = await load(file)
+        const name = `${record.key}@${record.version}`
+        const other = seen.get(name)
+        if (other !== undefined) throw new Error(`${name} is already defined in ${other}`)
+        seen.set(name, file)
+        found.definitions.push(record)
+      } catch (error) {
+        found.broken.push({ file, error: error instanceof Error ? error.message : String(error) })
+      }
+    }
+  }
+  return found
+}
+
+async function jobFiles(directory: string, found: Discovery): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true })
+    return entries
+      .filter(
+        (entry) =>
+          entry.isFile() && /^[^_.].*\.(ts|mts|js|mjs)$/.test(entry.name) && !entry.name.endsWith('.d.ts'),
+      )
+      .map((entry) => resolve(join(directory, entry.name)))
+      .sort()
+  } catch (error) {
+    found.broken.push({ file: directory, error: error instanceof Error ? error.message : String(error) })
+    return []
+  }
+}
+
+async function load(file: string): Promise<DefinitionRecord> {
+  const module: { default?: unknown } = await import(pathToFileURL(file).href)
+  if (module.default === undefined) throw new Error('the file has no default export; expected defineJob({…})')
+  const parsed = shape.safeParse(module.default)
+  if (!parsed.success) {
+    throw new Error(
+      parsed.error.issues
+        .map((issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`)
+        .join('; '),
+    )
+  }
+  const { run: _run, params, ...rest } = parsed.data
+  return {
+    file,
+    ...rest,
+    paramsSchema: z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject,
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Hints over NOTIFY: there may be work, or a job should be looked at. Hints of one pool are coalesced, because
+ * NOTIFY takes a database-wide lock at commit and thousands a second would stall every writer. They are sent
+ * after the fact and may be lost: workers poll as well.
+ */
+import type { Pool, Sql } from '../db.ts'
+
+export const workChannel = 'job_server_work'
+export const cancelChannel = 'job_server_cancel'
+
+const coalesceMs = 5
+const pending = new WeakMap<Pool, NodeJS.Timeout>()
+
+/** Tells idle workers to look for work. Inside a transaction it does nothing: the commit is not ours to see. */
+export function hintWork(sql: Sql): void {
+  if (!isPool(sql) || pending.has(sql)) return
+  const timer = setTimeout(() => {
+    pending.delete(sql)
+    // A lost hint costs one poll interval, and a pool that was just closed needs none.
+    sql`select pg_notify(${workChannel}, '')`.catch(() => {})
+  }, coalesceMs)
+  pending.set(sql, timer)
+}
+
+/** Tells the owner of a running job that it is to be cancelled. */
+export async function hintCancel(sql: Sql, jobId: string): Promise<void> {
+  await sql`select pg_notify(${cancelChannel}, ${jobId})`
+}
+
+function isPool(sql: Sql): sql is Pool {
+  return 'begin' in sql
+}
