@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto'
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
 import { readDefinition } from '../definitions/read.ts'
-import { DefinitionNotFound, IdempotencyConflict } from '../errors.ts'
+import { DefinitionNotFound, IdempotencyConflict, InvalidParams } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
-import type { Json, JsonObject } from '../json.ts'
+import { isStorable, type Json, type JsonObject } from '../json.ts'
 import { readJob } from './read.ts'
 import { jsonParameter } from './row.ts'
 import { hintWork } from './wake.ts'
@@ -39,6 +39,10 @@ export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> 
   const { definitionKey, definitionVersion = 1, params = {}, idempotencyKey = null, delaySeconds = 0 } = input
   const definition = await readDefinition(sql, definitionKey, definitionVersion)
   if (definition === null) throw new DefinitionNotFound({ key: definitionKey, version: definitionVersion })
+  if (!isStorable(params)) {
+    const message = 'Text with NUL characters or lone surrogates can not be stored.'
+    throw new InvalidParams(definitionKey, [{ path: 'params', message }])
+  }
   checkParams(definition, params)
   const id = newId()
   const paramsHash = hashParams(params)

@@ -14,7 +14,7 @@
 import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
-import type { Json, JsonObject } from '../json.ts'
+import { type Json, type JsonObject, storable } from '../json.ts'
 import { jsonParameter, type Lease } from './row.ts'
 import { hintWork } from './wake.ts'
 
@@ -53,7 +53,7 @@ export async function finish(
     select
       jobs.*, given.kind, given.outcome, given.result, given.new_error_code, given.message, given.details, given.retry,
       coalesce(given.retry_in_seconds, 0) as retry_in_seconds, coalesce(given.crashed, false) as crashed
-    from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+    from jsonb_to_recordset(${sql.json(jsonParameter(storable(rows)))}) as given (
       job_id uuid, epoch bigint, kind text, outcome text, result jsonb, new_error_code text, message text,
       details jsonb, retry boolean, retry_in_seconds float8, crashed boolean
     )

@@ -1,6 +1,6 @@
 /** Writes what running jobs report, for many jobs in one statement: progress, checkpoints and own events. */
 import type { Sql } from '../db.ts'
-import type { Json, JsonObject } from '../json.ts'
+import { type Json, type JsonObject, storable } from '../json.ts'
 import { jsonParameter, type Lease } from './row.ts'
 
 export interface Report {
@@ -24,7 +24,7 @@ export async function report(sql: Sql, reports: Report[]): Promise<void> {
   }))
   await sql`
     with reported as (
-      select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+      select * from jsonb_to_recordset(${sql.json(jsonParameter(storable(rows)))}) as given (
         job_id uuid, epoch bigint, progress jsonb, checkpoint jsonb, has_checkpoint boolean, events jsonb
       )
     ),

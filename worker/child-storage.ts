@@ -1,0 +1,75 @@
+/** `context.storage` inside the job process: bytes go straight to storage, over links asked of the coordinator. */
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { JobError, type JobStorage } from '../core/job.ts'
+import type { PresignOperation } from './protocol.ts'
+
+/** Asks the coordinator for a presigned link. @throws JobError when it is refused */
+export type Ask = (operation: PresignOperation) => Promise<{ url: string; key: string }>
+
+export function createChildStorage(ask: Ask, signal: AbortSignal): JobStorage {
+  return {
+    readUrl: async (key) => (await ask({ kind: 'get', key })).url,
+
+    async download(key, path) {
+      const { url } = await ask({ kind: 'get', key })
+      const response = await request(url, { signal })
+      if (response.status === 404)
+        throw new JobError('source_missing', 'The object is not in storage.', { retry: false })
+      if (!response.ok || response.body === null) throw unavailable(`reading answered ${response.status}`)
+      let sizeBytes = 0
+      const counter = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          sizeBytes += chunk.length
+          done(null, chunk)
+        },
+      })
+      try {
+        await pipeline(Readable.fromWeb(response.body as never), counter, createWriteStream(path), { signal })
+      } catch (cause) {
+        if (signal.aborted) throw cause
+        throw unavailable('the connection broke while reading', cause)
+      }
+      const announced = response.headers.get('content-length')
+      if (announced !== null && Number(announced) !== sizeBytes)
+        throw unavailable(`${sizeBytes} of ${announced} bytes came`)
+      return { sizeBytes }
+    },
+
+    async upload(path, { name, contentType }) {
+      const sizeBytes = (await stat(path)).size
+      const sha256 = await sha256Of(path)
+      const { url, key } = await ask({ kind: 'put', name, contentType, sizeBytes })
+      const response = await request(url, {
+        method: 'PUT',
+        body: Bun.file(path),
+        headers: { 'content-type': contentType },
+        signal,
+      })
+      if (!response.ok) throw unavailable(`writing answered ${response.status}`)
+      return { key, sizeBytes, sha256 }
+    },
+  }
+}
+
+async function request(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init)
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause
+    throw unavailable('no answer', cause)
+  }
+}
+
+function unavailable(detail: string, cause?: unknown): JobError {
+  return new JobError('storage_unavailable', `The object storage could not be used: ${detail}.`, { cause })
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of Bun.file(path).stream()) hash.update(chunk)
+  return hash.digest('hex')
+}

@@ -1,0 +1,249 @@
+/**
+ * Owns slots and leases: claims jobs for its free slots, gives each to a process of its own, keeps the leases,
+ * and ends the attempts. All state it holds can be lost at any moment; what counts is in PostgreSQL.
+ *
+ *   stopped ──start──► running ──stop──► draining (claims nothing, running jobs have the grace) ──► stopped
+ *
+ * It looks for work when a notification hints at some, when a slot gets free, when the next delayed job is
+ * due, and at every poll interval whatever happens.
+ */
+import type { Config } from '../core/config.ts'
+import type { Pool } from '../core/db.ts'
+import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import type { Log } from '../core/log.ts'
+import { type ClaimedJob, claim } from '../core/queue/claim.ts'
+import { type End, type Finished, finish, rescue } from '../core/queue/finish.ts'
+import type { Lease } from '../core/queue/row.ts'
+import { stage } from '../core/queue/stage.ts'
+import { cancelChannel, workChannel } from '../core/queue/wake.ts'
+import type { Storage } from '../core/storage/client.ts'
+import { Attempt } from './attempt.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { Reporter } from './reporter.ts'
+import { Scratch } from './scratch.ts'
+import { Standby } from './standby.ts'
+
+const stageLimit = 1000
+const rescueLimit = 100
+const retryFinishMs = 500
+
+export interface CoordinatorOptions {
+  sql: Pool
+  listener: Pool
+  storage: Storage
+  tools: { ffmpeg: string; ffprobe: string }
+  workerId: string
+  config: Config
+  log: Log
+}
+
+export class Coordinator {
+  readonly #attempts = new Map<string, Attempt>()
+  readonly #keeper: LeaseKeeper
+  readonly #reporter: Reporter
+  readonly #scratch: Scratch
+  readonly #standby: Standby
+  readonly #log: Log
+  #definitions = new Map<string, DefinitionRecord>()
+  #state: 'stopped' | 'running' | 'draining' = 'stopped'
+  #stopping: Promise<void> | undefined
+  #looking: Promise<void> | undefined
+  #lookAgain = false
+  #pollTimer: NodeJS.Timeout | undefined
+  #dueTimer: NodeJS.Timeout | undefined
+
+  constructor(private readonly options: CoordinatorOptions) {
+    const { sql, config, log } = options
+    this.#log = log
+    this.#keeper = new LeaseKeeper(
+      sql,
+      {
+        lost: (lease) => this.#attempts.get(lease.epoch)?.stop('lease_lost'),
+        cancelling: (lease) => this.#attempts.get(lease.epoch)?.stop('cancelled'),
+      },
+      { leaseSeconds: config.LEASE_DURATION_SECONDS, log },
+    )
+    this.#reporter = new Reporter(sql, log)
+    this.#scratch = new Scratch(config.SCRATCH_DIRECTORY)
+    this.#standby = new Standby({
+      size: config.STANDBY_PROCESSES,
+      workingDirectory: this.#scratch.directory,
+      log,
+    })
+  }
+
+  get runningJobs(): number {
+    return this.#attempts.size
+  }
+
+  /** Takes effect with the next claim; what runs goes on with the code it began with. */
+  setDefinitions(definitions: DefinitionRecord[]): void {
+    this.#definitions = new Map(definitions.map((definition) => [nameOf(definition), definition]))
+    this.wake()
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'stopped') return
+    this.#state = 'running'
+    await this.#scratch.start()
+    this.#standby.start()
+    this.#keeper.start()
+    await this.#listen()
+    this.#pollTimer = setInterval(() => this.wake(), this.options.config.POLL_INTERVAL_SECONDS * 1000)
+    this.wake()
+  }
+
+  /** Drains: resolves when nothing of this coordinator runs any more and every job has an end or went back. */
+  stop(): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve()
+    this.#stopping ??= this.#drain()
+    return this.#stopping
+  }
+
+  /** Ends every process now, without waiting for the grace. */
+  interrupt(): void {
+    for (const attempt of this.#attempts.values()) attempt.stop('interrupted')
+  }
+
+  /** Look for work soon; calls while a look is under way make one more follow it. */
+  wake(): void {
+    if (this.#state !== 'running') return
+    if (this.#looking !== undefined) {
+      this.#lookAgain = true
+      return
+    }
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined
+      if (!this.#lookAgain) return
+      this.#lookAgain = false
+      this.wake()
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { sql, config } = this.options
+    try {
+      await rescue(sql, { limit: rescueLimit })
+      const { staged, nextDueInSeconds } = await stage(sql, { limit: stageLimit })
+      if (staged === stageLimit) this.#lookAgain = true
+      this.#wakeIn(nextDueInSeconds)
+      const free = config.MAX_CONCURRENT_EXECUTIONS - this.#attempts.size
+      const claimedAt = performance.now()
+      const jobs = await claim(sql, {
+        workerId: this.options.workerId,
+        definitions: [...this.#definitions.values()],
+        queues: config.QUEUES,
+        limit: free,
+        leaseSeconds: config.LEASE_DURATION_SECONDS,
+      })
+      for (const job of jobs) this.#begin(job, claimedAt)
+    } catch (error) {
+      this.#log.warn({ err: error }, 'look.failed')
+    }
+  }
+
+  #begin(job: ClaimedJob, claimedAt: number): void {
+    const definition = this.#definitions.get(`${job.definitionKey}@${job.definitionVersion}`)
+    this.#keeper.keep(job.lease, claimedAt)
+    if (definition === undefined || this.#state !== 'running') {
+      // Its file went away, or the drain began, while the claim was under way.
+      void this.#finish(job.lease, { kind: 'interrupted' })
+      return
+    }
+    const attempt = new Attempt(job, definition, {
+      storage: this.options.storage,
+      standby: this.#standby,
+      scratch: this.#scratch,
+      reporter: this.#reporter,
+      tools: this.options.tools,
+      stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
+      log: this.#log,
+      finish: (lease, end) => this.#finish(lease, end),
+    })
+    this.#attempts.set(job.lease.epoch, attempt)
+    attempt.done
+      .catch((error) => this.#abandon(job, error))
+      .finally(() => {
+        this.#attempts.delete(job.lease.epoch)
+        this.#keeper.release(job.lease)
+        this.wake()
+      })
+  }
+
+  /** The attempt could not be carried out for a reason of ours (disk full, no process to be had). */
+  async #abandon(job: ClaimedJob, error: unknown): Promise<void> {
+    this.#log.error({ err: error, jobId: job.lease.jobId }, 'attempt.broken')
+    const message = `The worker could not run the attempt: ${error instanceof Error ? error.message : error}`
+    await this.#finish(job.lease, {
+      kind: 'failed',
+      outcome: 'worker_error',
+      errorCode: 'worker_error',
+      message,
+      retry: true,
+      retryInSeconds: this.options.config.POLL_INTERVAL_SECONDS,
+      crashed: false,
+    })
+  }
+
+  /** Tries until the database answered: the end of an attempt must not be lost while the lease is ours. */
+  async #finish(lease: Lease, end: End): Promise<Finished | null> {
+    for (;;) {
+      try {
+        const { finished } = await finish(this.options.sql, [{ lease, end }])
+        return finished[0] ?? null
+      } catch (error) {
+        this.#log.warn({ err: error, jobId: lease.jobId }, 'finish.failed')
+        await new Promise((resolve) => setTimeout(resolve, retryFinishMs))
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { listener } = this.options
+    try {
+      // Whatever happened while the connection was away is looked for each time it is back.
+      await listener.listen(
+        workChannel,
+        () => this.wake(),
+        () => this.wake(),
+      )
+      await listener.listen(
+        cancelChannel,
+        (jobId) => this.#cancelHinted(jobId),
+        () => this.#keeper.renew(),
+      )
+    } catch (error) {
+      this.#log.warn({ err: error }, 'listen.failed')
+    }
+  }
+
+  #cancelHinted(jobId: string): void {
+    for (const { job } of this.#attempts.values()) if (job.lease.jobId === jobId) this.#keeper.renew()
+  }
+
+  #wakeIn(seconds: number | null): void {
+    clearTimeout(this.#dueTimer)
+    if (seconds === null || seconds > this.options.config.POLL_INTERVAL_SECONDS) return
+    this.#dueTimer = setTimeout(() => this.wake(), seconds * 1000 + 1)
+  }
+
+  async #drain(): Promise<void> {
+    this.#state = 'draining'
+    clearInterval(this.#pollTimer)
+    clearTimeout(this.#dueTimer)
+    await this.#looking
+    const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)
+    while (this.#attempts.size > 0)
+      await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
+    clearTimeout(deadline)
+    await this.#keeper.stop()
+    await this.#standby.stop()
+    await this.#scratch.stop()
+    this.#state = 'stopped'
+    this.#stopping = undefined
+  }
+}
+
+function nameOf({ key, version }: { key: string; version: number }): string {
+  return `${key}@${version}`
+}

@@ -1,0 +1,53 @@
+/**
+ * Scratch directories: one of this coordinator, named after its process, and one below it for each attempt.
+ * What coordinators that no longer run left behind is removed at start.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export class Scratch {
+  readonly directory: string
+  readonly #root: string
+
+  constructor(root: string | undefined) {
+    this.#root = join(root ?? tmpdir(), 'job-server-scratch')
+    this.directory = join(this.#root, String(process.pid))
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#root, { recursive: true })
+    for (const name of await readdir(this.#root)) {
+      if (/^\d+$/.test(name) && (Number(name) === process.pid || !isRunning(Number(name))))
+        await remove(join(this.#root, name))
+    }
+    await mkdir(this.directory, { recursive: true })
+  }
+
+  async make(name: string): Promise<string> {
+    const directory = join(this.directory, name)
+    await mkdir(directory)
+    return directory
+  }
+
+  async remove(name: string): Promise<void> {
+    await remove(join(this.directory, name))
+  }
+
+  async stop(): Promise<void> {
+    await remove(this.directory)
+  }
+}
+
+async function remove(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
