@@ -7,6 +7,7 @@
  * It looks for work when a notification hints at some, when a slot gets free, when the next delayed job is
  * due, and at every poll interval whatever happens.
  */
+import postgres from 'postgres'
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
@@ -185,14 +186,20 @@ export class Coordinator {
     })
   }
 
-  /** Tries until the database answered: the end of an attempt must not be lost while the lease is ours. */
+  /**
+   * Tries until the database answered: the end of an attempt must not be lost while the lease is ours. An end
+   * that the database refuses for what it holds would be refused for ever; the attempt fails with that instead.
+   */
   async #finish(lease: Lease, end: End): Promise<Finished | null> {
+    const giveUpAt = performance.now() + this.options.config.LEASE_DURATION_SECONDS * 1000
     for (;;) {
       try {
         const { finished } = await finish(this.options.sql, [{ lease, end }])
         return finished[0] ?? null
       } catch (error) {
         this.#log.warn({ err: error, jobId: lease.jobId }, 'finish.failed')
+        if (isRefusedData(error) && end.kind === 'succeeded') return await this.#finish(lease, unstorable)
+        if (performance.now() > giveUpAt) return null
         await new Promise((resolve) => setTimeout(resolve, retryFinishMs))
       }
     }
@@ -242,6 +249,21 @@ export class Coordinator {
     this.#state = 'stopped'
     this.#stopping = undefined
   }
+}
+
+const unstorable: End = {
+  kind: 'failed',
+  outcome: 'threw',
+  errorCode: 'unserialisable_result',
+  message: 'The database can not store the result of the job.',
+  retry: false,
+  retryInSeconds: 0,
+  crashed: false,
+}
+
+/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
+function isRefusedData(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^(22|54)/.test(error.code)
 }
 
 function nameOf({ key, version }: { key: string; version: number }): string {

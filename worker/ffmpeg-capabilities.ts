@@ -22,7 +22,7 @@ export async function probeFfmpeg(tools: { ffmpeg: string }): Promise<FfmpegCapa
 
 async function output(command: string[]): Promise<string> {
   const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', env: {} })
-  const text = await child.stdout.text()
+  const text = await new Response(child.stdout).text()
   if ((await child.exited) !== 0) throw new Error(`${command.join(' ')} ended with status ${child.exitCode}`)
   return text
 }

@@ -1,0 +1,15 @@
+/** Removes idempotency keys past their time. */
+import type { Sql } from '../db.ts'
+
+/** @returns how many were removed */
+export async function removeExpiredKeys(sql: Sql, options: { limit: number }): Promise<number> {
+  // idempotency_keys_expiry_idx
+  const removed = await sql`
+    delete from job_server.idempotency_keys
+    where (definition_key, key) in (
+      select definition_key, key from job_server.idempotency_keys
+      where expires_at < now()
+      limit ${options.limit}
+    )`
+  return removed.count
+}
