@@ -2,7 +2,7 @@
 import { watch } from 'node:fs'
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { ConfigError, EX_CONFIG, parseConfig } from '../core/config.ts'
+import { configOrExit } from '../core/config-or-exit.ts'
 import { openListener, openPool } from '../core/db.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
 import { findFfmpeg } from '../core/ffmpeg-binaries.ts'
@@ -15,7 +15,7 @@ import { probeFfmpeg } from './ffmpeg-capabilities.ts'
 const builtInJobs = fileURLToPath(new URL('../jobs', import.meta.url))
 const watchSettleMs = 100
 
-const config = readConfig()
+const config = configOrExit(process.env)
 const workerId = config.WORKER_ID ?? `${hostname()}:${process.pid}`
 const log = createLog({ level: config.LOG_LEVEL, name: 'worker' }).child({ workerId })
 const tools = findFfmpeg({ ffmpegPath: config.FFMPEG_PATH, ffprobePath: config.FFPROBE_PATH })
@@ -78,14 +78,4 @@ async function shutDown(): Promise<void> {
   await sql.end({ timeout: 1 })
   log.info('worker.stopped')
   process.exit(0)
-}
-
-function readConfig() {
-  try {
-    return parseConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    console.error(error.message)
-    process.exit(EX_CONFIG)
-  }
 }

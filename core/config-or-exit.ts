@@ -1,0 +1,12 @@
+/** What every entry begins with: the configuration, or all its problems on standard error and exit 78. */
+import { type Config, ConfigError, EX_CONFIG, parseConfig } from './config.ts'
+
+export function configOrExit(environment: Record<string, string | undefined>): Config {
+  try {
+    return parseConfig(environment)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(`The configuration is not complete:\n${error.message}`)
+    process.exit(EX_CONFIG)
+  }
+}

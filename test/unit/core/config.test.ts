@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, parseConfig } from '../../../core/config.ts'
+
+const enough = { DATABASE_URL: 'postgres://u:p@db/jobs', S3_BUCKET: 'videos' }
+
+function problemsOf(environment: Record<string, string>): string[] {
+  try {
+    parseConfig(environment)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n')
+    throw error
+  }
+  return []
+}
+
+test('what is required is enough, and defaults fill the rest', () => {
+  expect(parseConfig(enough)).toMatchObject({
+    PORT: 3000,
+    MAX_CONCURRENT_EXECUTIONS: 4,
+    WATCH_JOBS: false,
+    AUTH: 'loopback',
+  })
+})
+
+test('every problem is reported at once, a line each', () => {
+  const problems = problemsOf({
+    DATABASE_URL: 'localhost:5432',
+    MAX_CONCURRENT_EXECUTIONS: 'four',
+    WATCH_JOBS: 'yes',
+  })
+  expect(problems).toHaveLength(4)
+  expect(problems.join('\n')).toMatch(/DATABASE_URL +expected a postgres:\/\/ or postgresql:\/\/ URL/)
+  expect(problems.join('\n')).toMatch(
+    /MAX_CONCURRENT_EXECUTIONS +expected an integer from 1 to 1000, got "four"/,
+  )
+  expect(problems.join('\n')).toMatch(/WATCH_JOBS +expected true or false, got "yes"/)
+  expect(problems.join('\n')).toMatch(/S3_BUCKET +required/)
+})
+
+test('a secret is never part of a message', () => {
+  const problems = problemsOf({ ...enough, DATABASE_URL: 'mysql://root:hunter2@db/jobs' })
+  expect(problems).toHaveLength(1)
+  expect(problems[0]).not.toContain('hunter2')
+})
+
+describe('a name one typo away from a known one is pointed out', () => {
+  test.each(['DATABSE_URL', 'MAX_CONCURENT_EXECUTIONS', 'WACTH_JOBS', 'S3_BUCKETS'])('%s', (name) => {
+    const { DATABASE_URL, S3_BUCKET } = enough
+    const given: Record<string, string> =
+      name === 'DATABSE_URL' ? { S3_BUCKET } : name === 'S3_BUCKETS' ? { DATABASE_URL } : enough
+    expect(problemsOf({ ...given, [name]: '1' }).join('\n')).toContain('did you mean')
+  })
+
+  test('but a name that is merely ours to ignore is not', () => {
+    expect(problemsOf({ ...enough, HOSTNAME: 'x', PATH: '/bin', SHELL: 'sh' })).toEqual([])
+  })
+})
+
+test('an address beyond loopback needs AUTH=none', () => {
+  expect(problemsOf({ ...enough, HOST: '0.0.0.0' }).join()).toContain('AUTH=none')
+  expect(problemsOf({ ...enough, HOST: '0.0.0.0', AUTH: 'none' })).toEqual([])
+  expect(problemsOf({ ...enough, HOST: '127.0.0.2' })).toEqual([])
+})
+
+test('half of a key pair is refused', () => {
+  expect(problemsOf({ ...enough, S3_ACCESS_KEY_ID: 'a' }).join()).toContain('S3_SECRET_ACCESS_KEY')
+})
