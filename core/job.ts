@@ -73,6 +73,11 @@ export interface JobStorage {
    * @throws JobError storage_unavailable
    */
   upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile>
+  /**
+   * Removes an object that the job's parameters name, for a source that can never be of use. `reason` is a
+   * sentence that its uploader will read. @throws JobError storage_unavailable
+   */
+  discard(key: string, reason: string): Promise<void>
 }
 
 export interface StoredFile {

@@ -1,69 +1,69 @@
 /**
- * What one attempt may do in object storage, and what becomes of it: it may read the objects its parameters
- * name and write under its own prefix (job and lease epoch), each by a presigned link. What it wrote counts
- * once the job succeeded; otherwise it is removed.
+ * What one attempt may do in object storage, and what becomes of it: it may read and discard the objects its
+ * parameters name, and write under its own prefix (job and lease epoch). What it wrote counts once the job
+ * succeeded; otherwise it is removed.
  */
+import type { Pool } from '../core/db.ts'
 import type { Json } from '../core/json.ts'
-import type { Lease } from '../core/queue/row.ts'
+import type { ClaimedJob } from '../core/queue/claim.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { attemptPrefix, outputKey, outputPrefix } from '../core/storage/keys.ts'
-import type { PresignRequest } from './job-process.ts'
-import type { ToChild } from './protocol.ts'
+import { rejectUpload } from '../core/uploads/reject.ts'
+import type { StorageOperation, StorageRequest, ToChild } from './protocol.ts'
 
 const linkSeconds = 3600
 
 export class AttemptStorage {
   constructor(
+    private readonly sql: Pool,
     private readonly storage: Storage,
-    private readonly lease: Lease,
-    private readonly params: Json,
+    private readonly job: Pick<ClaimedJob, 'lease' | 'params'>,
   ) {}
 
-  async presign({ request, operation }: PresignRequest): Promise<ToChild> {
-    const refuse = (code: string, message: string, retry: boolean): ToChild => ({
-      type: 'refused',
-      request,
-      code,
-      message,
-      retry,
-    })
+  /** Never throws: what can't be done is an answer too. */
+  async perform({ request, operation }: StorageRequest): Promise<ToChild> {
+    if (operation.kind !== 'put' && !names(this.job.params, operation.key)) {
+      const message = "The object is not one that the job's parameters name."
+      return { type: 'refused', request, code: 'object_not_allowed', message, retry: false }
+    }
     try {
-      if (operation.kind === 'get') {
-        if (!names(this.params, operation.key)) {
-          return refuse('object_not_allowed', "The object is not one that the job's parameters name.", false)
-        }
-        const url = await this.storage.presignGet(operation.key, {
-          expiresInSeconds: linkSeconds,
-          audience: 'job',
-        })
-        return { type: 'presigned', request, url, key: operation.key }
-      }
-      const key = outputKey(this.lease.jobId, this.lease.epoch, operation.name)
-      const { contentType, sizeBytes } = operation
-      const url = await this.storage.presignPut(key, {
-        expiresInSeconds: linkSeconds,
-        contentType,
-        sizeBytes,
-        audience: 'job',
-      })
-      return { type: 'presigned', request, url, key }
+      return { request, ...(await this.#perform(operation)) }
     } catch (error) {
-      return refuse(
-        'storage_unavailable',
-        `No link could be made: ${error instanceof Error ? error.message : error}`,
-        true,
-      )
+      const message = `The storage could not be used: ${error instanceof Error ? error.message : error}`
+      return { type: 'refused', request, code: 'storage_unavailable', message, retry: true }
+    }
+  }
+
+  async #perform(operation: StorageOperation) {
+    const expiresInSeconds = linkSeconds
+    switch (operation.kind) {
+      case 'get': {
+        const { key } = operation
+        const url = await this.storage.presignGet(key, { expiresInSeconds, audience: 'job' })
+        return { type: 'presigned', url, key } as const
+      }
+      case 'put': {
+        const { name, contentType, sizeBytes } = operation
+        const key = outputKey(this.job.lease.jobId, this.job.lease.epoch, name)
+        const bounds = { expiresInSeconds, contentType, sizeBytes, audience: 'job' } as const
+        return { type: 'presigned', url: await this.storage.presignPut(key, bounds), key } as const
+      }
+      case 'discard':
+        await rejectUpload(this.sql, this.storage, { objectKey: operation.key }, operation.reason)
+        return { type: 'discarded' } as const
     }
   }
 
   /** After success: what other attempts of the job left behind goes. */
   async keepOnlyMine(): Promise<void> {
-    const mine = attemptPrefix(this.lease.jobId, this.lease.epoch)
-    await this.#removeWhere(outputPrefix(this.lease.jobId), (key) => !key.startsWith(mine))
+    const { jobId, epoch } = this.job.lease
+    const mine = attemptPrefix(jobId, epoch)
+    await this.#removeWhere(outputPrefix(jobId), (key) => !key.startsWith(mine))
   }
 
   async removeMine(): Promise<void> {
-    await this.#removeWhere(attemptPrefix(this.lease.jobId, this.lease.epoch), () => true)
+    const { jobId, epoch } = this.job.lease
+    await this.#removeWhere(attemptPrefix(jobId, epoch), () => true)
   }
 
   async #removeWhere(prefix: string, matches: (key: string) => boolean): Promise<void> {

@@ -2,6 +2,7 @@
  * One attempt of one job, from claim to end: scratch directory, process, time limit, reports, storage links;
  * then the process group is reaped, the scratch directory removed, and only then the end is written.
  */
+import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { Log } from '../core/log.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
@@ -16,6 +17,7 @@ import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
 
 export interface AttemptDependencies {
+  sql: Pool
   storage: Storage
   standby: Standby
   scratch: Scratch
@@ -55,7 +57,7 @@ export class Attempt {
 
   async #perform(): Promise<void> {
     const { job, dependencies } = this
-    const storage = new AttemptStorage(dependencies.storage, job.lease, job.params)
+    const storage = new AttemptStorage(dependencies.sql, dependencies.storage, job)
     const end = endOf(await this.#runProcess(storage), {
       attempt: job.attempt,
       timeoutSeconds: job.timeoutSeconds,
@@ -94,7 +96,7 @@ export class Attempt {
             this.#log[message.level]({ fields: message.fields, text: message.message }, 'job.logged')
           else dependencies.reporter.add(job.lease, message)
         },
-        presign: async (message) => this.#process.send(await storage.presign(message)),
+        storage: async (message) => this.#process.send(await storage.perform(message)),
       },
     )
     const end = await this.#process.ended

@@ -5,10 +5,13 @@ import { stat } from 'node:fs/promises'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { JobError, type JobStorage } from '../core/job.ts'
-import type { PresignOperation } from './protocol.ts'
+import type { StorageOperation } from './protocol.ts'
 
-/** Asks the coordinator for a presigned link. @throws JobError when it is refused */
-export type Ask = (operation: PresignOperation) => Promise<{ url: string; key: string }>
+/** Asks the coordinator; a link comes back where one was asked for. @throws JobError when it is refused */
+export interface Ask {
+  (operation: Exclude<StorageOperation, { kind: 'discard' }>): Promise<{ url: string; key: string }>
+  (operation: Extract<StorageOperation, { kind: 'discard' }>): Promise<null>
+}
 
 export function createChildStorage(ask: Ask, signal: AbortSignal): JobStorage {
   return {
@@ -51,6 +54,10 @@ export function createChildStorage(ask: Ask, signal: AbortSignal): JobStorage {
       })
       if (!response.ok) throw unavailable(`writing answered ${response.status}`)
       return { key, sizeBytes, sha256 }
+    },
+
+    async discard(key, reason) {
+      await ask({ kind: 'discard', key, reason: reason.slice(0, 1000) })
     },
   }
 }

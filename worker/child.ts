@@ -6,7 +6,7 @@
 import { pathToFileURL } from 'node:url'
 import { type JobContext, type JobDefinition, JobError, type Json } from '../core/job.ts'
 import { type Ask, createChildStorage } from './child-storage.ts'
-import type { FromChild, RunMessage, ToChild } from './protocol.ts'
+import type { FromChild, RunMessage, StorageOperation, ToChild } from './protocol.ts'
 
 const abort = new AbortController()
 const answers = new Map<number, (answer: ToChild) => void>()
@@ -22,6 +22,7 @@ process.on('message', (message: ToChild) => {
       abort.abort(new JobError('aborted', message.reason))
       break
     case 'presigned':
+    case 'discarded':
     case 'refused':
       answers.get(message.request)?.(message)
       answers.delete(message.request)
@@ -75,17 +76,18 @@ function contextOf(message: RunMessage): JobContext {
   }
 }
 
-const ask: Ask = (operation) => {
+const ask = ((operation: StorageOperation) => {
   const request = ++requests
-  return new Promise((resolve, reject) => {
+  return new Promise<{ url: string; key: string } | null>((resolve, reject) => {
     answers.set(request, (answer) => {
       if (answer.type === 'presigned') resolve({ url: answer.url, key: answer.key })
+      else if (answer.type === 'discarded') resolve(null)
       else if (answer.type === 'refused')
         reject(new JobError(answer.code, answer.message, { retry: answer.retry }))
     })
-    send({ type: 'presign', request, operation })
+    send({ type: 'storage', request, operation })
   })
-}
+}) as Ask
 
 /** @throws JobError unserialisable_result when JSON can't carry the result */
 function serialisable(result: unknown): Json {

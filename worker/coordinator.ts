@@ -152,6 +152,7 @@ export class Coordinator {
       return
     }
     const attempt = new Attempt(job, definition, {
+      sql: this.options.sql,
       storage: this.options.storage,
       standby: this.#standby,
       scratch: this.#scratch,

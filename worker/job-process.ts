@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Subprocess } from 'bun'
 import type { Json } from '../core/json.ts'
-import { type FromChild, fromChild, type RunMessage, type ToChild } from './protocol.ts'
+import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
 
 const entry = fileURLToPath(new URL('./child.ts', import.meta.url))
 const allowedEnvironment = [
@@ -32,11 +32,10 @@ export type ProcessEnd =
   | { kind: 'stopped'; reason: StopReason }
 
 export type JobReport = Extract<FromChild, { type: 'progress' | 'event' | 'checkpoint' | 'log' }>
-export type PresignRequest = Extract<FromChild, { type: 'presign' }>
 
 export interface JobListener {
   report(message: JobReport): void
-  presign(message: PresignRequest): void
+  storage(message: StorageRequest): void
 }
 
 export class JobProcess {
@@ -117,8 +116,8 @@ export class JobProcess {
       case 'ready':
         this.#becameReady.resolve()
         break
-      case 'presign':
-        this.#listener?.presign(message)
+      case 'storage':
+        this.#listener?.storage(message)
         break
       case 'result':
         this.#lastWord ??= { kind: 'succeeded', result: message.result }

@@ -18,7 +18,11 @@ const watchSettleMs = 100
 const config = configOrExit(process.env)
 const workerId = config.WORKER_ID ?? `${hostname()}:${process.pid}`
 const log = createLog({ level: config.LOG_LEVEL, name: 'worker' }).child({ workerId })
-const tools = findFfmpeg({ ffmpegPath: config.FFMPEG_PATH, ffprobePath: config.FFPROBE_PATH })
+const tools = findFfmpeg({
+  ffmpegPath: config.FFMPEG_PATH,
+  ffprobePath: config.FFPROBE_PATH,
+  searchPath: process.env.PATH,
+})
 const sql = openPool(config, `job-server worker ${workerId}`)
 const listener = openListener(config, `job-server worker ${workerId}`)
 const coordinator = new Coordinator({

@@ -5,7 +5,7 @@
  *   child ◄──run──── coordinator          one job, everything it needs
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows
  *   child ──progress, event, log, checkpoint──►      reports, any number
- *   child ──presign──► coordinator ──presigned──► child    a link to storage, checked against the job
+ *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
  *   child ──result | failure──►           the last word; then the process exits
  *
  * What the child sends is parsed: job code shares its process. What the coordinator sends is trusted, so the
@@ -29,6 +29,7 @@ export type ToChild =
   | RunMessage
   | { type: 'abort'; reason: string }
   | { type: 'presigned'; request: number; url: string; key: string }
+  | { type: 'discarded'; request: number }
   | { type: 'refused'; request: number; code: string; message: string; retry: boolean }
 
 const json = z.json()
@@ -46,7 +47,7 @@ export const fromChild = z.discriminatedUnion('type', [
     fields: jsonObject,
   }),
   z.object({
-    type: z.literal('presign'),
+    type: z.literal('storage'),
     request: z.int(),
     operation: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('get'), key: z.string() }),
@@ -56,6 +57,7 @@ export const fromChild = z.discriminatedUnion('type', [
         contentType: z.string().max(200),
         sizeBytes: z.int().nonnegative(),
       }),
+      z.object({ kind: z.literal('discard'), key: z.string(), reason: z.string().max(1000) }),
     ]),
   }),
   z.object({ type: z.literal('result'), result: json }),
@@ -68,4 +70,5 @@ export const fromChild = z.discriminatedUnion('type', [
   }),
 ])
 export type FromChild = z.output<typeof fromChild>
-export type PresignOperation = Extract<FromChild, { type: 'presign' }>['operation']
+export type StorageRequest = Extract<FromChild, { type: 'storage' }>
+export type StorageOperation = StorageRequest['operation']

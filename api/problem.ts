@@ -1,0 +1,110 @@
+/**
+ * Failures as problem details (RFC 9457): the only file that knows which status a failure has. What is not
+ * known here answers 500 with the request id and nothing else; SQL, paths and stacks stay in the log.
+ */
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { DomainError, InvalidParams } from '../core/errors.ts'
+import type { ApiEnv } from './app.ts'
+
+const statusOfCode = {
+  bad_request: 400,
+  malformed_body: 400,
+  invalid_request: 400,
+  invalid_params: 400,
+  invalid_media: 400,
+  video_missing: 400,
+  job_already_finished: 400,
+  forbidden: 403,
+  not_found: 404,
+  definition_not_found: 404,
+  job_not_found: 404,
+  upload_not_found: 404,
+  output_not_ready: 404,
+  idempotency_conflict: 409,
+  upload_not_usable: 409,
+  upload_incomplete: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  range_not_satisfiable: 416,
+  internal_error: 500,
+  storage_unavailable: 503,
+  not_ready: 503,
+} as const
+
+type ProblemCode = keyof typeof statusOfCode
+
+export interface ProblemDetail {
+  path: string
+  message: string
+}
+
+/** Something is wrong with the request itself, or with what it asks for, that core has no word for. */
+export class RequestProblem extends Error {
+  override readonly name = 'RequestProblem'
+  constructor(
+    readonly code: ProblemCode,
+    message: string,
+    readonly details: ProblemDetail[] = [],
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** For `app.onError`. */
+export function answerProblem(error: Error, c: Context<ApiEnv>): Response {
+  const problem = describe(error)
+  if (statusOfCode[problem.code] >= 500) c.var.log.error({ err: error }, 'request.failed')
+  return problemResponse(c, problem)
+}
+
+interface Problem {
+  code: ProblemCode
+  detail: string
+  details: ProblemDetail[]
+}
+
+function describe(error: Error): Problem {
+  if (error instanceof RequestProblem) {
+    return { code: error.code, detail: error.message, details: error.details }
+  }
+  if (error instanceof DomainError && isProblemCode(error.code)) {
+    const details = error instanceof InvalidParams ? error.issues : []
+    return { code: error.code, detail: error.message, details }
+  }
+  // Hono's own, for what its validators and middleware refuse.
+  if (error instanceof HTTPException && error.status < 500) {
+    const code = ({ 403: 'forbidden', 413: 'body_too_large' } as const)[error.status as number]
+    return { code: code ?? 'bad_request', detail: error.message || 'The request was refused.', details: [] }
+  }
+  return {
+    code: 'internal_error',
+    detail: 'Something went wrong on our side. The request id finds it in the log.',
+    details: [],
+  }
+}
+
+function problemResponse(c: Context<ApiEnv>, { code, detail, details }: Problem): Response {
+  const status = statusOfCode[code]
+  const title = code.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase())
+  return c.json(
+    {
+      type: `urn:job-server:problem:${code}`,
+      title,
+      status,
+      detail,
+      instance: c.req.path,
+      code,
+      error: detail,
+      requestId: c.var.requestId,
+      ...(details.length > 0 ? { details } : {}),
+    },
+    status,
+    { 'content-type': 'application/problem+json' },
+  )
+}
+
+function isProblemCode(code: string): code is ProblemCode {
+  return code in statusOfCode
+}

@@ -1,0 +1,53 @@
+/** Entry of the API on Bun. */
+import { configOrExit } from '../core/config-or-exit.ts'
+import { openPool } from '../core/db.ts'
+import { createLog } from '../core/log.ts'
+import { createStorage } from '../core/storage/client.ts'
+import { createApp } from './app.ts'
+
+/** Bun's largest. A large upload over a slow line may pause; Bun's own 10 s would cut it off. */
+const idleTimeoutSeconds = 255
+const drainMs = 10_000
+
+const config = configOrExit(process.env)
+const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
+const sql = openPool(config, 'job-server api')
+const app = createApp({ sql, storage: createStorage(config), config, log })
+const server = listen()
+log.info({ url: server.url.href }, 'api.started')
+
+let stopping = false
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    void shutDown()
+  })
+}
+
+function listen() {
+  try {
+    return Bun.serve({
+      hostname: config.HOST,
+      port: config.PORT,
+      idleTimeout: idleTimeoutSeconds,
+      // The app bounds each body itself and answers with a problem; Bun would close without a word.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: app.fetch,
+    })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+    console.error(`PORT  ${config.PORT} on ${config.HOST} is taken by another process; choose another.`)
+    process.exit(1)
+  }
+}
+
+/** Requests under way are answered; what takes longer than the drain is cut off. */
+async function shutDown(): Promise<void> {
+  const patience = setTimeout(() => void server.stop(true), drainMs)
+  await server.stop()
+  clearTimeout(patience)
+  await sql.end({ timeout: 1 })
+  log.info('api.stopped')
+  process.exit(0)
+}

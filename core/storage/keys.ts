@@ -1,0 +1,20 @@
+/** The layout of object keys: the only place that builds one. Clients' file names are never part of a key. */
+
+/** Where the bytes of an upload, multipart or presigned, are kept. */
+export function sourceKey(uploadId: string): string {
+  return `sources/${uploadId}/source`
+}
+
+/** Everything any attempt of the job wrote. */
+export function outputPrefix(jobId: string): string {
+  return `outputs/${jobId}/`
+}
+
+/** Everything one attempt wrote; the lease epoch keeps attempts of the same job apart. */
+export function attemptPrefix(jobId: string, leaseEpoch: string): string {
+  return `${outputPrefix(jobId)}${leaseEpoch}/`
+}
+
+export function outputKey(jobId: string, leaseEpoch: string, name: string): string {
+  return `${attemptPrefix(jobId, leaseEpoch)}${name}`
+}
