@@ -15,6 +15,8 @@ const sql = openPool(config, 'job-server api')
 const app = createApp({ sql, storage: createStorage(config), config, log })
 const server = listen()
 log.info({ url: server.url.href }, 'api.started')
+// For process managers that wait for it, as pm2 does.
+process.send?.('ready')
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -18,6 +18,8 @@ if (process.argv[2] === 'tick') {
 } else {
   scheduler.start()
   log.info('scheduler.started')
+  // For process managers that wait for it, as pm2 does.
+  process.send?.('ready')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void shutDown())
 }
 

@@ -41,6 +41,8 @@ await loadDefinitions()
 await coordinator.start()
 const watchers = config.WATCH_JOBS ? directories.map((directory) => watchJobs(directory)) : []
 log.info({ slots: config.MAX_CONCURRENT_EXECUTIONS, queues: config.QUEUES }, 'worker.started')
+// For process managers that wait for it, as pm2 does.
+process.send?.('ready')
 
 let signals = 0
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onSignal(signal))

@@ -1,0 +1,14 @@
+/** Brings the database of DATABASE_URL to the schema of this version. */
+import { configOrExit } from '../core/config-or-exit.ts'
+import { openPool } from '../core/db.ts'
+import { migrate } from '../core/migrate.ts'
+
+const sql = openPool(configOrExit(process.env), 'job-server migrate')
+try {
+  const applied = await migrate(sql)
+  console.log(
+    applied.length === 0 ? 'The schema is up to date.' : applied.map((name) => `applied ${name}`).join('\n'),
+  )
+} finally {
+  await sql.end({ timeout: 1 })
+}
