@@ -1,13 +1,13 @@
 /** Builds the Hono app from what it needs. It knows no runtime: `server.ts` does. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { csrf } from 'hono/csrf'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import type { Storage } from '../core/storage/client.ts'
+import { foreignPages } from './middleware/foreign-pages.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { definitionRoutes } from './routes/definitions.ts'
@@ -19,7 +19,7 @@ import { videoRoutes } from './routes/videos.ts'
 export interface AppDependencies {
   sql: Pool
   storage: Storage
-  config: Pick<Config, 'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS'>
+  config: Pick<Config, 'AUTH' | 'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS'>
   log: Log
 }
 
@@ -37,10 +37,7 @@ export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
     const origin = config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS
     app.use(cors({ origin, exposeHeaders: ['X-Request-Id', 'Location'] }))
   }
-  // A form of a foreign page is sent without a preflight: it must not reach an API that trusts its own machine.
-  const mayCall = (origin: string, own: string) =>
-    origin === own || config.CORS_ORIGINS.includes('*') || config.CORS_ORIGINS.includes(origin)
-  app.use(csrf({ origin: (origin, c) => mayCall(origin, new URL(c.req.url).origin) }))
+  app.use(foreignPages(config))
   app.route('/', healthRoutes(dependencies))
   app.route('/v1/jobs', jobRoutes(dependencies))
   app.route('/v1/definitions', definitionRoutes(dependencies))

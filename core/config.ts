@@ -261,7 +261,8 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
   return values as Config
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a host name or address, without brackets, is this machine and no other. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 

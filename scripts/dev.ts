@@ -61,9 +61,7 @@ try {
       error.message + (info === null ? '' : ` Its API is ${info.apiUrl}, its process ${info.pid}.`),
     )
   } else console.error(error instanceof Error ? error.message : error)
-  process.exit(
-    error instanceof Error && /The configuration is not complete/.test(error.message) ? EX_CONFIG : 1,
-  )
+  process.exit(1)
 }
 
 function label(name: string): string {

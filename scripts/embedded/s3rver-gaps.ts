@@ -8,6 +8,7 @@ import S3Error from '@20minutes/s3rver/lib/models/error'
 
 export function fillGaps(server: S3rver): void {
   writeWhole(server)
+  encodeAsSigned()
   // Last before the routes: what it puts into the body still becomes XML on the way out.
   server.middleware.splice(-1, 0, async (context, next) => {
     requireSignature(context)
@@ -24,6 +25,16 @@ export function fillGaps(server: S3rver): void {
 function requireSignature({ method, headers, query }: Context): void {
   const signed = 'authorization' in headers || 'X-Amz-Algorithm' in query || 'Signature' in query
   if (!signed && method !== 'OPTIONS') throw new S3Error('AccessDenied', 'Access Denied')
+}
+
+/**
+ * The server rebuilds the signed query with `encodeURIComponent`, which leaves five characters that Signature Version 4
+ * encodes; a link with `filename*=UTF-8''…` in it would be refused. The process has no other use for the function.
+ */
+function encodeAsSigned(): void {
+  const encode = globalThis.encodeURIComponent
+  globalThis.encodeURIComponent = (value) =>
+    encode(value).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** A body that breaks off must not replace an object, nor become one: it goes to a file beside it first. */
