@@ -17,5 +17,8 @@ export const defaultBackoff: BackoffPolicy = { baseSeconds: 2, factor: 2, maxSec
  */
 export function backoffSeconds(attempt: number, policy: BackoffPolicy, random = Math.random): number {
   if (attempt < 1) throw new RangeError(`attempt must be 1 or more, got ${attempt}`)
-  return random() * Math.min(policy.maxSeconds, policy.baseSeconds * policy.factor ** (attempt - 1))
+  const { baseSeconds, factor, maxSeconds } = policy
+  // The power overflows to Infinity in late attempts, and 0 · Infinity is no number.
+  const longest = baseSeconds === 0 ? 0 : Math.min(maxSeconds, baseSeconds * factor ** (attempt - 1))
+  return random() * longest
 }

@@ -130,7 +130,8 @@ export function createStorage(config: StorageConfig): Storage {
   }
 }
 
-function openClient(config: StorageConfig, endpoint: string | undefined): S3Client {
+/** The client of an endpoint; `createStorage` is what the product works with. */
+export function openClient(config: StorageConfig, endpoint: string | undefined): S3Client {
   const client = new S3Client({
     region: config.S3_REGION,
     forcePathStyle: config.S3_FORCE_PATH_STYLE,

@@ -17,10 +17,16 @@ test('the wait lies between zero and the capped exponential, whatever the dice s
         const seconds = backoffSeconds(attempt, policy, () => dice)
         expect(seconds).toBeGreaterThanOrEqual(0)
         expect(seconds).toBeLessThanOrEqual(policy.maxSeconds)
-        expect(seconds).toBeLessThanOrEqual(policy.baseSeconds * policy.factor ** (attempt - 1))
+        if (policy.baseSeconds > 0) {
+          expect(seconds).toBeLessThanOrEqual(policy.baseSeconds * policy.factor ** (attempt - 1))
+        }
       },
     ),
   )
+})
+
+test('a base of zero means no wait, even where the power overflows', () => {
+  expect(backoffSeconds(433, { baseSeconds: 0, factor: 6, maxSeconds: 10 }, () => 0.5)).toBe(0)
 })
 
 test('the longest wait doubles from attempt to attempt by default', () => {

@@ -1,0 +1,97 @@
+/**
+ * What all tests run against: a real PostgreSQL and a real S3 server, started once. Embedded ones by default;
+ * with TEST_BACKEND=containers PostgreSQL and LocalStack in Docker. Tests see no difference.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import type { TestProject } from 'vitest/node'
+import { openPool } from '../../core/db.ts'
+import { migrate } from '../../core/migrate.ts'
+import { startPostgres, startS3 } from '../../scripts/embedded/servers.ts'
+import { anyPort } from '../../scripts/ports.ts'
+
+export const templateDatabase = 'job_server_template'
+
+/** As it stands in the environment of the product's processes. */
+export interface Backend {
+  DATABASE_URL: string
+  S3_ENDPOINT: string
+  S3_ACCESS_KEY_ID: string
+  S3_SECRET_ACCESS_KEY: string
+  S3_FORCE_PATH_STYLE: string
+  /** Where tests put what they make; removed at the end. */
+  directory: string
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    backend: Backend
+  }
+}
+
+type Servers = Omit<Backend, 'directory'> & { stop(): Promise<void> }
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  // Not in the project: PostgreSQL's user must be able to get there when the tests run as root.
+  const directory = await mkdtemp(join(tmpdir(), 'job-server-test-'))
+  const containers = process.env.TEST_BACKEND === 'containers'
+  const { stop, ...servers } = containers ? await startContainers() : await startEmbedded(directory)
+  await makeTemplate(servers.DATABASE_URL)
+  project.provide('backend', { ...servers, directory })
+  return async () => {
+    await stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function startEmbedded(directory: string): Promise<Servers> {
+  const { chmod } = await import('node:fs/promises')
+  await chmod(directory, 0o755)
+  const [database, storage] = await Promise.all([
+    startPostgres({ directory: join(directory, 'postgres'), port: await anyPort(), disposable: true }),
+    startS3({ directory: join(directory, 's3'), port: await anyPort(), buckets: [] }),
+  ])
+  return {
+    DATABASE_URL: database.environment.DATABASE_URL ?? '',
+    S3_ENDPOINT: storage.environment.S3_ENDPOINT ?? '',
+    S3_ACCESS_KEY_ID: storage.environment.S3_ACCESS_KEY_ID ?? '',
+    S3_SECRET_ACCESS_KEY: storage.environment.S3_SECRET_ACCESS_KEY ?? '',
+    S3_FORCE_PATH_STYLE: 'true',
+    stop: async () => {
+      await Promise.all([database.stop(), storage.stop()])
+    },
+  }
+}
+
+async function startContainers(): Promise<Servers> {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql')
+  const { LocalstackContainer } = await import('@testcontainers/localstack')
+  const [database, storage] = await Promise.all([
+    new PostgreSqlContainer(process.env.TEST_POSTGRES_IMAGE ?? 'postgres:18-alpine').start(),
+    new LocalstackContainer(process.env.TEST_LOCALSTACK_IMAGE ?? 'localstack/localstack:4').start(),
+  ])
+  return {
+    DATABASE_URL: database.getConnectionUri(),
+    S3_ENDPOINT: storage.getConnectionUri(),
+    S3_ACCESS_KEY_ID: 'test',
+    S3_SECRET_ACCESS_KEY: 'test',
+    S3_FORCE_PATH_STYLE: 'true',
+    stop: async () => {
+      await Promise.all([database.stop(), storage.stop()])
+    },
+  }
+}
+
+/** Migrated once; every test file clones it. */
+async function makeTemplate(databaseUrl: string): Promise<void> {
+  const admin = postgres(databaseUrl, { max: 1, onnotice: () => {} })
+  await admin.unsafe(`create database ${templateDatabase}`)
+  await admin.end()
+  const url = new URL(databaseUrl)
+  url.pathname = `/${templateDatabase}`
+  const sql = openPool({ DATABASE_URL: url.href, DATABASE_POOL_SIZE: 1 }, 'test template')
+  await migrate(sql)
+  await sql.end()
+}

@@ -1,0 +1,153 @@
+/** The shipped processes over a database and a bucket of their own: API and any number of workers. */
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect } from 'vitest'
+import { ChildProcess } from '../../scripts/child-process.ts'
+import { anyPort } from '../../scripts/ports.ts'
+import { type TestDatabase, testDatabase } from './database.ts'
+import { processesNaming } from './processes.ts'
+import { type TestStorage, testStorage } from './storage.ts'
+import { until } from './until.ts'
+
+export interface TestServer {
+  url: string
+  database: TestDatabase
+  bucket: TestStorage
+  scratch: string
+  workers: ChildProcess[]
+  request(method: string, path: string, body?: unknown): Promise<Response>
+  enqueue(definitionKey: string, params?: object, options?: object): Promise<TestJob>
+  job(jobId: string): TestJob
+  workerOf(job: TestJob): Promise<ChildProcess>
+  startWorker(environment?: Record<string, string>): Promise<ChildProcess>
+}
+
+export interface JobAnswer {
+  jobId: string
+  status: string
+  attempts: number
+  workerId: string | null
+  errorCode: string | null
+  errorSummary: string | null
+  result: unknown
+  progress: { percent: number; phase?: string } | null
+  attemptHistory: { attempt: number; outcome: string; workerId: string; errorCode: string | null }[]
+}
+
+export interface TestJob {
+  id: string
+  read(): Promise<JobAnswer>
+  reaches(status: string, deadlineSeconds?: number): Promise<JobAnswer>
+  events(): Promise<{ eventType: string; payload: Record<string, unknown> }[]>
+}
+
+/** @param environment on top of what the processes need; durations are short so that failures show soon */
+export async function startServer(
+  options: { workers?: number; environment?: Record<string, string> } = {},
+): Promise<TestServer> {
+  const database = await testDatabase()
+  const bucket = await testStorage()
+  const scratch = await mkdtemp(join(tmpdir(), 'job-server-scratch-test-'))
+  const port = await anyPort()
+  const common = {
+    PATH: process.env.PATH,
+    DATABASE_URL: database.url,
+    ...bucket.environment,
+    SCRATCH_DIRECTORY: scratch,
+    LEASE_DURATION_SECONDS: '3',
+    POLL_INTERVAL_SECONDS: '1',
+    SHUTDOWN_GRACE_SECONDS: '2',
+    PORT: String(port),
+    ...options.environment,
+  }
+  const api = new ChildProcess({ name: 'api', entry: 'api/server.ts', environment: common })
+  const workers: ChildProcess[] = []
+  const url = `http://127.0.0.1:${port}`
+
+  const startWorker = async (environment: Record<string, string> = {}) => {
+    const name = `worker-${workers.length + 1}`
+    const worker = new ChildProcess({
+      name,
+      entry: 'worker/main.ts',
+      environment: { ...common, WORKER_ID: name, ...environment },
+    })
+    workers.push(worker)
+    await worker.ready
+    return worker
+  }
+  // Registered after those of database and bucket, so it runs before them.
+  afterAll(async () => {
+    await Promise.all([api, ...workers].map((child) => child.stop(20)))
+    const left = await processesNaming(scratch)
+    for (const { pid } of left) process.kill(pid, 'SIGKILL')
+    const directories = await leftInScratch(scratch)
+    await rm(scratch, { recursive: true, force: true })
+    expect(left, 'processes left behind').toEqual([])
+    expect(directories, 'scratch directories left behind').toEqual([])
+  })
+  await api.ready
+  for (let count = 0; count < (options.workers ?? 1); count++) await startWorker()
+
+  const request = (method: string, path: string, body?: unknown) =>
+    fetch(`${url}${path}`, {
+      method,
+      redirect: 'manual',
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+  const job = (id: string): TestJob => {
+    const read = async () => (await (await request('GET', `/v1/jobs/${id}`)).json()) as JobAnswer
+    return {
+      id,
+      read,
+      reaches: async (status, deadlineSeconds = 40) => {
+        const final = ['succeeded', 'failed', 'cancelled']
+        const reached = await until(
+          `job ${id} to be ${status}`,
+          async () => {
+            const answer = await read()
+            return (answer.status === status || final.includes(answer.status)) && answer
+          },
+          deadlineSeconds,
+        )
+        expect(reached, `job ${id}`).toMatchObject({ status })
+        return reached
+      },
+      events: async () => {
+        const answer = await (await request('GET', `/v1/jobs/${id}/events`)).json()
+        return answer.events
+      },
+    }
+  }
+  return {
+    url,
+    database,
+    bucket,
+    scratch,
+    workers,
+    request,
+    job,
+    startWorker,
+    enqueue: async (definitionKey, params = {}, more = {}) => {
+      const response = await request('POST', '/v1/jobs', { definitionKey, params, ...more })
+      expect(response.status).toBe(201)
+      return job((await response.json()).jobId)
+    },
+    workerOf: async (of) => {
+      const { workerId } = await of.read()
+      const worker = workers.find(({ name }) => name === workerId)
+      if (worker === undefined) throw new Error(`job ${of.id} is with ${workerId}, which is none of ours`)
+      return worker
+    },
+  }
+}
+
+/** Attempts' directories; those that coordinators keep for themselves are gone with their clean end. */
+async function leftInScratch(scratch: string): Promise<string[]> {
+  const root = join(scratch, 'job-server-scratch')
+  if (!existsSync(root)) return []
+  return await readdir(root)
+}

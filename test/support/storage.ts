@@ -1,0 +1,35 @@
+/** A bucket of a test file's own. */
+import { randomBytes } from 'node:crypto'
+import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import { inject } from 'vitest'
+import { createStorage, openClient, type Storage, type StorageConfig } from '../../core/storage/client.ts'
+
+export interface TestStorage {
+  storage: Storage
+  config: StorageConfig
+  environment: Record<string, string>
+  /** All object keys in the bucket. */
+  keys(): Promise<string[]>
+}
+
+export async function testStorage(): Promise<TestStorage> {
+  const { S3_ENDPOINT, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_FORCE_PATH_STYLE } = inject('backend')
+  const S3_BUCKET = `test-${randomBytes(6).toString('hex')}`
+  const config: StorageConfig = {
+    S3_ENDPOINT,
+    S3_PUBLIC_ENDPOINT: undefined,
+    S3_REGION: 'us-east-1',
+    S3_BUCKET,
+    S3_ACCESS_KEY_ID,
+    S3_SECRET_ACCESS_KEY,
+    S3_FORCE_PATH_STYLE: true,
+  }
+  await openClient(config, S3_ENDPOINT).send(new CreateBucketCommand({ Bucket: S3_BUCKET }))
+  const storage = createStorage(config)
+  return {
+    storage,
+    config,
+    environment: { S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_FORCE_PATH_STYLE },
+    keys: async () => (await Array.fromAsync(storage.list(''))).map(({ key }) => key),
+  }
+}
