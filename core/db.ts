@@ -35,3 +35,8 @@ export function openListener(
     onnotice: () => {},
   })
 }
+
+/** @throws when the database can't be reached or has no schema of ours */
+export async function checkDatabase(sql: Sql): Promise<void> {
+  await sql`select 1 from job_server.jobs limit 1`
+}

@@ -178,6 +178,7 @@ language sql immutable parallel safe set search_path = pg_catalog as $$
 $$;
 
 -- Creates the weekly partitions of history, attempts and events from this week to `weeks_ahead` weeks on.
+-- Rows that went to a default partition meanwhile, because nobody made theirs in time, move to the new one.
 -- Safe to call at any time and by several callers; returns how many partitions it created.
 create function ensure_partitions(weeks_ahead integer) returns integer
 language plpgsql set search_path = job_server, pg_catalog as $$
@@ -186,16 +187,26 @@ declare
   week timestamptz;
   parent text;
   partition text;
+  id_column text;
+  first_id uuid;
+  next_id uuid;
 begin
   perform pg_advisory_xact_lock(hashtext('job-server.partitions'));
   for i in 0..weeks_ahead loop
     week := date_trunc('week', now() at time zone 'UTC') at time zone 'UTC' + i * interval '7 days';
+    first_id := uuid_v7_floor(week);
+    next_id := uuid_v7_floor(week + interval '7 days');
     foreach parent in array array['job_history', 'attempts', 'events'] loop
       partition := parent || '_' || to_char(week at time zone 'UTC', 'YYYYMMDD');
       if to_regclass(partition) is null then
+        id_column := case parent when 'job_history' then 'id' else 'job_id' end;
+        execute format('create table %I (like %I including defaults including constraints)', partition, parent);
         execute format(
-          'create table %I partition of %I for values from (%L) to (%L)',
-          partition, parent, uuid_v7_floor(week), uuid_v7_floor(week + interval '7 days')
+          'with late as (delete from %I where %I >= %L and %I < %L returning *) insert into %I select * from late',
+          parent || '_default', id_column, first_id, id_column, next_id, partition
+        );
+        execute format(
+          'alter table %I attach partition %I for values from (%L) to (%L)', parent, partition, first_id, next_id
         );
         created := created + 1;
       end if;

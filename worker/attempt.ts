@@ -25,8 +25,8 @@ export interface AttemptDependencies {
   tools: { ffmpeg: string; ffprobe: string }
   stopGraceSeconds: number
   log: Log
-  /** Writes the end; null when the lease was lost, to it or before. */
-  finish(lease: Lease, end: End): Promise<Finished | null>
+  /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
+  finish(lease: Lease, end: End): Promise<Finished | 'lost' | 'unknown'>
 }
 
 export class Attempt {
@@ -67,10 +67,13 @@ export class Attempt {
     dependencies.reporter.forget(job.lease)
     await dependencies.scratch.remove(job.lease.epoch)
     if (end !== null && end.kind !== 'succeeded') await this.#tidy(() => storage.removeMine())
-    const finished = end === null ? null : await dependencies.finish(job.lease, end)
-    if (finished?.status === 'succeeded') {
-      if (job.attempt > 1) await this.#tidy(() => storage.keepOnlyMine())
-    } else if (end === null || end.kind === 'succeeded') await this.#tidy(() => storage.removeMine())
+    const finished = end === null ? 'lost' : await dependencies.finish(job.lease, end)
+    // An unknown outcome may be success: what it published must stay.
+    if (finished === 'lost') await this.#tidy(() => storage.removeMine())
+    else if (finished !== 'unknown' && end?.kind === 'succeeded') {
+      if (finished.status !== 'succeeded') await this.#tidy(() => storage.removeMine())
+      else if (job.attempt > 1) await this.#tidy(() => storage.keepOnlyMine())
+    }
     this.#report(end, finished)
   }
 
@@ -113,9 +116,9 @@ export class Attempt {
     }
   }
 
-  #report(end: End | null, finished: Finished | null): void {
+  #report(end: End | null, finished: Finished | 'lost' | 'unknown'): void {
     const fields = {
-      status: finished?.status ?? 'lost',
+      status: typeof finished === 'string' ? finished : finished.status,
       end: end === null ? 'lease_lost' : end.kind === 'failed' ? end.outcome : end.kind,
       errorCode: end?.kind === 'failed' ? end.errorCode : undefined,
       message: end?.kind === 'failed' ? end.message : undefined,

@@ -35,6 +35,8 @@ export interface CoordinatorOptions {
   tools: { ffmpeg: string; ffprobe: string }
   workerId: string
   config: Config
+  /** Where the few variables that job processes may see are taken from. */
+  environment: Record<string, string | undefined>
   log: Log
 }
 
@@ -69,6 +71,7 @@ export class Coordinator {
     this.#standby = new Standby({
       size: config.STANDBY_PROCESSES,
       workingDirectory: this.#scratch.directory,
+      environment: options.environment,
       log,
     })
   }
@@ -137,20 +140,21 @@ export class Coordinator {
         limit: free,
         leaseSeconds: config.LEASE_DURATION_SECONDS,
       })
-      for (const job of jobs) this.#begin(job, claimedAt)
+      await Promise.all(jobs.map((job) => this.#begin(job, claimedAt)))
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
   }
 
-  #begin(job: ClaimedJob, claimedAt: number): void {
+  /** Resolves when the attempt is under way, or the job given back. */
+  async #begin(job: ClaimedJob, claimedAt: number): Promise<void> {
     const definition = this.#definitions.get(`${job.definitionKey}@${job.definitionVersion}`)
-    this.#keeper.keep(job.lease, claimedAt)
     if (definition === undefined || this.#state !== 'running') {
       // Its file went away, or the drain began, while the claim was under way.
-      void this.#finish(job.lease, { kind: 'interrupted' })
+      await this.#finish(job.lease, { kind: 'interrupted' })
       return
     }
+    this.#keeper.keep(job.lease, claimedAt)
     const attempt = new Attempt(job, definition, {
       sql: this.options.sql,
       storage: this.options.storage,
@@ -191,16 +195,16 @@ export class Coordinator {
    * Tries until the database answered: the end of an attempt must not be lost while the lease is ours. An end
    * that the database refuses for what it holds would be refused for ever; the attempt fails with that instead.
    */
-  async #finish(lease: Lease, end: End): Promise<Finished | null> {
+  async #finish(lease: Lease, end: End): Promise<Finished | 'lost' | 'unknown'> {
     const giveUpAt = performance.now() + this.options.config.LEASE_DURATION_SECONDS * 1000
     for (;;) {
       try {
         const { finished } = await finish(this.options.sql, [{ lease, end }])
-        return finished[0] ?? null
+        return finished[0] ?? 'lost'
       } catch (error) {
         this.#log.warn({ err: error, jobId: lease.jobId }, 'finish.failed')
         if (isRefusedData(error) && end.kind === 'succeeded') return await this.#finish(lease, unstorable)
-        if (performance.now() > giveUpAt) return null
+        if (performance.now() > giveUpAt) return 'unknown'
         await new Promise((resolve) => setTimeout(resolve, retryFinishMs))
       }
     }

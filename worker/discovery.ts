@@ -11,10 +11,13 @@ const answer = z.custom<Discovery>(
 )
 
 /** @throws Error when the process ends without an answer, for example because a job file ends it while loading */
-export async function discoverInProcess(directories: string[]): Promise<Discovery> {
+export async function discoverInProcess(
+  directories: string[],
+  searchPath: string | undefined,
+): Promise<Discovery> {
   const received = Promise.withResolvers<Discovery>()
   const child = Bun.spawn([process.execPath, '--no-install', entry, ...directories], {
-    env: { PATH: process.env.PATH },
+    env: { PATH: searchPath },
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'inherit',

@@ -20,6 +20,7 @@ const allowedEnvironment = [
   'NODE_EXTRA_CA_CERTS',
 ]
 const keptOutputBytes = 64 * 1024
+const lastWordMs = 500
 
 /** Why a running process is stopped from outside. */
 export type StopReason = 'cancelled' | 'timed_out' | 'interrupted' | 'lease_lost'
@@ -46,22 +47,24 @@ export class JobProcess {
   readonly ended: Promise<ProcessEnd>
   readonly #child: Subprocess<'ignore', 'pipe', 'pipe'>
   readonly #becameReady = Promise.withResolvers<void>()
+  readonly #disconnected = Promise.withResolvers<void>()
   readonly #output: OutputTail
   #listener: JobListener | undefined
   #lastWord: ProcessEnd | undefined
   #stopReason: StopReason | undefined
   #killTimer: NodeJS.Timeout | undefined
 
-  constructor(options: { workingDirectory: string }) {
+  constructor(options: { workingDirectory: string; environment: Record<string, string | undefined> }) {
     this.#child = Bun.spawn([process.execPath, '--no-install', entry], {
       cwd: options.workingDirectory,
-      env: Object.fromEntries(allowedEnvironment.map((name) => [name, process.env[name]])),
+      env: Object.fromEntries(allowedEnvironment.map((name) => [name, options.environment[name]])),
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
       serialization: 'json',
       detached: true,
       ipc: (message) => this.#receive(message),
+      onDisconnect: () => this.#disconnected.resolve(),
     })
     this.pid = this.#child.pid
     this.#output = new OutputTail([this.#child.stdout, this.#child.stderr])
@@ -135,6 +138,8 @@ export class JobProcess {
     clearTimeout(this.#killTimer)
     // The leader is gone; what it left behind in its group goes now.
     this.kill()
+    // The exit may be seen before the last message is read; an empty channel says that nothing more comes.
+    await within(this.#disconnected.promise, lastWordMs)
     const output = await this.#output.text()
     this.#becameReady.reject(new Error(`job process ended before it was ready: ${output.slice(-2000)}`))
     if (this.#stopReason !== undefined && this.#lastWord?.kind !== 'succeeded') {
@@ -147,6 +152,14 @@ export class JobProcess {
   }
 }
 
+/** What a process outside the group still holds open is not waited for. */
+async function within(done: Promise<unknown>, milliseconds: number): Promise<void> {
+  const patience = Promise.withResolvers<void>()
+  const timer = setTimeout(patience.resolve, milliseconds)
+  await Promise.race([done, patience.promise])
+  clearTimeout(timer)
+}
+
 /** Reads streams to their end, so that the child never blocks on a full pipe, and keeps the last bytes. */
 class OutputTail {
   #kept = Buffer.alloc(0)
@@ -156,12 +169,8 @@ class OutputTail {
     this.#done = Promise.all(streams.map((stream) => this.#read(stream)))
   }
 
-  /** What a process outside the group still holds open is not waited for. */
   async text(): Promise<string> {
-    const patience = Promise.withResolvers<void>()
-    const timer = setTimeout(patience.resolve, 500)
-    await Promise.race([this.#done, patience.promise])
-    clearTimeout(timer)
+    await within(this.#done, lastWordMs)
     return this.#kept.toString('utf8')
   }
 

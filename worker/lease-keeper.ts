@@ -13,6 +13,8 @@ import { heartbeat } from '../core/queue/heartbeat.ts'
 import type { Lease } from '../core/queue/row.ts'
 
 const marginShare = 0.2
+/** How often the fence is looked at, as a share of the lease: a fraction of the margin. */
+const fenceShare = 0.02
 
 export interface LeaseHolder {
   lost(lease: Lease): void
@@ -22,6 +24,7 @@ export interface LeaseHolder {
 export class LeaseKeeper {
   readonly #acknowledgedAt = new Map<string, { lease: Lease; at: number }>()
   #timer: NodeJS.Timeout | undefined
+  #fenceTimer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #again = false
 
@@ -32,12 +35,16 @@ export class LeaseKeeper {
   ) {}
 
   start(): void {
-    this.#timer ??= setInterval(() => this.renew(), (this.options.leaseSeconds * 1000) / 3)
+    const leaseMs = this.options.leaseSeconds * 1000
+    this.#timer ??= setInterval(() => this.renew(), leaseMs / 3)
+    this.#fenceTimer ??= setInterval(() => this.#fence(), leaseMs * fenceShare)
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    clearInterval(this.#fenceTimer)
     this.#timer = undefined
+    this.#fenceTimer = undefined
     await this.#running
   }
 
@@ -52,7 +59,6 @@ export class LeaseKeeper {
 
   /** Renews now; a call while one is under way makes one more follow it. */
   renew(): void {
-    this.#fence()
     if (this.#running !== undefined) {
       this.#again = true
       return

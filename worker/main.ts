@@ -32,6 +32,7 @@ const coordinator = new Coordinator({
   tools,
   workerId,
   config,
+  environment: process.env,
   log,
 })
 const directories = config.JOBS_DIR === undefined ? [builtInJobs] : [builtInJobs, config.JOBS_DIR]
@@ -48,7 +49,7 @@ let signals = 0
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onSignal(signal))
 
 async function loadDefinitions(): Promise<void> {
-  const { definitions, broken } = await discoverInProcess(directories)
+  const { definitions, broken } = await discoverInProcess(directories, process.env.PATH)
   for (const { file, error } of broken) log.error({ file, error }, 'definition.broken')
   await registerDefinitions(sql, definitions)
   coordinator.setDefinitions(definitions)

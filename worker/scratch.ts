@@ -1,9 +1,10 @@
 /**
- * Scratch directories: one of this coordinator, named after its process, and one below it for each attempt.
- * What coordinators that no longer run left behind is removed at start.
+ * Scratch directories: one of this coordinator, named after its host and process, and one below it for each
+ * attempt. What coordinators of this host that no longer run left behind is removed at start; containers that
+ * share a volume have host names of their own, so none takes another's process id for its own.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export class Scratch {
@@ -12,14 +13,17 @@ export class Scratch {
 
   constructor(root: string | undefined) {
     this.#root = join(root ?? tmpdir(), 'job-server-scratch')
-    this.directory = join(this.#root, String(process.pid))
+    this.directory = join(this.#root, `${hostname()}.${process.pid}`)
   }
 
   async start(): Promise<void> {
     await mkdir(this.#root, { recursive: true })
     for (const name of await readdir(this.#root)) {
-      if (/^\d+$/.test(name) && (Number(name) === process.pid || !isRunning(Number(name))))
+      const at = name.lastIndexOf('.')
+      const pid = Number(name.slice(at + 1))
+      if (name.slice(0, at) === hostname() && (pid === process.pid || !isRunning(pid))) {
         await remove(join(this.#root, name))
+      }
     }
     await mkdir(this.directory, { recursive: true })
   }

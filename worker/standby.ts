@@ -6,7 +6,14 @@ export class Standby {
   readonly #waiting: JobProcess[] = []
   #stopped = false
 
-  constructor(private readonly options: { size: number; workingDirectory: string; log: Log }) {}
+  constructor(
+    private readonly options: {
+      size: number
+      workingDirectory: string
+      environment: Record<string, string | undefined>
+      log: Log
+    },
+  ) {}
 
   start(): void {
     this.#refill()
@@ -43,6 +50,6 @@ export class Standby {
   }
 
   #spawn(): JobProcess {
-    return new JobProcess({ workingDirectory: this.options.workingDirectory })
+    return new JobProcess(this.options)
   }
 }

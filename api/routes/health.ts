@@ -1,5 +1,6 @@
 /** Whether the process lives, and whether it could do its work now. */
 import { Hono } from 'hono'
+import { checkDatabase } from '../../core/db.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { RequestProblem } from '../problem.ts'
 
@@ -9,7 +10,7 @@ export function healthRoutes({ sql, storage }: AppDependencies): Hono<ApiEnv> {
   routes.get('/healthz', (c) => c.json({ status: 'ok' }))
 
   routes.get('/readyz', async (c) => {
-    const checks = { database: sql`select 1 from job_server.jobs limit 1`, storage: storage.check() }
+    const checks = { database: checkDatabase(sql), storage: storage.check() }
     const names = Object.keys(checks)
     const outcomes = await Promise.allSettled(Object.values(checks))
     const failed = names.filter((_, index) => outcomes[index]?.status === 'rejected')

@@ -42,7 +42,11 @@ export interface Finished {
   status: FinalStatus | 'queued'
 }
 
-/** @returns what became of each job, and the leases that were no longer the jobs' */
+/**
+ * Safe to repeat when an answer got lost: an end that was written under the same lease before is reported as it
+ * was then, not as lost.
+ * @returns what became of each job, and the leases that were no longer the jobs'
+ */
 export async function finish(
   sql: Sql,
   ends: { lease: Lease; end: End }[],
@@ -62,8 +66,29 @@ export async function finish(
     order by jobs.id
     for update of jobs`
   const finished = await endAttempts(sql, ended)
-  const held = new Set(finished.map(({ lease }) => lease.epoch))
-  return { finished, lost: ends.map(({ lease }) => lease).filter(({ epoch }) => !held.has(epoch)) }
+  const without = (leases: Lease[], found: Finished[]) => {
+    const epochs = new Set(found.map(({ lease }) => lease.epoch))
+    return leases.filter(({ epoch }) => !epochs.has(epoch))
+  }
+  const notNow = without(
+    ends.map(({ lease }) => lease),
+    finished,
+  )
+  const before = await endedBefore(sql, notNow)
+  return { finished: [...finished, ...before], lost: without(notNow, before) }
+}
+
+/** Those of the leases under which an end was already written by their owner. */
+async function endedBefore(sql: Sql, leases: Lease[]): Promise<Finished[]> {
+  if (leases.length === 0) return []
+  // attempts_pk and job_history_pk; the epoch in history is that of the attempt which decided the job.
+  const rows = await sql<{ jobId: string; epoch: string; status: Finished['status'] }[]>`
+    select attempts.job_id, attempts.lease_epoch as epoch, coalesce(job_history.status, 'queued') as status
+    from unnest(${leases.map(({ jobId }) => jobId)}::uuid[], ${leases.map(({ epoch }) => epoch)}::bigint[]) as lease (job_id, epoch)
+    join job_server.attempts on attempts.job_id = lease.job_id and attempts.lease_epoch = lease.epoch
+    left join job_server.job_history on job_history.id = lease.job_id and job_history.lease_epoch = lease.epoch
+    where attempts.outcome <> 'lease_expired'`
+  return rows.map(({ jobId, epoch, status }) => ({ lease: { jobId, epoch }, status }))
 }
 
 /** Takes jobs from owners whose leases ran out; each such attempt is recorded and charged. */
