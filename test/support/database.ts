@@ -4,6 +4,7 @@ import postgres from 'postgres'
 import { afterAll, expect, inject } from 'vitest'
 import { openPool, type Pool } from '../../core/db.ts'
 import { templateDatabase } from './backend.ts'
+import { until } from './until.ts'
 
 export interface TestDatabase {
   url: string
@@ -31,4 +32,13 @@ export async function testDatabase(options = { empty: false }): Promise<TestData
     expect(left, 'connections left open').toEqual([])
   })
   return { url: url.href, sql }
+}
+
+/** Resolves when a statement in this database waits for a lock that another holds. */
+export async function waitsForLock(sql: Pool): Promise<void> {
+  await until('a statement to wait for a lock', async () => {
+    const waiting = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length > 0
+  })
 }

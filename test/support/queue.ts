@@ -1,0 +1,61 @@
+/** The queue's verbs over a test database, spoken shortly. */
+import type { Pool } from '../../core/db.ts'
+import type { DefinitionRecord } from '../../core/definitions/discover.ts'
+import { registerDefinitions } from '../../core/definitions/register.ts'
+import { type ClaimedJob, claim } from '../../core/queue/claim.ts'
+import { type EnqueueInput, enqueue } from '../../core/queue/enqueue.ts'
+
+export const anything: DefinitionRecord = {
+  file: '/nowhere/test.ts',
+  key: 'test',
+  version: 1,
+  queue: 'default',
+  maxAttempts: 3,
+  timeoutSeconds: 60,
+  backoff: { baseSeconds: 0, factor: 1, maxSeconds: 0 },
+  paramsSchema: {},
+}
+
+export interface TestQueue {
+  definitions: DefinitionRecord[]
+  /** Enqueues a job of the first definition and gives its id. */
+  enqueue(input?: Partial<EnqueueInput>): Promise<string>
+  claim(options?: {
+    workerId?: string
+    limit?: number
+    queues?: string[]
+    leaseSeconds?: number
+  }): Promise<ClaimedJob[]>
+  /** @throws when nothing is there to claim */
+  claimOne(workerId?: string): Promise<ClaimedJob>
+  /** As if the owner of every running job had been silent for too long. */
+  expireLeases(): Promise<void>
+}
+
+/** @param overrides definitions to register, each on top of `anything` */
+export async function testQueue(sql: Pool, ...overrides: Partial<DefinitionRecord>[]): Promise<TestQueue> {
+  const definitions = (overrides.length === 0 ? [{}] : overrides).map((override) => ({
+    ...anything,
+    ...override,
+  }))
+  await registerDefinitions(sql, definitions)
+  const [first] = definitions
+  const claimJobs: TestQueue['claim'] = async (options = {}) =>
+    await claim(sql, { workerId: 'w1', limit: 1, queues: [], leaseSeconds: 60, definitions, ...options })
+  return {
+    definitions,
+    enqueue: async (input = {}) => {
+      const { job } = await enqueue(sql, { definitionKey: first?.key ?? '', ...input })
+      return job.id
+    },
+    claim: claimJobs,
+    claimOne: async (workerId = 'w1') => {
+      const [job] = await claimJobs({ workerId })
+      if (job === undefined) throw new Error('there is nothing to claim')
+      return job
+    },
+    expireLeases: async () => {
+      await sql`update job_server.jobs set lease_expires_at = now() - interval '1 second' where state = 'running'`
+    },
+  }
+}
