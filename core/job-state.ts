@@ -11,7 +11,7 @@
 export const jobStatuses = ['queued', 'running', 'succeeded', 'failed', 'cancelling', 'cancelled'] as const
 export type JobStatus = (typeof jobStatuses)[number]
 
-export const finalStatuses = ['succeeded', 'failed', 'cancelled'] as const
+const finalStatuses = ['succeeded', 'failed', 'cancelled'] as const
 export type FinalStatus = (typeof finalStatuses)[number]
 
 export function isFinal(status: JobStatus): status is FinalStatus {

@@ -19,12 +19,12 @@ import { createPresigner, type Presigner } from './presign.ts'
 
 const putQueueSize = 2
 
-export interface StoredObject {
+interface StoredObject {
   sizeBytes: number
   contentType: string | null
 }
 
-export interface OpenObject extends StoredObject {
+interface OpenObject extends StoredObject {
   body: ReadableStream<Uint8Array>
   /** `bytes from-to/whole` when a range was asked for, else null. */
   contentRange: string | null

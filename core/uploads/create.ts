@@ -22,7 +22,7 @@ export interface UploadRequest {
   expiresInSeconds: number
 }
 
-export interface PartLink {
+interface PartLink {
   /** From 1. */
   partNumber: number
   sizeBytes: number

@@ -7,7 +7,7 @@ import type { Sql } from '../db.ts'
  *      ▼                                      ▼
  *   timed_out                              errored
  */
-export type UploadStatus = 'waiting' | 'completed' | 'cancelled' | 'timed_out' | 'errored'
+type UploadStatus = 'waiting' | 'completed' | 'cancelled' | 'timed_out' | 'errored'
 
 export interface Upload {
   id: string
