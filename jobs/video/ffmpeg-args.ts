@@ -46,7 +46,7 @@ export interface EncodeOptions {
 
 /** MP4 with H.264 and AAC that starts to play before it is loaded. */
 export function encodeArguments({ input, output, plan, sync }: EncodeOptions): string[] {
-  const { width, height, maxBitrate, deinterlace, videoStream, audio } = plan
+  const { width, height, maxBitrate, deinterlace, bFrames, videoStream, audio } = plan
   const filters = [
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
     `scale=${width}:${height}`,
@@ -67,6 +67,8 @@ export function encodeArguments({ input, output, plan, sync }: EncodeOptions): s
     ...sync,
     '-vf', filters.join(','),
     '-c:v', 'libx264', '-preset', 'medium', '-profile:v', 'high',
+    // FFmpeg before 2020 takes decoding times for the length of MP4, and an end that slows down would be cut off.
+    ...(bFrames ? [] : ['-bf', '0']),
     '-crf', '21', '-maxrate', String(maxBitrate), '-bufsize', String(2 * maxBitrate), // bounds bursts of a constant quality
     '-force_key_frames', 'expr:gte(t,n_forced*2)', // players seek to key frames: one at least every 2 s
     ...(audio === null ? [] : [

@@ -4,8 +4,16 @@ import { type EncodeProgress, ProgressParser } from './progress.ts'
 
 const keptErrorBytes = 16 * 1024
 
+/**
+ * Without the C library's character set modules: static builds crash in them (ffprobe of 2023 does on every MPEG
+ * transport stream), and nothing that we read from a file needs them.
+ */
+const environment = { GCONV_PATH: '/nonexistent' }
+
 export interface ToolRun {
   exitCode: number
+  /** The signal that ended it, if one did. */
+  signal: string | number | null
   /** Empty when lines were asked for. */
   stdout: string
   /** Its end. */
@@ -23,7 +31,7 @@ export async function runTool(
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    env: {},
+    env: environment,
     signal,
     killSignal: 'SIGKILL',
   })
@@ -33,7 +41,7 @@ export async function runTool(
   ])
   const exitCode = await child.exited
   signal.throwIfAborted()
-  return { exitCode, stdout, stderr }
+  return { exitCode, signal: child.signalCode, stdout, stderr }
 }
 
 /** @throws JobError invalid_media, unsupported_codec, scratch_full (no retry but the last), encoder_crashed */
@@ -47,13 +55,18 @@ export async function runFfmpeg(
   }: { signal: AbortSignal; durationSeconds: number; progress: (progress: EncodeProgress) => void },
 ): Promise<{ frameCount: number }> {
   const parser = new ProgressParser(durationSeconds)
-  const { exitCode, stderr } = await runTool(ffmpeg, options, {
+  const {
+    exitCode,
+    signal: killedBy,
+    stderr,
+  } = await runTool(ffmpeg, options, {
     signal,
     onLine: (line) => {
       const news = parser.read(line)
       if (news !== null) progress(news)
     },
   })
+  if (killedBy !== null) throw new JobError('encoder_crashed', `FFmpeg was ended by ${killedBy}.`)
   if (exitCode !== 0) throw failure(exitCode, stderr)
   return { frameCount: parser.frameCount }
 }

@@ -21,6 +21,7 @@ export interface EncodePlan {
   height: number
   maxBitrate: number
   deinterlace: boolean
+  bFrames: boolean
 }
 
 /** @throws JobError limit_exceeded */
@@ -44,6 +45,7 @@ export function planEncode(media: Media, quality: keyof typeof qualities): Encod
           },
     maxBitrate,
     deinterlace: video.interlaced,
+    bFrames: !video.slowsDown,
   }
 }
 

@@ -24,8 +24,12 @@ export interface Media {
     rotation: number
     frameRate: number
     interlaced: boolean
-    /** Packets in the stream: one a frame. */
+    /** Pictures that are there and are shown. */
     frameCount: number
+    /** Pictures that the index lists but the file does not hold; 0 where there is no index of all of them. */
+    missingFrames: number
+    /** Whether the last pictures lie further apart than the first, as when a recorded screen stands still. */
+    slowsDown: boolean
   }
   audio: { index: number; codec: string; channels: number; sampleRate: number } | null
 }
@@ -41,7 +45,7 @@ const Stream = z.object({
   avg_frame_rate: z.string().optional(),
   r_frame_rate: z.string().optional(),
   field_order: z.string().optional(),
-  nb_read_packets: number,
+  nb_frames: number,
   channels: number,
   sample_rate: number,
   duration: number,
@@ -59,7 +63,10 @@ const Output = z.object({
 /** Containers whose header tells how long they are; of others a missing end can't be noticed. */
 const withAnnouncedDuration = /\b(mov|mp4|matroska|webm|avi|asf)\b/
 
-/** @throws JobError invalid_media, unsupported_codec */
+/** Their track header counts every sample of the track. */
+const withIndexOfAll = /\b(mov|mp4)\b/
+
+/** @throws JobError invalid_media, unsupported_codec, probe_crashed */
 export async function probe(ffprobe: string, file: string, signal: AbortSignal): Promise<Media> {
   const { format, streams } = await inspect(ffprobe, file, signal)
   const video = pick(streams, 'video')
@@ -67,15 +74,15 @@ export async function probe(ffprobe: string, file: string, signal: AbortSignal):
   if (video.codec_name === 'unknown') {
     throw new JobError('unsupported_codec', 'The codec of the video is not known.', { retry: false })
   }
-  if (video.width < 1 || video.height < 1 || video.nb_read_packets < 1) {
+  const pictures = await readPictures(ffprobe, file, video.index, signal)
+  if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
   const audio = pick(streams, 'audio')
   const announced = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
   return {
     container: format.format_name,
-    durationSeconds:
-      format.duration > 0 ? format.duration : await lastTimestamp(ffprobe, file, video.index, signal),
+    durationSeconds: format.duration > 0 ? format.duration : pictures.lastSeconds,
     announcesDuration: announced,
     bitrate: format.bit_rate,
     video: {
@@ -87,7 +94,11 @@ export async function probe(ffprobe: string, file: string, signal: AbortSignal):
       rotation: rotationOf(video),
       frameRate: ratio(video.avg_frame_rate) || ratio(video.r_frame_rate),
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
-      frameCount: video.nb_read_packets,
+      frameCount: pictures.shown,
+      missingFrames: withIndexOfAll.test(format.format_name)
+        ? Math.max(0, video.nb_frames - pictures.stored)
+        : 0,
+      slowsDown: pictures.slowsDown,
     },
     audio:
       audio === undefined || audio.codec_name === 'unknown' || audio.channels < 1
@@ -102,28 +113,63 @@ export async function probe(ffprobe: string, file: string, signal: AbortSignal):
 }
 
 async function inspect(ffprobe: string, file: string, signal: AbortSignal) {
-  const shown = ['-show_format', '-show_streams', '-count_packets', '-of', 'json']
-  const { exitCode, stdout, stderr } = await runTool(
-    ffprobe,
-    ['-hide_banner', '-loglevel', 'error', ...shown, ...inputOptions(file)],
-    { signal },
-  )
-  const parsed = Output.safeParse(exitCode === 0 ? JSON.parse(stdout) : null)
+  const shown = ['-show_format', '-show_streams', '-of', 'json']
+  const { stdout } = await runProbe(ffprobe, [...shown, ...inputOptions(file)], { signal })
+  const parsed = Output.safeParse(JSON.parse(stdout))
   if (parsed.success) return parsed.data
-  throw invalid(`The file can not be read as a video${reason(stderr)}.`)
+  throw invalid('The file can not be read as a video.')
 }
 
-/** Streamed WebM and the like carry no duration: the last packet has it. */
-async function lastTimestamp(ffprobe: string, file: string, stream: number, signal: AbortSignal) {
-  const shown = ['-select_streams', String(stream), '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
-  let last = 0
-  await runTool(ffprobe, ['-hide_banner', '-loglevel', 'error', ...shown, ...inputOptions(file)], {
-    signal,
-    onLine: (line) => {
-      last = Math.max(last, Number.parseFloat(line) || 0)
-    },
-  })
-  return last
+/** Pictures of the first or last seconds by which their pace is judged: more than B-frames ever reorder. */
+const paceWindow = 16
+
+interface Pictures {
+  stored: number
+  /** Without those that an edit list cuts off. */
+  shown: number
+  lastSeconds: number
+  slowsDown: boolean
+}
+
+/** Reads every packet of the stream once: headers promise what need not be there. */
+async function readPictures(ffprobe: string, file: string, stream: number, signal: AbortSignal) {
+  const shown = ['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'compact=print_section=0']
+  const pictures: Pictures = { stored: 0, shown: 0, lastSeconds: 0, slowsDown: false }
+  const first: number[] = []
+  const last: number[] = []
+  const onLine = (line: string) => {
+    const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
+    if (!packet.has('flags')) return
+    pictures.stored++
+    if (packet.get('flags')?.includes('D')) return
+    pictures.shown++
+    // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
+    const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
+    if (seconds === undefined) return
+    pictures.lastSeconds = Math.max(pictures.lastSeconds, seconds)
+    if (first.length < paceWindow) first.push(seconds)
+    last.push(seconds)
+    if (last.length > paceWindow) last.shift()
+  }
+  const select = ['-select_streams', String(stream)]
+  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { signal, onLine })
+  const ascending = (a: number, b: number) => a - b
+  const [a, , c] = first.sort(ascending)
+  const [x, , z] = last.sort(ascending).slice(-3)
+  if (a !== undefined && c !== undefined && x !== undefined && z !== undefined) {
+    pictures.slowsDown = z - x > 1.25 * (c - a)
+  }
+  return pictures
+}
+
+async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[2]) {
+  const run = await runTool(ffprobe, ['-hide_banner', '-loglevel', 'error', ...options], how)
+  if (run.signal !== null) {
+    // That says something about the tool, not about the video: another worker's may do better.
+    throw new JobError('probe_crashed', `ffprobe was ended by ${run.signal} while it read the video.`)
+  }
+  if (run.exitCode !== 0) throw invalid(`The file can not be read as a video${reason(run.stderr)}.`)
+  return run
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */

@@ -3,7 +3,7 @@ import { JobError } from '../../core/job.ts'
 import type { EncodePlan } from './plan.ts'
 import type { Media } from './probe.ts'
 
-/** A source may announce this much more than it holds before it counts as cut off. */
+/** A source may announce this much more than it holds before it counts as cut off: the larger of the two. */
 const missingShare = 0.02
 const missingSeconds = 0.5
 
@@ -24,9 +24,16 @@ export function verifyOutput(
       throw new JobError('output_invalid', `The ${what} of the encoded video is ${is}, not ${expected}.`)
     }
   }
-  const missing = source.durationSeconds - output.durationSeconds
-  if (source.announcesDuration && missing > Math.max(missingSeconds, missingShare * source.durationSeconds)) {
-    const message = `The video is cut off: ${output.durationSeconds.toFixed(1)} of ${source.durationSeconds.toFixed(1)} s could be decoded.`
+  const missing = missingSecondsOf(source, output)
+  if (missing > Math.max(missingSeconds, missingShare * source.durationSeconds)) {
+    const all = source.durationSeconds.toFixed(1)
+    const message = `The video is cut off: ${missing.toFixed(1)} of ${all} s are missing.`
     throw new JobError('invalid_media', message, { retry: false })
   }
+}
+
+function missingSecondsOf(source: Media, output: Media): number {
+  const { missingFrames, frameRate } = source.video
+  if (missingFrames > 0 && frameRate > 0) return missingFrames / frameRate
+  return source.announcesDuration ? source.durationSeconds - output.durationSeconds : 0
 }

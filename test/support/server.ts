@@ -16,6 +16,7 @@ export interface TestServer {
   database: TestDatabase
   bucket: TestStorage
   scratch: string
+  api: ChildProcess
   workers: ChildProcess[]
   request(method: string, path: string, body?: unknown): Promise<Response>
   enqueue(definitionKey: string, params?: object, options?: object): Promise<TestJob>
@@ -127,6 +128,7 @@ export async function startServer(
     database,
     bucket,
     scratch,
+    api,
     workers,
     request,
     job,
