@@ -1,0 +1,86 @@
+import { readdir } from 'node:fs/promises'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { openPool, type Pool } from '../../../core/db.ts'
+import { MigrationChanged, migrate } from '../../../core/migrate.ts'
+import { testDatabase } from '../../support/database.ts'
+
+const { url, sql } = await testDatabase({ empty: true })
+const files = (await readdir(new URL('../../../migrations', import.meta.url)))
+  .filter((name) => name.endsWith('.sql'))
+  .sort()
+
+beforeEach(async () => {
+  await sql`drop schema if exists job_server cascade`
+})
+
+/** As another process would have it. */
+function anotherPool(): Pool {
+  const pool = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }, 'test migrate')
+  onTestFinished(() => pool.end())
+  return pool
+}
+
+const recorded = () => sql<{ name: string }[]>`select name from job_server.schema_migrations order by name`
+
+test('an empty database gets every file, in order, and a second call has nothing to do', async () => {
+  expect(await migrate(sql)).toEqual(files)
+  expect(await recorded()).toEqual(files.map((name) => ({ name })))
+  expect(await migrate(sql)).toEqual([])
+})
+
+test('ten processes that start at once on an empty database apply each file once', async () => {
+  const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(anotherPool())))
+  expect(applied.flat().sort()).toEqual(files)
+  expect(await recorded()).toEqual(files.map((name) => ({ name })))
+})
+
+test('who comes while another migrates waits for it, and then has nothing to do', async () => {
+  const late = anotherPool()
+  const other = anotherPool()
+  const { waiting } = await other.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(hashtext('job-server.migrate'))`
+    const outcome = migrate(late)
+    await expect.poll(async () => (await waitingForLocks()).length).toBe(1)
+    return { waiting: outcome }
+  })
+  expect(await waiting).toEqual(files)
+})
+
+test('a file that was edited after it was applied is refused, and nothing is done', async () => {
+  await migrate(sql)
+  const [first, last] = [files[0] ?? '', files.at(-1) ?? '']
+  await sql`update job_server.schema_migrations set checksum = 'of another text' where name = ${first}`
+  await sql`delete from job_server.schema_migrations where name = ${last}`
+  await expect(migrate(sql)).rejects.toThrow(MigrationChanged)
+  await expect(migrate(sql)).rejects.toThrow(`migrations/${first} was edited`)
+  expect(await recorded()).not.toContainEqual({ name: last })
+})
+
+test('a file that fails leaves nothing of itself, and the next call goes on with it', async () => {
+  await sql`create schema job_server`
+  // It stands in the way of what the first file creates.
+  await sql`create function job_server.ensure_partitions(weeks_ahead integer) returns text language sql as 'select null'`
+  await expect(migrate(sql)).rejects.toThrow('already exists')
+  expect(await sql`select 1 from pg_tables where schemaname = 'job_server'`).toHaveLength(0)
+  await sql`drop function job_server.ensure_partitions`
+  expect(await migrate(sql)).toEqual(files)
+})
+
+test('PostgreSQL older than 14 is refused by name', async () => {
+  // A function before the catalogue on the search path makes the server say that it is an older one.
+  await sql`create schema older`
+  onTestFinished(async () => {
+    await sql`drop schema older cascade`
+  })
+  await sql`create function older.current_setting(text) returns text language sql as $$ select '130016' $$`
+  const old = openPool({ DATABASE_URL: `${url}?search_path=older,pg_catalog`, DATABASE_POOL_SIZE: 1 }, 'test')
+  onTestFinished(() => old.end())
+  await expect(migrate(old)).rejects.toThrow('PostgreSQL 14 or newer is needed, this is 13')
+  expect(await sql`select 1 from pg_namespace where nspname = 'job_server'`).toHaveLength(0)
+})
+
+async function waitingForLocks() {
+  return await sql`
+    select pid from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`
+}
