@@ -22,6 +22,7 @@ const statusOfCode = {
   upload_not_found: 404,
   output_not_ready: 404,
   idempotency_conflict: 409,
+  dependency_failed: 409,
   upload_not_usable: 409,
   upload_incomplete: 409,
   body_too_large: 413,

@@ -44,6 +44,14 @@ export class JobAlreadyFinished extends DomainError {
   }
 }
 
+/** A job that another is to wait for has already ended, and not well. */
+export class DependencyFailed extends DomainError {
+  readonly code = 'dependency_failed'
+  constructor(jobId: string, status: string) {
+    super(`Job ${jobId} can't be waited for: it is ${status}.`)
+  }
+}
+
 export class UploadNotFound extends DomainError {
   readonly code = 'upload_not_found'
   constructor(uploadId: string) {

@@ -19,10 +19,21 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
   maxAttempts?: number
   /** Wall-clock limit of an attempt in seconds, default 3600. */
   timeoutSeconds?: number
+  /** Jobs of this definition that run at once over all workers; default: no limit. */
+  concurrencyLimit?: number
+  /** Jobs that share a concurrency key and run at once over all workers, default 1. */
+  concurrencyKeyLimit?: number
+  /** At most so many attempts begin in any span of so many seconds, over all workers; default: no limit. */
+  rateLimit?: RateLimit
   /** Queue the jobs stand in, default `default`. */
   queue?: string
   backoff?: Partial<BackoffPolicy>
   run(params: z.output<Schema>, context: JobContext): Promise<Result> | Result
+}
+
+export interface RateLimit {
+  count: number
+  seconds: number
 }
 
 /** Gives the definition back unchanged, typed. A file in `jobs/` exports it as its default. */

@@ -12,8 +12,10 @@ import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { Log } from '../core/log.ts'
+import { admitWaiting } from '../core/queue/admit.ts'
 import { type ClaimedJob, claim } from '../core/queue/claim.ts'
 import { type End, type Finished, finish, rescue } from '../core/queue/finish.ts'
+import { sweep } from '../core/queue/release.ts'
 import type { Lease } from '../core/queue/row.ts'
 import { stage } from '../core/queue/stage.ts'
 import { cancelChannel, workChannel } from '../core/queue/wake.ts'
@@ -52,6 +54,7 @@ export class Coordinator {
   #stopping: Promise<void> | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
+  #admittedUpTo: string | null = null
   #pollTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
 
@@ -127,19 +130,23 @@ export class Coordinator {
   async #look(): Promise<void> {
     const { sql, config } = this.options
     try {
-      await rescue(sql, { limit: rescueLimit })
-      const { staged, nextDueInSeconds } = await stage(sql, { limit: stageLimit })
+      const rescued = await rescue(sql, { limit: rescueLimit })
+      // Who lost its lease may have died between the end of a job and what follows from it.
+      if (rescued.length > 0) await sweep(sql)
+      const { staged, nextDueInSeconds, limited, blocked } = await stage(sql, { limit: stageLimit })
+      if (blocked) this.#admittedUpTo = await admitWaiting(sql, this.#admittedUpTo)
       if (staged === stageLimit) this.#lookAgain = true
       this.#wakeIn(nextDueInSeconds)
       const free = config.MAX_CONCURRENT_EXECUTIONS - this.#attempts.size
       const claimedAt = performance.now()
-      const jobs = await claim(sql, {
+      const request = {
         workerId: this.options.workerId,
         definitions: [...this.#definitions.values()],
         queues: config.QUEUES,
         limit: free,
         leaseSeconds: config.LEASE_DURATION_SECONDS,
-      })
+      }
+      const jobs = await claim(sql, request, { limited })
       await Promise.all(jobs.map((job) => this.#begin(job, claimedAt)))
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')

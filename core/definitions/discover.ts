@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
-import type { JobDefinition } from '../job.ts'
+import type { JobDefinition, RateLimit } from '../job.ts'
 import type { JsonObject } from '../json.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
@@ -18,6 +18,10 @@ export interface DefinitionRecord {
   queue: string
   maxAttempts: number
   timeoutSeconds: number
+  /** Null: no limit. */
+  concurrencyLimit: number | null
+  concurrencyKeyLimit: number
+  rateLimit: RateLimit | null
   backoff: BackoffPolicy
   paramsSchema: JsonObject
 }
@@ -34,6 +38,12 @@ const shape = z.object({
   queue: z.string().min(1).max(100).default('default'),
   maxAttempts: z.int().min(1).max(1000).default(3),
   timeoutSeconds: z.number().positive().max(604_800).default(3600),
+  concurrencyLimit: z.int().positive().nullable().default(null),
+  concurrencyKeyLimit: z.int().positive().default(1),
+  rateLimit: z
+    .object({ count: z.int().positive(), seconds: z.number().positive().max(2_592_000) })
+    .nullable()
+    .default(null),
   backoff: z
     .object({
       baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),

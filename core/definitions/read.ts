@@ -12,6 +12,7 @@ export interface DefinitionView {
 
 export interface RegisteredDefinition extends DefinitionView {
   queue: string
+  keyConcurrencyLimit: number
   paramsSchema: JsonObject
 }
 
@@ -23,14 +24,23 @@ export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
     order by key, version`
 }
 
-export async function readDefinition(
+/** Those that the inputs name, by `key@version`; the version is 1 where none is given. */
+export async function readDefinitions(
   sql: Sql,
-  key: string,
-  version: number,
-): Promise<RegisteredDefinition | null> {
-  const [row] = await sql<RegisteredDefinition[]>`
-    select key, version, default_max_attempts, timeout_seconds, concurrency_limit, queue, params_schema
+  inputs: { definitionKey: string; definitionVersion?: number }[],
+): Promise<Map<string, RegisteredDefinition>> {
+  const names = new Map(
+    inputs.map(({ definitionKey: key, definitionVersion: version = 1 }) => [
+      `${key}@${version}`,
+      { key, version },
+    ]),
+  )
+  const keys = [...names.values()].map(({ key }) => key)
+  const versions = [...names.values()].map(({ version }) => version)
+  const rows = await sql<RegisteredDefinition[]>`
+    select
+      key, version, default_max_attempts, timeout_seconds, concurrency_limit, queue, key_concurrency_limit, params_schema
     from job_server.definitions
-    where key = ${key} and version = ${version}`
-  return row ?? null
+    join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
+  return new Map(rows.map((row) => [`${row.key}@${row.version}`, row]))
 }

@@ -9,19 +9,43 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
   const rows = [...definitions]
     // One order for all who register at once: two statements that lock rows in other orders deadlock.
     .sort((a, b) => a.key.localeCompare(b.key) || a.version - b.version)
-    .map((definition) => ({ ...definition, backoff: { ...definition.backoff } }))
+    .map(({ rateLimit, backoff, ...definition }) => ({
+      ...definition,
+      backoff: { ...backoff },
+      rateLimitCount: rateLimit?.count ?? null,
+      rateLimitSeconds: rateLimit?.seconds ?? null,
+    }))
   await sql`
-    insert into job_server.definitions
-      (key, version, queue, default_max_attempts, timeout_seconds, backoff, params_schema)
-    select key, version, queue, "maxAttempts", "timeoutSeconds", backoff, "paramsSchema"
-    from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
-      key text, version int, queue text, "maxAttempts" int, "timeoutSeconds" float8, backoff jsonb, "paramsSchema" jsonb
+    with given as materialized (
+      select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+        key text, version int, queue text, "maxAttempts" int, "timeoutSeconds" float8, "concurrencyLimit" int,
+        "concurrencyKeyLimit" int, "rateLimitCount" int, "rateLimitSeconds" float8, backoff jsonb, "paramsSchema" jsonb
+      )
+    ),
+    -- Here already, so that enqueues in long transactions don't wait for one another over the first of a lane.
+    laned as (
+      insert into job_server.lanes (queue, definition_key, definition_version)
+      select queue, key, version from given
+      order by queue, key, version
+      on conflict do nothing
     )
+    insert into job_server.definitions (
+      key, version, queue, default_max_attempts, timeout_seconds, concurrency_limit, key_concurrency_limit,
+      rate_limit_count, rate_limit_seconds, backoff, params_schema
+    )
+    select
+      key, version, queue, "maxAttempts", "timeoutSeconds", "concurrencyLimit", "concurrencyKeyLimit",
+      "rateLimitCount", "rateLimitSeconds", backoff, "paramsSchema"
+    from given
     order by key, version
     on conflict on constraint definitions_pk do update set
       queue = excluded.queue,
       default_max_attempts = excluded.default_max_attempts,
       timeout_seconds = excluded.timeout_seconds,
+      concurrency_limit = excluded.concurrency_limit,
+      key_concurrency_limit = excluded.key_concurrency_limit,
+      rate_limit_count = excluded.rate_limit_count,
+      rate_limit_seconds = excluded.rate_limit_seconds,
       backoff = excluded.backoff,
       params_schema = excluded.params_schema,
       registered_at = now()`

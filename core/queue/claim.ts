@@ -1,8 +1,14 @@
 /**
  * Takes jobs that are ready, each with a lease of its own: a fresh epoch from one sequence, never used twice,
  * that every later write of the owner must name.
+ *
+ * Jobs stand in lanes, one for each queue and definition; a claim reads the heads of the lanes it may serve and
+ * nothing else. Definitions with a limit on concurrency or rate have room for so many more; their claims take turns
+ * by a lock a definition, and the room is counted from the jobs that run and the starts that are remembered, so the
+ * limit holds over all workers and nothing can leak.
  */
-import type { Sql } from '../db.ts'
+import type { BackoffPolicy } from '../backoff.ts'
+import type { Pool, Sql } from '../db.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { Lease } from './row.ts'
 
@@ -13,8 +19,12 @@ export interface ClaimedJob {
   attempt: number
   maxAttempts: number
   timeoutSeconds: number
+  /** On top of the definition's policy. */
+  backoff: Partial<BackoffPolicy> | null
   params: JsonObject
   checkpoint: Json
+  /** Set when children of the job have ended, whose results this attempt gets (`readChildren`). */
+  childrenSince: Date | null
   queuedAt: Date
 }
 
@@ -22,43 +32,101 @@ export interface ClaimRequest {
   workerId: string
   /** Only jobs of these definitions: those whose code this worker has loaded. */
   definitions: { key: string; version: number }[]
-  /** Only these queues; all when empty. */
+  /** Only these queues; all when empty. Paused ones are left out either way. */
   queues: string[]
   limit: number
   leaseSeconds: number
 }
 
-/** Up to `limit` jobs, highest priority first, oldest first among equals. Jobs others hold are passed over. */
-export async function claim(sql: Sql, request: ClaimRequest): Promise<ClaimedJob[]> {
+/**
+ * Up to `limit` jobs, highest priority first, oldest first among equals. Jobs others hold are passed over.
+ * @param options.limited whether definitions with a limit are looked at too, which takes a transaction (`stage` knows
+ *   whether jobs of such definitions wait)
+ */
+export async function claim(
+  sql: Pool,
+  request: ClaimRequest,
+  options: { limited: boolean },
+): Promise<ClaimedJob[]> {
+  if (request.limit < 1 || request.definitions.length === 0) return []
+  if (!options.limited) return await claimFrom(sql, request, [])
+  return await sql.begin(async (tx) => {
+    const limited = await lockLimited(tx, request)
+    // A statement of its own: its snapshot is from after the locks, so it counts what the last holders claimed.
+    return await claimFrom(tx, request, limited)
+  })
+}
+
+type DefinitionName = ClaimRequest['definitions'][number]
+
+/** Locks, in one order for all, the limited definitions that have jobs waiting; others take their turn after us. */
+async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<DefinitionName[]> {
+  const limited = await tx<DefinitionName[]>`
+    select key, version
+    from (${loaded(tx, definitions)}) as loaded
+    join job_server.definitions using (key, version)
+    where (concurrency_limit is not null or rate_limit_count is not null) and exists (
+      select from job_server.lanes
+      join job_server.jobs using (queue, definition_key, definition_version)
+      where lanes.definition_key = key and lanes.definition_version = version and jobs.state = 'ready'
+    )
+    order by key, version`
+  if (limited.length === 0) return []
+  await tx`
+    select pg_advisory_xact_lock(hashtextextended('job-server.definition.' || name, 0))
+    from unnest(${limited.map(({ key, version }) => `${key}@${version}`)}::text[]) with ordinality as given (name, place)
+    order by place`
+  return limited
+}
+
+async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionName[]): Promise<ClaimedJob[]> {
   const { workerId, definitions, queues, limit, leaseSeconds } = request
-  if (limit < 1 || definitions.length === 0) return []
-  const loaded = sql`
-    (definition_key, definition_version) in (
-      select * from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[])
-    )`
-  // jobs_ready_idx for all queues. For named ones jobs_ready_queue_idx, queue by queue, so that what waits
-  // elsewhere is not read.
-  const candidates =
-    queues.length === 0
-      ? sql`
-          select id from job_server.jobs
-          where state = 'ready' and ${loaded}
-          order by priority desc, id
-          limit ${limit}
-          for update skip locked`
-      : sql`
-          select next.id from unnest(${queues}::text[]) as wanted (queue)
-          cross join lateral (
-            select id, priority from job_server.jobs
-            where state = 'ready' and jobs.queue = wanted.queue and ${loaded}
-            order by priority desc, id
-            limit ${limit}
-            for update skip locked
-          ) as next
-          order by next.priority desc, next.id
-          limit ${limit}`
+  const hasLimit = sql`(definitions.concurrency_limit is not null or definitions.rate_limit_count is not null)`
+  // lanes_pk, then jobs_ready_idx lane by lane; jobs_running_idx and rate_starts_idx for limited definitions alone.
   const rows = await sql<(Omit<ClaimedJob, 'lease'> & { id: string; leaseEpoch: string })[]>`
-    with candidates as materialized (${candidates}),
+    with open_lanes as materialized (
+      select
+        lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
+        case when not ${hasLimit} then ${limit}::bigint else least(
+          definitions.concurrency_limit - (
+            select count(*) from job_server.jobs
+            where state = 'running' and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
+          ),
+          definitions.rate_limit_count - (
+            select count(*) from job_server.rate_starts
+            where rate_starts.definition_key = lanes.definition_key and rate_starts.definition_version = lanes.definition_version
+              and started_at > now() - make_interval(secs => definitions.rate_limit_seconds)
+          )
+        ) end as room
+      from (${loaded(sql, definitions)}) as loaded
+      join job_server.lanes on lanes.definition_key = loaded.key and lanes.definition_version = loaded.version
+      join job_server.definitions on definitions.key = loaded.key and definitions.version = loaded.version
+      where not exists (select from job_server.queues where queues.name = lanes.queue and paused_at is not null)
+        ${queues.length === 0 ? sql`` : sql`and lanes.queue = any(${queues}::text[])`}
+        and (not ${hasLimit} or (definitions.key, definitions.version) in (select key, version from (${loaded(sql, limited)}) as limited))
+    ),
+    candidates as materialized (
+      select next.*, definition_key, definition_version, room
+      from open_lanes
+      cross join lateral (
+        select id, priority, turn_at from job_server.jobs
+        where state = 'ready' and jobs.queue = open_lanes.queue
+          and jobs.definition_key = open_lanes.definition_key and jobs.definition_version = open_lanes.definition_version
+        order by priority desc, turn_at, id
+        limit greatest(least(room, ${limit}::bigint), 0)
+        for update skip locked
+      ) as next
+    ),
+    -- A definition with jobs in several queues has one room for them all.
+    placed as (
+      select *, row_number() over (partition by definition_key, definition_version order by priority desc, turn_at, id) as place
+      from candidates
+    ),
+    chosen as (
+      select id from placed where place <= room
+      order by priority desc, turn_at, id
+      limit ${limit}
+    ),
     claimed as (
       update job_server.jobs set
         state = 'running',
@@ -70,18 +138,36 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<ClaimedJob
         started_at = now(),
         scheduled_at = null,
         progress = null
-      from candidates
-      where jobs.id = candidates.id
+      from chosen
+      where jobs.id = chosen.id
       returning jobs.*
     ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)
       select id, 'started', jsonb_build_object('attempt', attempts, 'workerId', worker_id) from claimed
+    ),
+    rated as (
+      insert into job_server.rate_starts (definition_key, definition_version, started_at)
+      select definition_key, definition_version, now()
+      from claimed join open_lanes using (queue, definition_key, definition_version)
+      where is_rated
+    ),
+    hooked as (
+      insert into job_server.hook_runs (job_id, definition_key, definition_version, hook, payload)
+      select id, definition_key, definition_version, 'onStart', jsonb_build_object('attempt', attempts, 'params', params)
+      from claimed join open_lanes using (queue, definition_key, definition_version)
+      where 'onStart' = any(hooks)
     )
     select
-      id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds,
-      params, checkpoint, queued_at
+      id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds, backoff,
+      params, checkpoint, children_since, queued_at
     from claimed
-    order by priority desc, id`
+    order by priority desc, turn_at, id`
   return rows.map(({ id, leaseEpoch, ...job }) => ({ ...job, lease: { jobId: id, epoch: leaseEpoch } }))
+}
+
+function loaded(sql: Sql, definitions: DefinitionName[]) {
+  return sql`
+    select key, version
+    from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[]) as given (key, version)`
 }

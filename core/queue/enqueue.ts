@@ -1,101 +1,290 @@
 /**
- * Puts a job into the queue: one statement writes the idempotency key, the job and its first event, so a
+ * Puts jobs into the queue: one statement writes the idempotency keys, the jobs and their first events, so a
  * repeated or concurrent request meets the same job and a crash in between leaves nothing half done.
+ *
+ * It runs on a pool or inside the caller's own transaction. There it takes no lock that running jobs need for
+ * their heartbeats, however long the transaction stays open; the jobs are found once it has committed.
  */
 import { createHash } from 'node:crypto'
+import type { BackoffPolicy } from '../backoff.ts'
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
-import { readDefinition } from '../definitions/read.ts'
-import { DefinitionNotFound, IdempotencyConflict, InvalidParams } from '../errors.ts'
+import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
+import {
+  DefinitionNotFound,
+  DependencyFailed,
+  IdempotencyConflict,
+  InvalidParams,
+  JobNotFound,
+} from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { isStorable, type Json, type JsonObject } from '../json.ts'
 import { readJob } from './read.ts'
 import { jsonParameter } from './row.ts'
-import { hintWork } from './wake.ts'
+import { hintWork, isPool } from './wake.ts'
 
 export interface EnqueueInput {
   definitionKey: string
+  /** Default 1. */
   definitionVersion?: number
   params?: JsonObject
+  /** Default: the definition's. */
+  queue?: string
   /** Higher runs first; default 0. */
   priority?: number
   maxAttempts?: number
+  /** Wall-clock limit of an attempt. */
+  timeoutSeconds?: number
+  /** On top of the definition's policy. */
+  backoff?: Partial<BackoffPolicy>
+  /** A second request with the same key and definition meets this job. */
   idempotencyKey?: string
-  /** Not before this many seconds from now, on the database's clock. */
-  delaySeconds?: number
   /** How long the idempotency key meets this job; default one day. */
   idempotencyTtlSeconds?: number
+  /** For so long, another request with the same definition and parameters meets this job. */
+  uniqueForSeconds?: number
+  /** Not before this many seconds from now, on the database's clock. */
+  delaySeconds?: number
+  /** Not before this time. */
+  scheduledAt?: Date
+  /** Of the jobs that share a key at most the limit run at once, and keys take turns. */
+  concurrencyKey?: string
+  /** Default: the definition's limit for keys, 1 unless it says otherwise. */
+  concurrencyKeyLimit?: number
+  /** Jobs that must succeed before this one may run; it is cancelled when one of them doesn't. */
+  dependsOn?: string[]
 }
 
 export interface Enqueued {
   job: { id: string; status: JobStatus }
-  /** False when the idempotency key met an earlier job. */
+  /** False when an idempotency key or `uniqueForSeconds` met an earlier job. */
   created: boolean
 }
 
-/** @throws DefinitionNotFound, InvalidParams, IdempotencyConflict */
+/** @throws DefinitionNotFound, InvalidParams, IdempotencyConflict, JobNotFound and DependencyFailed for `dependsOn` */
 export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> {
-  const { definitionKey, definitionVersion = 1, params = {}, idempotencyKey = null, delaySeconds = 0 } = input
-  const definition = await readDefinition(sql, definitionKey, definitionVersion)
-  if (definition === null) throw new DefinitionNotFound({ key: definitionKey, version: definitionVersion })
+  const [enqueued] = await enqueueMany(sql, [input])
+  if (enqueued === undefined) throw new Error('enqueue gave no answer')
+  return enqueued
+}
+
+/**
+ * All or nothing.
+ * @returns one answer for each input, in order
+ * @throws as `enqueue`
+ */
+export async function enqueueMany(
+  sql: Sql,
+  inputs: EnqueueInput[],
+  options: { parentId?: string } = {},
+): Promise<Enqueued[]> {
+  if (inputs.length === 0) return []
+  const definitions = await readDefinitions(sql, inputs)
+  const rows = inputs.map((input) => rowOf(input, definitions, options.parentId ?? null))
+  const { first, sameAs } = withoutRepeats(rows)
+  const written = await write(sql, first)
+  hintWork(sql)
+  const answers = new Map<Row, Enqueued>()
+  for (const row of first) {
+    const job = written.get(row.id)
+    if (job === undefined) throw new Error('enqueue wrote neither a job nor met one')
+    if (job.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
+    const created = job.jobId === row.id
+    const status = created ? 'queued' : ((await readJob(sql, job.jobId))?.status ?? 'succeeded')
+    answers.set(row, { job: { id: job.jobId, status }, created })
+  }
+  return rows.map((row) => {
+    const answer = answers.get(row)
+    if (answer !== undefined) return answer
+    const earlier = answers.get(sameAs.get(row) ?? row)
+    if (earlier === undefined) throw new Error('a repeated input has no first one')
+    return { ...earlier, created: false }
+  })
+}
+
+type Row = ReturnType<typeof rowOf>
+
+function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinition>, parentId: string | null) {
+  const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
+  const definition = definitions.get(`${key}@${version}`)
+  if (definition === undefined) throw new DefinitionNotFound({ key, version })
   if (!isStorable(params)) {
     const message = 'Text with NUL characters or lone surrogates can not be stored.'
-    throw new InvalidParams(definitionKey, [{ path: 'params', message }])
+    throw new InvalidParams(key, [{ path: 'params', message }])
   }
   checkParams(definition, params)
-  const id = newId()
   const paramsHash = hashParams(params)
+  const unique = input.idempotencyKey === undefined && input.uniqueForSeconds !== undefined
+  return {
+    id: newId(),
+    definition_key: key,
+    definition_version: version,
+    queue: input.queue ?? definition.queue,
+    priority: input.priority ?? 0,
+    max_attempts: input.maxAttempts ?? definition.defaultMaxAttempts,
+    timeout_seconds: input.timeoutSeconds ?? definition.timeoutSeconds,
+    backoff: input.backoff === undefined ? null : { ...input.backoff },
+    key_kind: unique ? 'unique' : 'client',
+    key: unique ? `${version}:${paramsHash}` : (input.idempotencyKey ?? null),
+    key_seconds: (unique ? input.uniqueForSeconds : input.idempotencyTtlSeconds) ?? 86_400,
+    params_hash: paramsHash,
+    params,
+    delay_seconds: input.delaySeconds ?? 0,
+    scheduled_at: input.scheduledAt?.toISOString() ?? null,
+    concurrency_key: input.concurrencyKey ?? null,
+    concurrency_key_limit:
+      input.concurrencyKey === undefined
+        ? null
+        : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
+    depends_on: [...new Set(input.dependsOn ?? [])],
+    parent_id: parentId,
+  }
+}
+
+/** Inputs of one batch that repeat a key: the statement may meet each key once. */
+function withoutRepeats(rows: Row[]): { first: Row[]; sameAs: Map<Row, Row> } {
+  const byKey = new Map<string, Row>()
+  const sameAs = new Map<Row, Row>()
+  const first = rows.filter((row) => {
+    if (row.key === null) return true
+    const name = JSON.stringify([row.definition_key, row.key_kind, row.key])
+    const earlier = byKey.get(name)
+    if (earlier === undefined) {
+      byKey.set(name, row)
+      return true
+    }
+    if (earlier.params_hash !== row.params_hash) {
+      throw new IdempotencyConflict({ key: row.key, jobId: earlier.id })
+    }
+    sameAs.set(row, earlier)
+    return false
+  })
+  return { first, sameAs }
+}
+
+type Written = Map<string, { jobId: string; otherParams: boolean }>
+
+/** A conflict must undo the rest of a batch, and dependencies need a statement before the one that writes. */
+async function write(sql: Sql, rows: Row[]): Promise<Written> {
+  const dependencies = [...new Set(rows.flatMap(({ depends_on }) => depends_on))]
+  const needsTransaction =
+    dependencies.length > 0 || (rows.length > 1 && rows.some(({ key }) => key !== null))
+  if (!needsTransaction) return await insert(sql, rows)
+  const run = async (tx: Sql) => {
+    await holdDependencies(tx, dependencies)
+    const written = await insert(tx, rows)
+    for (const row of rows) {
+      const job = written.get(row.id)
+      if (job?.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
+    }
+    return written
+  }
+  return isPool(sql) ? await sql.begin(run) : await run(sql)
+}
+
+/**
+ * Makes the ends of live dependencies wait until we have committed, so that they find the jobs that wait for them.
+ * `for key share` lets heartbeats and other updates pass; it only stands in the way of the row's removal.
+ * @throws JobNotFound, DependencyFailed
+ */
+async function holdDependencies(tx: Sql, ids: string[]): Promise<void> {
+  if (ids.length === 0) return
+  const live = await tx<{ id: string }[]>`
+    select id from job_server.jobs where id = any(${ids}::uuid[]) order by id for key share`
+  const liveIds = new Set(live.map(({ id }) => id))
+  const ended = ids.filter((id) => !liveIds.has(id))
+  // A statement of its own: it sees what ended while the one above waited.
+  const statuses = await tx<{ id: string; status: JobStatus }[]>`
+    select id, status from job_server.job_history where id = any(${ended}::uuid[])`
+  for (const id of ended) {
+    const status = statuses.find((row) => row.id === id)?.status
+    if (status === undefined) throw new JobNotFound(id)
+    if (status !== 'succeeded') throw new DependencyFailed(id, status)
+  }
+}
+
+async function insert(sql: Sql, rows: Row[]): Promise<Written> {
   // jobs_pk and idempotency_keys_pk. `on conflict do update` rather than `do nothing`: it waits for a concurrent
   // request with the same key and gives back the winner's row.
-  const [row] = await sql<{ jobId: string | null; paramsHash: Buffer | null; created: boolean }[]>`
-    with key_held as (
-      insert into job_server.idempotency_keys as held (definition_key, key, job_id, params_hash, expires_at)
-      select ${definitionKey}, ${idempotencyKey}, ${id}, ${paramsHash}, now() + make_interval(secs => ${input.idempotencyTtlSeconds ?? 86_400})
-      where ${idempotencyKey}::text is not null
+  const written = await sql<{ id: string; jobId: string; otherParams: boolean }[]>`
+    with given as materialized (
+      select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+        id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
+        timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
+        params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
+        concurrency_key_limit int, depends_on uuid[], parent_id uuid
+      )
+    ),
+    key_held as (
+      insert into job_server.idempotency_keys as held (definition_key, kind, key, job_id, params_hash, expires_at)
+      select definition_key, key_kind, key, id, decode(params_hash, 'hex'), now() + make_interval(secs => key_seconds)
+      from given
+      where key is not null
+      order by definition_key, key_kind, key
       on conflict on constraint idempotency_keys_pk do update set
         job_id = case when held.expires_at <= now() then excluded.job_id else held.job_id end,
         params_hash = case when held.expires_at <= now() then excluded.params_hash else held.params_hash end,
         expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
-      returning job_id, params_hash
+      returning definition_key, kind, key, job_id, params_hash
+    ),
+    met as materialized (
+      select
+        given.*,
+        coalesce(key_held.job_id, given.id) as job_id,
+        coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false) as other_params,
+        greatest(given.scheduled_at, case when delay_seconds > 0 then now() + make_interval(secs => delay_seconds) end) as due_at,
+        exists (select from job_server.jobs where jobs.id = any(given.depends_on)) as waits
+      from given
+      left join key_held
+        on key_held.definition_key = given.definition_key and key_held.kind = given.key_kind and key_held.key = given.key
+    ),
+    laned as (
+      insert into job_server.lanes (queue, definition_key, definition_version)
+      select distinct queue, definition_key, definition_version from met
+      where job_id = id and not exists (
+        select from job_server.lanes
+        where lanes.queue = met.queue and lanes.definition_key = met.definition_key
+          and lanes.definition_version = met.definition_version
+      )
+      on conflict do nothing
     ),
     created as (
       insert into job_server.jobs (
-        id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds,
-        idempotency_key, params, scheduled_at
+        id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, backoff,
+        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at
       )
       select
-        ${id}, ${definitionKey}, ${definitionVersion}, ${definition.queue},
-        case when ${delaySeconds}::float8 > 0 then 'scheduled' else 'ready' end,
-        ${input.priority ?? 0}, ${input.maxAttempts ?? definition.defaultMaxAttempts}, ${definition.timeoutSeconds},
-        ${idempotencyKey}, ${sql.json(jsonParameter(params))},
-        case when ${delaySeconds}::float8 > 0 then now() + make_interval(secs => ${delaySeconds}) end
-      where ${idempotencyKey}::text is null or exists (select 1 from key_held where job_id = ${id})
+        id, definition_key, definition_version, queue,
+        case
+          when waits then 'waiting'
+          when due_at > now() then 'scheduled'
+          when concurrency_key is not null then 'blocked'
+          else 'ready'
+        end,
+        priority, greatest(due_at, now()), max_attempts, timeout_seconds, backoff,
+        case when key_kind = 'client' then key end, concurrency_key, concurrency_key_limit, parent_id, params,
+        case when due_at > now() then due_at end
+      from met
+      where job_id = id
+      order by id
       returning id
+    ),
+    depending as (
+      insert into job_server.job_dependencies (job_id, depends_on)
+      select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
     ),
     noted as (
       insert into job_server.events (job_id, event_type)
-      select id, 'queued' from created
+      select id, 'queued' from created order by id
     )
-    select
-      (select job_id from key_held) as job_id,
-      (select params_hash from key_held) as params_hash,
-      exists (select 1 from created) as created`
-  if (row?.created) {
-    hintWork(sql)
-    return { job: { id, status: 'queued' }, created: true }
-  }
-  if (!row?.jobId) throw new Error('enqueue wrote neither a job nor met one')
-  if (idempotencyKey !== null && row.paramsHash !== null && !paramsHash.equals(row.paramsHash)) {
-    throw new IdempotencyConflict({ key: idempotencyKey, jobId: row.jobId })
-  }
-  const earlier = await readJob(sql, row.jobId)
-  return { job: { id: row.jobId, status: earlier?.status ?? 'succeeded' }, created: false }
+    select id, job_id, other_params from met`
+  return new Map(written.map(({ id, ...job }) => [id, job]))
 }
 
-/** Equal parameters hash alike whatever the order of their keys. */
-function hashParams(params: JsonObject): Buffer {
-  return createHash('sha256').update(JSON.stringify(params, sortKeys)).digest()
+/** Equal parameters hash alike whatever the order of their keys; lower-case hex. */
+function hashParams(params: JsonObject): string {
+  return createHash('sha256').update(JSON.stringify(params, sortKeys)).digest('hex')
 }
 
 function sortKeys(_key: string, value: Json): Json {

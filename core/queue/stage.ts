@@ -1,16 +1,20 @@
 /** Makes due jobs claimable. Delayed and backing-off jobs stand outside the claim's index until then. */
 import type { Sql } from '../db.ts'
 
-/**
- * @returns how many became ready, and the seconds until the next one is due (null: none waits). The clock is
- *   the database's.
- */
-export async function stage(
-  sql: Sql,
-  options: { limit: number },
-): Promise<{ staged: number; nextDueInSeconds: number | null }> {
-  // jobs_due_idx for both; skip locked lets any number of stagers share the work.
-  const [row] = await sql<{ staged: number; nextDueInSeconds: number | null }[]>`
+export interface Staged {
+  staged: number
+  /** Until the next job is due or the next rate limit has room; null: none waits. On the database's clock. */
+  nextDueInSeconds: number | null
+  /** Whether jobs of definitions with a limit of their own are ready. */
+  limited: boolean
+  /** Whether jobs are blocked by their concurrency key. */
+  blocked: boolean
+}
+
+export async function stage(sql: Sql, options: { limit: number }): Promise<Staged> {
+  // jobs_due_idx for both; skip locked lets any number of stagers share the work. The rest are probes of one row
+  // each: jobs_blocked_idx, and for the few limited definitions jobs_ready_idx and rate_starts_idx.
+  const [row] = await sql<Staged[]>`
     with due as materialized (
       select id from job_server.jobs
       where state = 'scheduled' and scheduled_at <= now()
@@ -19,16 +23,47 @@ export async function stage(
       for update skip locked
     ),
     staged as (
-      update job_server.jobs set state = 'ready' from due where jobs.id = due.id
-      returning jobs.id
+      update job_server.jobs set state = case when concurrency_key is null then 'ready' else 'blocked' end
+      from due
+      where jobs.id = due.id
+      returning jobs.definition_key, jobs.definition_version, jobs.state
+    ),
+    limited as materialized (
+      select key, version, rate_limit_count, rate_limit_seconds from job_server.definitions
+      where (concurrency_limit is not null or rate_limit_count is not null) and (
+        exists (
+          select from job_server.lanes join job_server.jobs using (queue, definition_key, definition_version)
+          where lanes.definition_key = key and lanes.definition_version = version and jobs.state = 'ready'
+        )
+        or exists (select from staged where definition_key = key and definition_version = version)
+      )
     )
     select
       (select count(*) from staged)::int as staged,
+      least(
+        (
+          select extract(epoch from scheduled_at - now()) from job_server.jobs
+          where state = 'scheduled' and scheduled_at > now()
+          order by scheduled_at
+          limit 1
+        ),
+        -- The window opens when the oldest of its last starts leaves it.
+        (
+          select min(extract(epoch from oldest.started_at + make_interval(secs => rate_limit_seconds) - now()))
+          from limited
+          cross join lateral (
+            select started_at from job_server.rate_starts
+            where definition_key = key and definition_version = version
+            order by started_at desc
+            limit 1 offset greatest(rate_limit_count - 1, 0)
+          ) as oldest
+          where started_at > now() - make_interval(secs => rate_limit_seconds)
+        )
+      )::float8 as next_due_in_seconds,
+      exists (select from limited) as limited,
       (
-        select greatest(0, extract(epoch from scheduled_at - now()))::float8 from job_server.jobs
-        where state = 'scheduled' and scheduled_at > now()
-        order by scheduled_at
-        limit 1
-      ) as next_due_in_seconds`
-  return row ?? { staged: 0, nextDueInSeconds: null }
+        exists (select from job_server.jobs where state = 'blocked')
+        or exists (select from staged where state = 'blocked')
+      ) as blocked`
+  return row ?? { staged: 0, nextDueInSeconds: null, limited: false, blocked: false }
 }

@@ -27,6 +27,7 @@ export async function hintCancel(sql: Sql, jobId: string): Promise<void> {
   await sql`select pg_notify(${cancelChannel}, ${jobId})`
 }
 
-function isPool(sql: Sql): sql is Pool {
+/** Whether it is a pool, rather than a transaction of somebody's. */
+export function isPool(sql: Sql): sql is Pool {
   return 'begin' in sql
 }

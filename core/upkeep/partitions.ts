@@ -2,7 +2,7 @@
 import type { Pool } from '../db.ts'
 
 const weeksAhead = 4
-const partitioned = ['job_history', 'attempts', 'events']
+const partitioned = ['job_history', 'attempts', 'events', 'logs']
 
 /** @returns how many partitions were made and dropped */
 export async function keepPartitions(

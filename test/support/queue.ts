@@ -12,6 +12,9 @@ export const anything: DefinitionRecord = {
   queue: 'default',
   maxAttempts: 3,
   timeoutSeconds: 60,
+  concurrencyLimit: null,
+  concurrencyKeyLimit: 1,
+  rateLimit: null,
   backoff: { baseSeconds: 0, factor: 1, maxSeconds: 0 },
   paramsSchema: {},
 }
@@ -20,6 +23,7 @@ export interface TestQueue {
   definitions: DefinitionRecord[]
   /** Enqueues a job of the first definition and gives its id. */
   enqueue(input?: Partial<EnqueueInput>): Promise<string>
+  /** Limited definitions are looked at too. */
   claim(options?: {
     workerId?: string
     limit?: number
@@ -41,7 +45,11 @@ export async function testQueue(sql: Pool, ...overrides: Partial<DefinitionRecor
   await registerDefinitions(sql, definitions)
   const [first] = definitions
   const claimJobs: TestQueue['claim'] = async (options = {}) =>
-    await claim(sql, { workerId: 'w1', limit: 1, queues: [], leaseSeconds: 60, definitions, ...options })
+    await claim(
+      sql,
+      { workerId: 'w1', limit: 1, queues: [], leaseSeconds: 60, definitions, ...options },
+      { limited: true },
+    )
   return {
     definitions,
     enqueue: async (input = {}) => {

@@ -8,14 +8,14 @@ const { sql } = await testDatabase()
 async function partitions(): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select relname as name from pg_class
-    where relnamespace = 'job_server'::regnamespace and relname ~ '^(events|attempts|job_history)_[0-9]{8}$'
+    where relnamespace = 'job_server'::regnamespace and relname ~ '^(events|attempts|job_history|logs)_[0-9]{8}$'
       and relkind = 'r'
     order by relname`
   return rows.map(({ name }) => name)
 }
 
 test('this week and the four to come have partitions, and making them again makes none', async () => {
-  expect(await partitions()).toHaveLength(15)
+  expect(await partitions()).toHaveLength(20)
   expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 0 })
 })
 
@@ -44,5 +44,5 @@ test('weeks past retention are dropped, and only those', async () => {
     create table job_server.events_20200106 partition of job_server.events
     for values from (job_server.uuid_v7_floor('2020-01-06')) to (job_server.uuid_v7_floor('2020-01-13'))`)
   expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 1 })
-  expect(await partitions()).toHaveLength(15)
+  expect(await partitions()).toHaveLength(20)
 })

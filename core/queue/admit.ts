@@ -1,0 +1,98 @@
+/**
+ * Admits jobs that are blocked by the limit of their concurrency key. It is the only way from `blocked` to `ready`,
+ * and takes turns by an advisory lock a key, so a key never has more jobs ready or running than its limit.
+ * Use is counted from those jobs themselves: nothing can leak.
+ *
+ * An admitted job goes to the end of the line of its priority: with many keys waiting, each gets its turn, and a
+ * key with 100,000 jobs holds no more places in line than its limit.
+ */
+import type { Pool } from '../db.ts'
+import { hintWork } from './wake.ts'
+
+/** Each key takes a lock in PostgreSQL's shared lock table. */
+const keysAtOnce = 200
+const scannedKeys = 1000
+
+/** @returns how many jobs were admitted */
+export async function admit(sql: Pool, keys: string[]): Promise<number> {
+  const distinct = [...new Set(keys)].sort()
+  let admitted = 0
+  for (let first = 0; first < distinct.length; first += keysAtOnce) {
+    admitted += await admitKeys(sql, distinct.slice(first, first + keysAtOnce))
+  }
+  if (admitted > 0) hintWork(sql)
+  return admitted
+}
+
+/**
+ * Admits what waits although its key has room: jobs that were enqueued since, or whose admission was cut off. Looks at
+ * some keys each time.
+ * @param after the key at which the last call stopped
+ * @returns where to go on; null: all were looked at
+ */
+export async function admitWaiting(sql: Pool, after: string | null): Promise<string | null> {
+  // A loose scan of jobs_blocked_idx: one step a key, however many jobs wait under it; then jobs_admitted_idx.
+  const keys = await sql<{ key: string; hasRoom: boolean }[]>`
+    with recursive keys as (
+      (
+        select concurrency_key as key, concurrency_key_limit as key_limit, 1 as step from job_server.jobs
+        where state = 'blocked' and concurrency_key > ${after ?? ''}
+        order by concurrency_key, priority desc, turn_at, id
+        limit 1
+      )
+      union all
+      select next.key, next.key_limit, keys.step + 1
+      from keys
+      cross join lateral (
+        select concurrency_key as key, concurrency_key_limit as key_limit from job_server.jobs
+        where state = 'blocked' and concurrency_key > keys.key
+        order by concurrency_key, priority desc, turn_at, id
+        limit 1
+      ) as next
+      where keys.step < ${scannedKeys}
+    )
+    select key, key_limit > (
+      select count(*) from job_server.jobs
+      where state in ('ready', 'running') and concurrency_key is not null and concurrency_key = keys.key
+    ) as has_room
+    from keys`
+  const open = keys.filter(({ hasRoom }) => hasRoom).map(({ key }) => key)
+  await admit(sql, open)
+  return keys.length === scannedKeys ? (keys.at(-1)?.key ?? null) : null
+}
+
+async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
+  if (keys.length === 0) return 0
+  return await sql.begin(async (tx) => {
+    // In one order for all. Released with the transaction, so a pooler may stand between.
+    await tx`
+      select pg_advisory_xact_lock(hashtextextended('job-server.key.' || key, 0))
+      from (select key from unnest(${keys}::text[]) as given (key) order by key) as ordered`
+    // A statement of its own: its snapshot is from after the lock, so it counts what the last holder admitted.
+    const rows = await tx`
+      with admissible as (
+        select next.id
+        from unnest(${keys}::text[]) as given (key)
+        cross join lateral (
+          select concurrency_key_limit as key_limit from job_server.jobs
+          where state = 'blocked' and concurrency_key = given.key
+          order by priority desc, turn_at, id
+          limit 1
+        ) as head
+        cross join lateral (
+          select count(*) as taken from job_server.jobs
+          where state in ('ready', 'running') and concurrency_key is not null and concurrency_key = given.key
+        ) as used
+        cross join lateral (
+          select id from job_server.jobs
+          where state = 'blocked' and concurrency_key = given.key
+          order by priority desc, turn_at, id
+          limit greatest(head.key_limit - used.taken, 0)
+        ) as next
+      )
+      update job_server.jobs set state = 'ready', turn_at = clock_timestamp()
+      from admissible
+      where jobs.id = admissible.id and jobs.state = 'blocked'`
+    return rows.count
+  })
+}

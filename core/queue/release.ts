@@ -1,0 +1,147 @@
+/**
+ * What follows when jobs have ended: others may begin. Dependents and parents that waited for them are released,
+ * or end too; children of a parent that ended are cancelled; the next job of a concurrency key is admitted.
+ *
+ * It runs after the end was committed, in statements with snapshots of their own: of two that end at once, the
+ * one whose release comes last sees both gone. Everything is guarded by the state it finds, so repeating it is
+ * harmless, and `sweep` finds what a process that died in between left undone.
+ */
+import type { Pool } from '../db.ts'
+import { admit } from './admit.ts'
+import { type EndedJob, endJobs } from './end-jobs.ts'
+import { hintCancel, hintWork } from './wake.ts'
+
+const sweepLimit = 1000
+
+export async function release(sql: Pool, ended: EndedJob[]): Promise<void> {
+  let wave = ended
+  while (wave.length > 0) {
+    const keys = wave.map(({ concurrencyKey }) => concurrencyKey).filter((key) => key !== null)
+    await admit(sql, keys)
+    const final = wave.filter(({ status }) => status !== 'queued')
+    const waiting = wave.filter(({ status, hadChildren }) => status === 'queued' && hadChildren)
+    const bereaved = final.filter(({ status, hadChildren }) => hadChildren && status !== 'succeeded')
+    const dependents = await dependentsOf(sql, final)
+    const parents = final.map(({ parentId }) => parentId).filter((id) => id !== null)
+    wave = [
+      ...(await cancelChildren(
+        sql,
+        bereaved.map(({ jobId }) => jobId),
+      )),
+      ...(await settle(sql, [...dependents, ...parents, ...waiting.map(({ jobId }) => jobId)])),
+    ]
+  }
+}
+
+/** Releases what a process that died between an end and its consequences left waiting. */
+export async function sweep(sql: Pool): Promise<void> {
+  // jobs_waiting_idx, then jobs_parent_idx, job_dependencies_pk and jobs_pk for each.
+  const idle = await sql<{ id: string }[]>`
+    select id from job_server.jobs as waiting
+    where state = 'waiting'
+      and not exists (select from job_server.jobs as child where child.parent_id = waiting.id)
+      and not exists (
+        select from job_server.job_dependencies join job_server.jobs as other on other.id = depends_on
+        where job_dependencies.job_id = waiting.id
+      )
+    limit ${sweepLimit}`
+  const orphaned = await sql<{ id: string }[]>`
+    select distinct parent_id as id from job_server.jobs as child
+    where parent_id is not null and not exists (select from job_server.jobs as parent where parent.id = child.parent_id)
+    limit ${sweepLimit}`
+  const ended = [
+    ...(await cancelChildren(
+      sql,
+      orphaned.map(({ id }) => id),
+    )),
+    ...(await settle(
+      sql,
+      idle.map(({ id }) => id),
+    )),
+  ]
+  await release(sql, ended)
+}
+
+async function dependentsOf(sql: Pool, ended: EndedJob[]): Promise<string[]> {
+  if (ended.length === 0) return []
+  // job_dependencies_on_idx
+  const rows = await sql<{ jobId: string }[]>`
+    select distinct job_id from job_server.job_dependencies where depends_on = any(${ended.map(({ jobId }) => jobId)}::uuid[])`
+  return rows.map(({ jobId }) => jobId)
+}
+
+/**
+ * Decides about jobs that wait: broken by what they waited for, free to run, or still waiting.
+ * @returns those that ended
+ */
+async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
+  if (jobIds.length === 0) return []
+  const childFailed = sql`(
+    on_child_failure = 'fail' and exists (
+      select from job_server.job_history as child
+      where child.parent_id = jobs.id and child.status <> 'succeeded' and child.queued_at >= jobs.children_since
+    )
+  )`
+  const dependencyFailed = sql`exists (
+    select from job_server.job_dependencies join job_server.job_history as other on other.id = depends_on
+    where job_dependencies.job_id = jobs.id and other.status <> 'succeeded'
+  )`
+  const broken = await endJobs(
+    sql,
+    sql`
+      select
+        jobs.*, case when ${childFailed} then 'failed' else 'cancelled' end as kind, 'waiting' as outcome, null::jsonb as result,
+        case when ${childFailed} then 'child_failed' else 'dependency_failed' end as new_error_code,
+        case when ${childFailed} then 'A child job did not succeed.' else 'A job that this one depends on did not succeed.' end as message,
+        null::jsonb as details, false as retry, 0::float8 as retry_in_seconds, false as crashed, null::text as child_failure
+      from job_server.jobs
+      where id = any(${jobIds}::uuid[]) and state = 'waiting' and (${childFailed} or ${dependencyFailed})
+      order by id
+      for update`,
+  )
+  const [row] = await sql<{ released: number }[]>`
+    with released as (
+      update job_server.jobs set state = case when concurrency_key is null then 'ready' else 'blocked' end
+      where id = any(${jobIds}::uuid[]) and state = 'waiting'
+        and not exists (select from job_server.jobs as child where child.parent_id = jobs.id)
+        and not exists (
+          select from job_server.job_dependencies join job_server.jobs as other on other.id = depends_on
+          where job_dependencies.job_id = jobs.id
+        )
+      returning id
+    ),
+    forgotten as (
+      delete from job_server.job_dependencies using released where job_dependencies.job_id = released.id
+    )
+    select count(*)::int as released from released`
+  if (row !== undefined && row.released > 0) hintWork(sql)
+  return broken
+}
+
+/** @returns those that ended at once; running ones are stopped by their owners */
+async function cancelChildren(sql: Pool, parentIds: string[]): Promise<EndedJob[]> {
+  if (parentIds.length === 0) return []
+  // jobs_parent_idx
+  const ended = await endJobs(
+    sql,
+    sql`
+      select
+        jobs.*, 'cancelled' as kind, 'cancelled' as outcome, null::jsonb as result, 'parent_ended' as new_error_code,
+        'The parent job ended.' as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
+        false as crashed, null::text as child_failure
+      from job_server.jobs
+      where parent_id = any(${parentIds}::uuid[]) and state <> 'running'
+      order by id
+      for update`,
+  )
+  const running = await sql<{ id: string }[]>`
+    with flagged as (
+      update job_server.jobs set cancel_requested_at = now()
+      where parent_id = any(${parentIds}::uuid[]) and state = 'running' and cancel_requested_at is null
+      returning id
+    ),
+    noted as (insert into job_server.events (job_id, event_type) select id, 'cancelling' from flagged)
+    select id from flagged`
+  for (const { id } of running) await hintCancel(sql, id)
+  return ended
+}
