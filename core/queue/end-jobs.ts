@@ -151,7 +151,7 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       order by id, place
     )
     select
-      id as job_id, lease_epoch as epoch, status, concurrency_key, parent_id, children_since is not null as had_children,
+      id as job_id, lease_epoch as epoch, status, concurrency_key, parent_id, children_since is not null or kind = 'waiting' as had_children,
       limited or status = 'queued' or hooks <> '{}' as wakes
     from decided`
   if (rows.some(({ wakes }) => wakes)) hintWork(sql)

@@ -1,0 +1,211 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  DefinitionNotFound,
+  DependencyFailed,
+  IdempotencyConflict,
+  InvalidParams,
+} from '../../../../core/errors.ts'
+import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
+import { finish } from '../../../../core/queue/finish.ts'
+import { readJob } from '../../../../core/queue/read.ts'
+import { stage } from '../../../../core/queue/stage.ts'
+import { testDatabase, waitsForLock } from '../../../support/database.ts'
+import { testQueue } from '../../../support/queue.ts'
+
+const { sql } = await testDatabase()
+const queue = await testQueue(sql, {
+  paramsSchema: { type: 'object', properties: { n: { type: 'number' } }, additionalProperties: {} },
+})
+
+afterEach(async () => {
+  await sql`truncate job_server.jobs, job_server.idempotency_keys`
+})
+
+const count = async () => {
+  const [row] = await sql<{ count: number }[]>`select count(*)::int from job_server.jobs`
+  return row?.count
+}
+
+describe('idempotency', () => {
+  test('100 equal requests at once make one job, and all get its id', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        enqueue(sql, { definitionKey: 'test', params: { n: 1 }, idempotencyKey: 'k' }),
+      ),
+    )
+    expect(new Set(answers.map(({ job }) => job.id)).size).toBe(1)
+    expect(answers.filter(({ created }) => created)).toHaveLength(1)
+    expect(await count()).toBe(1)
+  })
+
+  test('the same key with other parameters is a conflict that names the first job; the order of keys is not', async () => {
+    const first = await enqueue(sql, { definitionKey: 'test', params: { n: 1, m: 2 }, idempotencyKey: 'k' })
+    const again = await enqueue(sql, { definitionKey: 'test', params: { m: 2, n: 1 }, idempotencyKey: 'k' })
+    expect(again).toEqual({ ...first, created: false })
+    const other = enqueue(sql, { definitionKey: 'test', params: { n: 2 }, idempotencyKey: 'k' })
+    await expect(other).rejects.toThrow(IdempotencyConflict)
+    await expect(other).rejects.toThrow(first.job.id)
+  })
+
+  test('a key meets its job after that has finished, and nothing once its time is over', async () => {
+    const { job } = await enqueue(sql, { definitionKey: 'test', idempotencyKey: 'k' })
+    const { lease } = await queue.claimOne()
+    await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+    const again = await enqueue(sql, { definitionKey: 'test', idempotencyKey: 'k' })
+    expect(again).toEqual({ job: { id: job.id, status: 'succeeded' }, created: false })
+
+    await sql`update job_server.idempotency_keys set expires_at = now()`
+    expect(await enqueue(sql, { definitionKey: 'test', idempotencyKey: 'k' })).toMatchObject({
+      created: true,
+    })
+  })
+
+  test('uniqueForSeconds meets a job with the same parameters, whatever its key', async () => {
+    const first = await enqueue(sql, { definitionKey: 'test', params: { n: 1 }, uniqueForSeconds: 60 })
+    const again = await enqueue(sql, { definitionKey: 'test', params: { n: 1 }, uniqueForSeconds: 60 })
+    expect(again).toEqual({ ...first, created: false })
+    const other = await enqueue(sql, { definitionKey: 'test', params: { n: 2 }, uniqueForSeconds: 60 })
+    expect(other.created).toBe(true)
+  })
+})
+
+describe('many at once', () => {
+  test('are answered in order, and repeats within a batch meet the first', async () => {
+    const inputs = [1, 2, 1].map((n) => ({ definitionKey: 'test', params: { n }, idempotencyKey: `k${n}` }))
+    const answers = await enqueueMany(sql, inputs)
+    expect(answers.map(({ created }) => created)).toEqual([true, true, false])
+    expect(answers[2]?.job.id).toBe(answers[0]?.job.id)
+    expect(await count()).toBe(2)
+  })
+
+  test('are all or nothing', async () => {
+    await enqueue(sql, { definitionKey: 'test', params: { n: 1 }, idempotencyKey: 'k' })
+    const conflict = enqueueMany(sql, [
+      { definitionKey: 'test', params: { n: 5 } },
+      { definitionKey: 'test', params: { n: 2 }, idempotencyKey: 'k' },
+    ])
+    await expect(conflict).rejects.toThrow(IdempotencyConflict)
+    await expect(
+      enqueueMany(sql, [{ definitionKey: 'test' }, { definitionKey: 'test', params: { n: 'one' } }]),
+    ).rejects.toThrow(InvalidParams)
+    await expect(enqueueMany(sql, [{ definitionKey: 'test' }, { definitionKey: 'nope' }])).rejects.toThrow(
+      DefinitionNotFound,
+    )
+    expect(await count()).toBe(1)
+  })
+})
+
+test('inside the caller’s transaction a job comes and goes with it', async () => {
+  const undone = sql.begin(async (tx) => {
+    await enqueue(tx, { definitionKey: 'test' })
+    throw new Error('undo')
+  })
+  await expect(undone).rejects.toThrow('undo')
+  expect(await count()).toBe(0)
+  await sql.begin(async (tx) => {
+    await enqueue(tx, { definitionKey: 'test' })
+  })
+  expect(await count()).toBe(1)
+})
+
+test('higher priorities are claimed first, and the older first among equals', async () => {
+  const ids = []
+  for (const priority of [0, 5, 0, -1, 5]) ids.push(await queue.enqueue({ priority }))
+  const claimed = await queue.claim({ limit: 10 })
+  const [a, b, c, d, e] = ids
+  expect(claimed.map(({ lease }) => lease.jobId)).toEqual([b, e, a, c, d])
+})
+
+test('a delayed job is claimable only once staged, and the wait until then is told', async () => {
+  const jobId = await queue.enqueue({ delaySeconds: 30 })
+  expect(await readJob(sql, jobId)).toMatchObject({ status: 'queued', scheduledAt: expect.any(Date) })
+  const before = await stage(sql, { limit: 10 })
+  expect(before.staged).toBe(0)
+  expect(before.nextDueInSeconds).toBeGreaterThan(25)
+  expect(await queue.claim()).toEqual([])
+  await sql`update job_server.jobs set scheduled_at = now()`
+  expect(await stage(sql, { limit: 10 })).toMatchObject({ staged: 1, nextDueInSeconds: null })
+  expect((await queue.claimOne()).lease.jobId).toBe(jobId)
+})
+
+test('only jobs whose code is loaded, and of the queues asked for, are claimed', async () => {
+  await queue.enqueue({ queue: 'other' })
+  expect(await queue.claim({ queues: ['default'] })).toEqual([])
+  const { definitions } = queue
+  expect(definitions).toHaveLength(1)
+  expect(await queue.claim({ queues: ['default', 'other'] })).toHaveLength(1)
+})
+
+describe('dependencies', () => {
+  const settle = async (end: 'succeeded' | 'failed') => {
+    const { lease } = await queue.claimOne()
+    await finish(sql, [
+      {
+        lease,
+        end:
+          end === 'succeeded'
+            ? { kind: 'succeeded', result: null }
+            : {
+                kind: 'failed',
+                outcome: 'threw',
+                errorCode: 'x',
+                message: 'x',
+                retry: false,
+                retryInSeconds: 0,
+                crashed: false,
+              },
+      },
+    ])
+    return lease.jobId
+  }
+
+  test('a job runs once all it depends on have succeeded', async () => {
+    const first = await queue.enqueue()
+    const second = await queue.enqueue()
+    const dependent = await queue.enqueue({ dependsOn: [first, second] })
+    await settle('succeeded')
+    expect((await readJob(sql, dependent))?.status).toBe('queued')
+    expect(await settle('succeeded')).toBe(second)
+    expect((await queue.claimOne()).lease.jobId).toBe(dependent)
+    expect(await queue.claim()).toEqual([])
+  })
+
+  test('a job whose dependency fails is cancelled, and so is what depends on it', async () => {
+    const first = await queue.enqueue()
+    const second = await queue.enqueue({ dependsOn: [first] })
+    const third = await queue.enqueue({ dependsOn: [second] })
+    await settle('failed')
+    for (const jobId of [second, third]) {
+      expect(await readJob(sql, jobId)).toMatchObject({ status: 'cancelled', errorCode: 'dependency_failed' })
+    }
+  })
+
+  test('one that has succeeded already holds nothing up; one that has not is refused', async () => {
+    const good = await queue.enqueue()
+    await settle('succeeded')
+    await queue.enqueue({ dependsOn: [good] })
+    expect(await queue.claim()).toHaveLength(1)
+    await sql`truncate job_server.jobs`
+    const bad = await queue.enqueue()
+    await settle('failed')
+    await expect(queue.enqueue({ dependsOn: [bad] })).rejects.toThrow(DependencyFailed)
+  })
+
+  test('an end that races the enqueue of a dependent neither misses it nor leaves it waiting', async () => {
+    const first = await queue.enqueue()
+    const { lease } = await queue.claimOne()
+    const enqueued = Promise.withResolvers<string>()
+    const held = Promise.withResolvers<void>()
+    const enqueueing = sql.begin(async (tx) => {
+      enqueued.resolve((await enqueue(tx, { definitionKey: 'test', dependsOn: [first] })).job.id)
+      await held.promise
+    })
+    const dependent = await enqueued.promise
+    const finishing = finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+    await waitsForLock(sql)
+    held.resolve()
+    await enqueueing
+    await finishing
+    expect((await queue.claimOne()).lease.jobId).toBe(dependent)
+  })
+})

@@ -1,0 +1,166 @@
+import { afterEach, expect, test } from 'vitest'
+import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
+import { cancel } from '../../../../core/queue/cancel.ts'
+import type { ClaimedJob } from '../../../../core/queue/claim.ts'
+import { finish, rescue } from '../../../../core/queue/finish.ts'
+import { stage } from '../../../../core/queue/stage.ts'
+import { testDatabase } from '../../../support/database.ts'
+import { testQueue } from '../../../support/queue.ts'
+
+const { sql } = await testDatabase()
+
+afterEach(async () => {
+  await sql`truncate job_server.jobs, job_server.lanes, job_server.definitions, job_server.rate_starts, job_server.queues`
+})
+
+const succeed = async (jobs: ClaimedJob[]) => {
+  await finish(
+    sql,
+    jobs.map(({ lease }) => ({ lease, end: { kind: 'succeeded', result: null } as const })),
+  )
+}
+
+/** Claims and finishes from many sides at once until all is done; gives the most that ran at any moment. */
+async function storm(
+  queue: Awaited<ReturnType<typeof testQueue>>,
+  options: { claimers: number; jobs: number; groupOf: (job: ClaimedJob) => string },
+): Promise<Map<string, number>> {
+  const running = new Map<string, number>()
+  const most = new Map<string, number>()
+  let done = 0
+  const claimer = async (name: string) => {
+    while (done < options.jobs) {
+      await admitWaiting(sql, null)
+      const jobs = await queue.claim({ workerId: name, limit: 3 })
+      for (const job of jobs) {
+        const group = options.groupOf(job)
+        const count = (running.get(group) ?? 0) + 1
+        running.set(group, count)
+        most.set(group, Math.max(most.get(group) ?? 0, count))
+      }
+      // The work, or a breath before the next look: with none at all the claims crowd out the ends.
+      await Bun.sleep(20)
+      // Counted down before the database knows: what is measured is never less than what is.
+      for (const job of jobs) running.set(options.groupOf(job), (running.get(options.groupOf(job)) ?? 0) - 1)
+      await succeed(jobs)
+      done += jobs.length
+    }
+  }
+  await Promise.all(Array.from({ length: options.claimers }, (_, index) => claimer(`w${index}`)))
+  return most
+}
+
+test('200 concurrent claimers never exceed the limit of a definition, and reach it', async () => {
+  const queue = await testQueue(sql, { concurrencyLimit: 7 })
+  for (let count = 0; count < 120; count++) await queue.enqueue()
+  const most = await storm(queue, { claimers: 200, jobs: 120, groupOf: () => 'all' })
+  expect(most.get('all')).toBe(7)
+})
+
+test('200 concurrent claimers never exceed the limit of a concurrency key, and reach it', async () => {
+  const queue = await testQueue(sql, { concurrencyKeyLimit: 3 })
+  for (let count = 0; count < 120; count++) {
+    await queue.enqueue({ concurrencyKey: `tenant-${count % 5}`, params: { tenant: count % 5 } })
+  }
+  const most = await storm(queue, { claimers: 200, jobs: 120, groupOf: (job) => String(job.params.tenant) })
+  expect([...most.values()]).toEqual([3, 3, 3, 3, 3])
+})
+
+test('without a limit as many run as are claimed: the storm would notice', async () => {
+  const queue = await testQueue(sql)
+  for (let count = 0; count < 120; count++) await queue.enqueue()
+  const most = await storm(queue, { claimers: 20, jobs: 120, groupOf: () => 'all' })
+  expect(most.get('all')).toBeGreaterThan(7)
+})
+
+test('a definition with jobs in several queues has one limit for them all', async () => {
+  const queue = await testQueue(sql, { concurrencyLimit: 2 })
+  for (const name of ['a', 'b', 'c']) await queue.enqueue({ queue: name })
+  expect(await queue.claim({ limit: 10 })).toHaveLength(2)
+  expect(await queue.claim({ limit: 10 })).toHaveLength(0)
+})
+
+test('a rate limit lets so many attempts begin in its span, then says when the next may', async () => {
+  const queue = await testQueue(sql, { rateLimit: { count: 3, seconds: 60 } })
+  for (let count = 0; count < 5; count++) await queue.enqueue()
+  expect(await queue.claim({ limit: 10 })).toHaveLength(3)
+  expect(await queue.claim({ limit: 10 })).toHaveLength(0)
+  const { limited, nextDueInSeconds } = await stage(sql, { limit: 10 })
+  expect(limited).toBe(true)
+  expect(nextDueInSeconds).toBeGreaterThan(50)
+  expect(nextDueInSeconds).toBeLessThanOrEqual(60)
+
+  // One of the three leaves the span.
+  await sql`
+    update job_server.rate_starts set started_at = started_at - interval '61 seconds'
+    where ctid = (select min(ctid) from job_server.rate_starts)`
+  expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
+
+test('keys take turns: ten jobs of one tenant do not wait for a thousand of another', async () => {
+  const queue = await testQueue(sql, { concurrencyKeyLimit: 2 })
+  for (let count = 0; count < 1000; count++) await queue.enqueue({ concurrencyKey: 'big' })
+  await admitWaiting(sql, null)
+  for (let count = 0; count < 10; count++)
+    await queue.enqueue({ concurrencyKey: 'small', params: { small: true } })
+  await admitWaiting(sql, null)
+  const order: boolean[] = []
+  for (let turn = 0; turn < 24; turn++) {
+    const job = await queue.claimOne()
+    order.push(job.params.small === true)
+    await succeed([job])
+  }
+  expect(order.filter(Boolean)).toHaveLength(10)
+})
+
+test('a key that is full costs the claim nothing: its jobs are not in the line', async () => {
+  const queue = await testQueue(sql)
+  for (let count = 0; count < 100; count++) await queue.enqueue({ concurrencyKey: 'full' })
+  await admitWaiting(sql, null)
+  const [{ ready } = { ready: -1 }] = await sql<{ ready: number }[]>`
+    select count(*)::int as ready from job_server.jobs where state = 'ready'`
+  expect(ready).toBe(1)
+})
+
+test('whatever frees a place under a key lets the next one in: success, retry, cancel, rescue', async () => {
+  const queue = await testQueue(sql, { maxAttempts: 1 })
+  for (let count = 0; count < 5; count++) await queue.enqueue({ concurrencyKey: 'k' })
+  await admitWaiting(sql, null)
+  await succeed([await queue.claimOne()])
+  const failing = await queue.claimOne()
+  const end = {
+    kind: 'failed',
+    outcome: 'threw',
+    errorCode: 'x',
+    message: 'x',
+    retry: true,
+    retryInSeconds: 60,
+    crashed: false,
+  } as const
+  await finish(sql, [{ lease: failing.lease, end }])
+  const cancelled = await queue.claimOne()
+  await cancel(sql, cancelled.lease.jobId)
+  await finish(sql, [{ lease: cancelled.lease, end: { kind: 'cancelled' } }])
+  await queue.claimOne()
+  await queue.expireLeases()
+  await rescue(sql, { limit: 10 })
+  await queue.claimOne()
+  expect(await queue.claim({ limit: 10 })).toEqual([])
+})
+
+test('two who admit at once admit no more than the limit', async () => {
+  const queue = await testQueue(sql, { concurrencyKeyLimit: 2 })
+  for (let count = 0; count < 20; count++) await queue.enqueue({ concurrencyKey: 'k' })
+  const admitted = await Promise.all(Array.from({ length: 10 }, () => admit(sql, ['k'])))
+  expect(admitted.reduce((sum, count) => sum + count, 0)).toBe(2)
+})
+
+test('a paused queue is left out, and its jobs are there when it goes on', async () => {
+  const queue = await testQueue(sql)
+  await queue.enqueue({ queue: 'quiet' })
+  await queue.enqueue()
+  await sql`insert into job_server.queues (name, paused_at) values ('quiet', now())`
+  expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+  await sql`update job_server.queues set paused_at = null`
+  expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
