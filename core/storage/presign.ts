@@ -24,6 +24,8 @@ export interface Presigner {
 }
 
 const boundHeaders = new Set(['host', 'content-type', 'content-length'])
+/** A part has no type of its own, and clients send none; the SDK would sign one that they can't know of. */
+const boundPartHeaders = new Set(['host', 'content-length'])
 
 export function createPresigner(clients: Record<Audience, S3Client>, Bucket: string): Presigner {
   return {
@@ -57,7 +59,7 @@ export function createPresigner(clients: Record<Audience, S3Client>, Bucket: str
       })
       return await getSignedUrl(clients.client, command, {
         expiresIn: expiresInSeconds,
-        signableHeaders: boundHeaders,
+        signableHeaders: boundPartHeaders,
       })
     },
   }

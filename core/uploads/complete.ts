@@ -44,7 +44,14 @@ async function joinParts(storage: Storage, upload: Upload): Promise<void> {
   // Joined before, by a request whose answer got lost: the object itself is what counts.
   if (stored === null) return
   const parts = requireAll(upload, partSizes(sizeBytes, partSizeBytes), stored)
-  await storage.completeMultipart(objectKey, multipartId, parts)
+  try {
+    await storage.completeMultipart(objectKey, multipartId, parts)
+  } catch (error) {
+    // Another request may have joined them while we were at it. Stores answer that in ways of their own, but the
+    // object is there then.
+    const object = await storage.head(objectKey)
+    if (object?.sizeBytes !== sizeBytes) throw error
+  }
 }
 
 /** @throws InvalidMedia for what is surely no video; the upload is given up then */
