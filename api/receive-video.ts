@@ -58,10 +58,7 @@ export async function receiveVideo(
     // Bun's and Node's types of the web stream differ in name only.
     await pipeline(Readable.fromWeb(request.body as never), form)
   } catch (cause) {
-    const broken =
-      cause instanceof RequestProblem
-        ? cause
-        : new RequestProblem('malformed_body', 'The form is not whole.', [], { cause })
+    const broken = cause instanceof RequestProblem ? cause : notWhole(cause)
     file?.destroy(broken)
     await storing
     throw broken
@@ -115,9 +112,14 @@ async function store(
     const message =
       bodyProblem instanceof RequestProblem ? bodyProblem.message : 'The bytes did not arrive whole.'
     await rejectUpload(sql, storage, { id: upload.id }, message)
-    if (bodyProblem !== undefined) throw bodyProblem
+    if (bodyProblem instanceof RequestProblem) throw bodyProblem
+    if (bodyProblem !== undefined) throw notWhole(bodyProblem)
     throw new RequestProblem('storage_unavailable', 'The video could not be stored.', [], { cause })
   }
+}
+
+function notWhole(cause: unknown): RequestProblem {
+  return new RequestProblem('malformed_body', 'The form is not whole.', [], { cause })
 }
 
 /** The stream's chunks, once its beginning looks like a video. @throws RequestProblem invalid_media */

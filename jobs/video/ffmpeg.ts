@@ -75,7 +75,7 @@ function failure(exitCode: number, stderr: string): JobError {
   if (/No space left on device/.test(stderr)) {
     return new JobError('scratch_full', "The worker's disk is full.")
   }
-  if (/Decoder .* not found|Unknown decoder|could not find codec|no decoder found/i.test(stderr)) {
+  if (/Decoder .* not found|Unknown decoder|no decoder found/i.test(stderr)) {
     return new JobError('unsupported_codec', 'FFmpeg has no decoder for the video.', { retry: false })
   }
   if (/Invalid data found when processing input|moov atom not found/.test(stderr)) {

@@ -168,8 +168,11 @@ async function runProbe(ffprobe: string, options: string[], how: Parameters<type
     // That says something about the tool, not about the video: another worker's may do better.
     throw new JobError('probe_crashed', `ffprobe was ended by ${run.signal} while it read the video.`)
   }
-  if (run.exitCode !== 0) throw invalid(`The file can not be read as a video${reason(run.stderr)}.`)
-  return run
+  if (run.exitCode === 0) return run
+  if (run.stderr.includes('moov atom not found')) {
+    throw invalid('The video can not be read: its index is missing, as when its end was cut off.')
+  }
+  throw invalid(`The file can not be read as a video${reason(run.stderr)}.`)
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */
