@@ -236,7 +236,8 @@ create table dead_letters (
   constraint dead_letters_redriven_whole check ((redriven_at is null) = (redriven_job_id is null))
 );
 
-create index dead_letters_definition_idx on dead_letters (definition_key, id desc);
+create index dead_letters_moved_idx on dead_letters (moved_to_dlq_at desc, id desc);
+create index dead_letters_definition_idx on dead_letters (definition_key, moved_to_dlq_at desc, id desc);
 
 -- Outlives the job's move to history, so that a repeated request meets its first job however late it comes.
 -- `client`: a key that a client gave; `unique`: the hash of the parameters of a job that asked to be the only one.

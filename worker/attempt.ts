@@ -6,11 +6,12 @@ import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { Log } from '../core/log.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
-import type { End, Finished } from '../core/queue/finish.ts'
+import type { End } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
+import type { Written } from './finisher.ts'
 import type { JobProcess, StopReason } from './job-process.ts'
 import type { Reporter } from './reporter.ts'
 import type { Scratch } from './scratch.ts'
@@ -26,7 +27,7 @@ export interface AttemptDependencies {
   stopGraceSeconds: number
   log: Log
   /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
-  finish(lease: Lease, end: End): Promise<Finished | 'lost' | 'unknown'>
+  finish(lease: Lease, end: End): Promise<Written>
 }
 
 export class Attempt {
@@ -116,7 +117,7 @@ export class Attempt {
     }
   }
 
-  #report(end: End | null, finished: Finished | 'lost' | 'unknown'): void {
+  #report(end: End | null, finished: Written): void {
     const fields = {
       status: typeof finished === 'string' ? finished : finished.status,
       end: end === null ? 'lease_lost' : end.kind === 'failed' ? end.outcome : end.kind,

@@ -5,34 +5,35 @@
  *   stopped ──start──► running ──stop──► draining (claims nothing, running jobs have the grace) ──► stopped
  *
  * It looks for work when a notification hints at some, when a slot gets free, when the next delayed job is
- * due, and at every poll interval whatever happens.
+ * due, and at every poll interval whatever happens. A slot that gets free only claims; the other occasions also
+ * tend the queue: rescue, stage, admit.
  */
-import postgres from 'postgres'
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { Log } from '../core/log.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
 import { type ClaimedJob, claim } from '../core/queue/claim.ts'
-import { type End, type Finished, finish, rescue } from '../core/queue/finish.ts'
+import { rescue } from '../core/queue/finish.ts'
 import { sweep } from '../core/queue/release.ts'
-import type { Lease } from '../core/queue/row.ts'
 import { stage } from '../core/queue/stage.ts'
-import { cancelChannel, workChannel } from '../core/queue/wake.ts'
 import type { Storage } from '../core/storage/client.ts'
+import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt } from './attempt.ts'
+import { Finisher } from './finisher.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
 import { Standby } from './standby.ts'
+import { WakeListener } from './wake-listener.ts'
 
 const stageLimit = 1000
 const rescueLimit = 100
-const retryFinishMs = 500
+const beatMs = 10_000
 
 export interface CoordinatorOptions {
   sql: Pool
-  listener: Pool
+  openListener(): Pool
   storage: Storage
   tools: { ffmpeg: string; ffprobe: string }
   workerId: string
@@ -44,7 +45,9 @@ export interface CoordinatorOptions {
 
 export class Coordinator {
   readonly #attempts = new Map<string, Attempt>()
+  readonly #finisher: Finisher
   readonly #keeper: LeaseKeeper
+  readonly #listener: WakeListener
   readonly #reporter: Reporter
   readonly #scratch: Scratch
   readonly #standby: Standby
@@ -54,13 +57,25 @@ export class Coordinator {
   #stopping: Promise<void> | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
+  #tendWanted = false
+  #limited = false
   #admittedUpTo: string | null = null
+  #beatAt = Number.NEGATIVE_INFINITY
   #pollTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
 
   constructor(private readonly options: CoordinatorOptions) {
     const { sql, config, log } = options
     this.#log = log
+    this.#finisher = new Finisher(sql, { leaseSeconds: config.LEASE_DURATION_SECONDS, log })
+    this.#listener = new WakeListener({
+      open: options.openListener,
+      sql,
+      workerId: options.workerId,
+      onWork: () => this.wake(),
+      onCancel: (jobId) => this.#cancelHinted(jobId),
+      log,
+    })
     this.#keeper = new LeaseKeeper(
       sql,
       {
@@ -95,7 +110,7 @@ export class Coordinator {
     await this.#scratch.start()
     this.#standby.start()
     this.#keeper.start()
-    await this.#listen()
+    await this.#listener.start()
     this.#pollTimer = setInterval(() => this.wake(), this.options.config.POLL_INTERVAL_SECONDS * 1000)
     this.wake()
   }
@@ -112,8 +127,13 @@ export class Coordinator {
     for (const attempt of this.#attempts.values()) attempt.stop('interrupted')
   }
 
-  /** Look for work soon; calls while a look is under way make one more follow it. */
+  /** Tend the queue and look for work soon; calls while a look is under way make one more follow it. */
   wake(): void {
+    this.#tendWanted = true
+    this.#lookSoon()
+  }
+
+  #lookSoon(): void {
     if (this.#state !== 'running') return
     if (this.#looking !== undefined) {
       this.#lookAgain = true
@@ -123,34 +143,64 @@ export class Coordinator {
       this.#looking = undefined
       if (!this.#lookAgain) return
       this.#lookAgain = false
-      this.wake()
+      this.#lookSoon()
     })
   }
 
   async #look(): Promise<void> {
-    const { sql, config } = this.options
     try {
-      const rescued = await rescue(sql, { limit: rescueLimit })
-      // Who lost its lease may have died between the end of a job and what follows from it.
-      if (rescued.length > 0) await sweep(sql)
-      const { staged, nextDueInSeconds, limited, blocked } = await stage(sql, { limit: stageLimit })
-      if (blocked) this.#admittedUpTo = await admitWaiting(sql, this.#admittedUpTo)
-      if (staged === stageLimit) this.#lookAgain = true
-      this.#wakeIn(nextDueInSeconds)
-      const free = config.MAX_CONCURRENT_EXECUTIONS - this.#attempts.size
-      const claimedAt = performance.now()
-      const request = {
-        workerId: this.options.workerId,
-        definitions: [...this.#definitions.values()],
-        queues: config.QUEUES,
-        limit: free,
-        leaseSeconds: config.LEASE_DURATION_SECONDS,
+      if (this.#tendWanted) {
+        this.#tendWanted = false
+        await this.#tend()
       }
-      const jobs = await claim(sql, request, { limited })
-      await Promise.all(jobs.map((job) => this.#begin(job, claimedAt)))
+      await this.#claim()
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
+  }
+
+  async #tend(): Promise<void> {
+    const { sql } = this.options
+    const rescued = await rescue(sql, { limit: rescueLimit })
+    // Who lost its lease may have died between the end of a job and what follows from it.
+    if (rescued.length > 0) await sweep(sql)
+    const { staged, nextDueInSeconds, limited, blocked } = await stage(sql, { limit: stageLimit })
+    if (staged === stageLimit || rescued.length === rescueLimit) this.wake()
+    this.#limited = limited
+    this.#wakeIn(nextDueInSeconds)
+    if (blocked) {
+      this.#admittedUpTo = await admitWaiting(sql, this.#admittedUpTo)
+      // More keys wait than one look takes.
+      if (this.#admittedUpTo !== null) this.wake()
+    }
+    if (performance.now() >= this.#beatAt) await this.#beat()
+  }
+
+  async #claim(): Promise<void> {
+    const { sql, config, workerId } = this.options
+    const free = config.MAX_CONCURRENT_EXECUTIONS - this.#attempts.size
+    const claimedAt = performance.now()
+    const request = {
+      workerId,
+      definitions: [...this.#definitions.values()],
+      queues: config.QUEUES,
+      limit: free,
+      leaseSeconds: config.LEASE_DURATION_SECONDS,
+    }
+    const jobs = await claim(sql, request, { limited: this.#limited })
+    await Promise.all(jobs.map((job) => this.#begin(job, claimedAt)))
+  }
+
+  async #beat(): Promise<void> {
+    const { sql, config, workerId } = this.options
+    this.#beatAt = performance.now() + beatMs
+    const info = {
+      queues: config.QUEUES,
+      definitions: [...this.#definitions.keys()],
+      pid: process.pid,
+      bun: Bun.version,
+    }
+    await beat(sql, { id: workerId, kind: 'worker', slots: config.MAX_CONCURRENT_EXECUTIONS, info })
   }
 
   /** Resolves when the attempt is under way, or the job given back. */
@@ -158,7 +208,7 @@ export class Coordinator {
     const definition = this.#definitions.get(`${job.definitionKey}@${job.definitionVersion}`)
     if (definition === undefined || this.#state !== 'running') {
       // Its file went away, or the drain began, while the claim was under way.
-      await this.#finish(job.lease, { kind: 'interrupted' })
+      await this.#finisher.finish(job.lease, { kind: 'interrupted' })
       return
     }
     this.#keeper.keep(job.lease, claimedAt)
@@ -171,7 +221,7 @@ export class Coordinator {
       tools: this.options.tools,
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,
-      finish: (lease, end) => this.#finish(lease, end),
+      finish: (lease, end) => this.#finisher.finish(lease, end),
     })
     this.#attempts.set(job.lease.epoch, attempt)
     attempt.done
@@ -179,7 +229,7 @@ export class Coordinator {
       .finally(() => {
         this.#attempts.delete(job.lease.epoch)
         this.#keeper.release(job.lease)
-        this.wake()
+        this.#lookSoon()
       })
   }
 
@@ -187,7 +237,7 @@ export class Coordinator {
   async #abandon(job: ClaimedJob, error: unknown): Promise<void> {
     this.#log.error({ err: error, jobId: job.lease.jobId }, 'attempt.broken')
     const message = `The worker could not run the attempt: ${error instanceof Error ? error.message : error}`
-    await this.#finish(job.lease, {
+    await this.#finisher.finish(job.lease, {
       kind: 'failed',
       outcome: 'worker_error',
       errorCode: 'worker_error',
@@ -196,44 +246,6 @@ export class Coordinator {
       retryInSeconds: this.options.config.POLL_INTERVAL_SECONDS,
       crashed: false,
     })
-  }
-
-  /**
-   * Tries until the database answered: the end of an attempt must not be lost while the lease is ours. An end
-   * that the database refuses for what it holds would be refused for ever; the attempt fails with that instead.
-   */
-  async #finish(lease: Lease, end: End): Promise<Finished | 'lost' | 'unknown'> {
-    const giveUpAt = performance.now() + this.options.config.LEASE_DURATION_SECONDS * 1000
-    for (;;) {
-      try {
-        const { finished } = await finish(this.options.sql, [{ lease, end }])
-        return finished[0] ?? 'lost'
-      } catch (error) {
-        this.#log.warn({ err: error, jobId: lease.jobId }, 'finish.failed')
-        if (isRefusedData(error) && end.kind === 'succeeded') return await this.#finish(lease, unstorable)
-        if (performance.now() > giveUpAt) return 'unknown'
-        await new Promise((resolve) => setTimeout(resolve, retryFinishMs))
-      }
-    }
-  }
-
-  async #listen(): Promise<void> {
-    const { listener } = this.options
-    try {
-      // Whatever happened while the connection was away is looked for each time it is back.
-      await listener.listen(
-        workChannel,
-        () => this.wake(),
-        () => this.wake(),
-      )
-      await listener.listen(
-        cancelChannel,
-        (jobId) => this.#cancelHinted(jobId),
-        () => this.#keeper.renew(),
-      )
-    } catch (error) {
-      this.#log.warn({ err: error }, 'listen.failed')
-    }
   }
 
   #cancelHinted(jobId: string): void {
@@ -246,6 +258,14 @@ export class Coordinator {
     this.#dueTimer = setTimeout(() => this.wake(), seconds * 1000 + 1)
   }
 
+  async #signOff(): Promise<void> {
+    try {
+      await signOff(this.options.sql, this.options.workerId)
+    } catch (error) {
+      this.#log.warn({ err: error }, 'sign_off.failed')
+    }
+  }
+
   async #drain(): Promise<void> {
     this.#state = 'draining'
     clearInterval(this.#pollTimer)
@@ -256,26 +276,13 @@ export class Coordinator {
       await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
     clearTimeout(deadline)
     await this.#keeper.stop()
+    await this.#listener.stop()
     await this.#standby.stop()
     await this.#scratch.stop()
+    await this.#signOff()
     this.#state = 'stopped'
     this.#stopping = undefined
   }
-}
-
-const unstorable: End = {
-  kind: 'failed',
-  outcome: 'threw',
-  errorCode: 'unserialisable_result',
-  message: 'The database can not store the result of the job.',
-  retry: false,
-  retryInSeconds: 0,
-  crashed: false,
-}
-
-/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
-function isRefusedData(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^(22|54)/.test(error.code)
 }
 
 function nameOf({ key, version }: { key: string; version: number }): string {

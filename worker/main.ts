@@ -24,10 +24,9 @@ const tools = findFfmpeg({
   searchPath: process.env.PATH,
 })
 const sql = openPool(config, `job-server worker ${workerId}`)
-const listener = openListener(config, `job-server worker ${workerId}`)
 const coordinator = new Coordinator({
   sql,
-  listener,
+  openListener: () => openListener(config, `job-server worker ${workerId}`),
   storage: createStorage(config),
   tools,
   workerId,
@@ -81,7 +80,6 @@ function onSignal(signal: string): void {
 async function shutDown(): Promise<void> {
   for (const watcher of watchers) watcher.close()
   await coordinator.stop()
-  await listener.end({ timeout: 1 })
   await sql.end({ timeout: 1 })
   log.info('worker.stopped')
   process.exit(0)

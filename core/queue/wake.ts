@@ -7,6 +7,7 @@ import type { Pool, Sql } from '../db.ts'
 
 export const workChannel = 'job_server_work'
 export const cancelChannel = 'job_server_cancel'
+export const watchChannel = 'job_server_watch'
 
 const coalesceMs = 5
 const pending = new WeakMap<Pool, NodeJS.Timeout>()
@@ -25,6 +26,11 @@ export function hintWork(sql: Sql): void {
 /** Tells the owner of a running job that it is to be cancelled. */
 export async function hintCancel(sql: Sql, jobId: string): Promise<void> {
   await sql`select pg_notify(${cancelChannel}, ${jobId})`
+}
+
+/** A listener says something to itself, to know that it still hears. */
+export async function notifyWatch(sql: Sql, workerId: string): Promise<void> {
+  await sql`select pg_notify(${watchChannel}, ${workerId})`
 }
 
 /** Whether it is a pool, rather than a transaction of somebody's. */

@@ -1,0 +1,90 @@
+/** Redrives dead letters: each becomes a new job with the parameters and limits of the old. */
+import type { Sql } from '../db.ts'
+import { newId } from '../ids.ts'
+import { hintWork } from '../queue/wake.ts'
+
+export interface Redriven {
+  deadLetterId: string
+  jobId: string
+  /** False when the letter was redriven before: `jobId` is the job of that time. */
+  created: boolean
+}
+
+export interface RedriveFilter {
+  definitionKey?: string | undefined
+  errorCode?: string | undefined
+}
+
+/** A letter is redriven once, however often and by however many at once. Unknown ids have no answer. */
+export async function redrive(
+  sql: Sql,
+  deadLetterIds: string[],
+  options: { maxAttempts?: number | undefined } = {},
+): Promise<Redriven[]> {
+  if (deadLetterIds.length === 0) return []
+  const jobIds = deadLetterIds.map(() => newId())
+  // dead_letters_pk; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
+  const redriven = await sql<Redriven[]>`
+    with letters as materialized (
+      select dead_letters.*, new_job_id
+      from unnest(${deadLetterIds}::uuid[], ${jobIds}::uuid[]) as given (id, new_job_id)
+      join job_server.dead_letters using (id)
+      order by id
+      for update of dead_letters
+    ),
+    fresh as materialized (select * from letters where redriven_at is null),
+    laned as (
+      insert into job_server.lanes (queue, definition_key, definition_version)
+      select distinct queue, definition_key, definition_version from fresh
+      on conflict do nothing
+    ),
+    created as (
+      insert into job_server.jobs (
+        id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, backoff,
+        concurrency_key, concurrency_key_limit, params
+      )
+      select
+        new_job_id, definition_key, definition_version, queue,
+        case when concurrency_key is null then 'ready' else 'blocked' end,
+        priority, coalesce(${options.maxAttempts ?? null}::int, max_attempts), timeout_seconds, backoff,
+        concurrency_key, concurrency_key_limit, params
+      from fresh
+    ),
+    marked as (
+      update job_server.dead_letters set redriven_at = now(), redriven_job_id = new_job_id
+      from fresh
+      where dead_letters.id = fresh.id
+    ),
+    noted as (
+      insert into job_server.events (job_id, event_type, payload)
+      select new_job_id, 'queued', jsonb_build_object('redrivenFrom', original_job_id) from fresh
+      union all
+      select original_job_id, 'redriven', jsonb_build_object('jobId', new_job_id) from fresh
+    )
+    select id as dead_letter_id, coalesce(redriven_job_id, new_job_id) as job_id, redriven_at is null as created
+    from letters`
+  hintWork(sql)
+  return redriven
+}
+
+/** Up to `limit` letters that match and were not redriven yet, oldest first. */
+export async function redriveMatching(
+  sql: Sql,
+  filter: RedriveFilter,
+  options: { limit: number; maxAttempts?: number | undefined },
+): Promise<Redriven[]> {
+  const { definitionKey, errorCode } = filter
+  // dead_letters_definition_idx where a definition is named
+  const letters = await sql<{ id: string }[]>`
+    select id from job_server.dead_letters
+    where redriven_at is null
+      ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
+      ${errorCode === undefined ? sql`` : sql`and error_code = ${errorCode}`}
+    order by moved_to_dlq_at
+    limit ${options.limit}`
+  return await redrive(
+    sql,
+    letters.map(({ id }) => id),
+    options,
+  )
+}

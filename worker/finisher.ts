@@ -1,0 +1,99 @@
+/**
+ * Writes the ends of attempts, those that come together in one statement. It tries until the database answers: an
+ * end must not be lost while the lease is ours. What the database refuses for its data it would refuse for ever;
+ * such an attempt fails with that instead.
+ */
+import postgres from 'postgres'
+import type { Pool } from '../core/db.ts'
+import type { Log } from '../core/log.ts'
+import { type End, type Finished, finish } from '../core/queue/finish.ts'
+import type { Lease } from '../core/queue/row.ts'
+
+const retryMs = 500
+const batchSize = 100
+
+/** `lost`: the lease is no longer ours. `unknown`: no answer came for as long as a lease lasts. */
+export type Written = Finished | 'lost' | 'unknown'
+
+interface Waiting {
+  lease: Lease
+  end: End
+  giveUpAt: number
+  settle: (written: Written) => void
+}
+
+export class Finisher {
+  #waiting: Waiting[] = []
+  #writing: Promise<void> | undefined
+
+  constructor(
+    private readonly sql: Pool,
+    private readonly options: { leaseSeconds: number; log: Log },
+  ) {}
+
+  finish(lease: Lease, end: End): Promise<Written> {
+    return new Promise((settle) => {
+      const giveUpAt = performance.now() + this.options.leaseSeconds * 1000
+      this.#waiting.push({ lease, end, giveUpAt, settle })
+      this.#writing ??= this.#write().finally(() => {
+        this.#writing = undefined
+      })
+    })
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, batchSize)
+      try {
+        await this.#writeBatch(batch)
+      } catch (error) {
+        this.options.log.warn({ err: error, ends: batch.length }, 'finish.failed')
+        await this.#writeAgain(batch, error)
+      }
+    }
+  }
+
+  async #writeBatch(batch: Waiting[]): Promise<void> {
+    const { finished } = await finish(this.sql, batch)
+    const byEpoch = new Map(finished.map((end) => [end.lease.epoch, end]))
+    for (const { lease, settle } of batch) settle(byEpoch.get(lease.epoch) ?? 'lost')
+  }
+
+  /** One by one where the data of one may be what was refused; else after a pause, together. */
+  async #writeAgain(batch: Waiting[], error: unknown): Promise<void> {
+    const [only] = batch
+    if (isRefusedData(error) && batch.length > 1) {
+      for (const one of batch) {
+        try {
+          await this.#writeBatch([one])
+        } catch (cause) {
+          await this.#writeAgain([one], cause)
+        }
+      }
+      return
+    }
+    if (isRefusedData(error) && only !== undefined && only.end !== unstorable) {
+      this.#waiting.unshift({ ...only, end: unstorable })
+      return
+    }
+    const now = performance.now()
+    for (const { settle } of batch.filter(({ giveUpAt }) => giveUpAt < now)) settle('unknown')
+    this.#waiting.unshift(...batch.filter(({ giveUpAt }) => giveUpAt >= now))
+    await new Promise((resolve) => setTimeout(resolve, retryMs))
+  }
+}
+
+const unstorable: End = {
+  kind: 'failed',
+  outcome: 'threw',
+  errorCode: 'unserialisable_result',
+  message: 'The database can not store the end of the job as it was reported.',
+  retry: false,
+  retryInSeconds: 0,
+  crashed: false,
+}
+
+/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
+function isRefusedData(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^(22|54)/.test(error.code)
+}
