@@ -47,28 +47,31 @@ await mkdir(demoDirectory, { recursive: true })
 const file = process.argv[2] ?? (await sample(tools))
 if (!(await Bun.file(file).exists())) fail(`There is no file ${file}.`)
 
-const running = await readStackInfo()
-const stack =
-  running === null
-    ? await startStack({
-        environment: process.env,
-        onStep: (step) => console.log(`… ${step}`),
-        onLine: () => {},
-      })
-    : null
-process.once('SIGINT', async () => {
-  await stack?.stop()
-  process.exit(130)
-})
-try {
-  await demonstrate((running ?? stack?.info)?.apiUrl ?? '', file)
-} catch (error) {
+process.exitCode = await demonstrateOn(file).catch((error) => {
   console.error(`\n${error instanceof Error ? error.message : error}`)
-  process.exitCode = 1
-} finally {
-  await stack?.stop()
-}
+  return 1
+})
 process.exit()
+
+/** On the stack that runs in this directory, or on one of our own. */
+async function demonstrateOn(path: string): Promise<number> {
+  const running = await readStackInfo()
+  if (running !== null) {
+    await demonstrate(running.apiUrl, path)
+    return 0
+  }
+  const stack = await startStack({
+    environment: process.env,
+    onStep: (step) => console.log(`… ${step}`),
+    onLine: () => {},
+  })
+  const interrupted = new Promise<number>((resolve) => process.once('SIGINT', () => resolve(130)))
+  try {
+    return await Promise.race([demonstrate(stack.info.apiUrl, path).then(() => 0), interrupted, stack.broken])
+  } finally {
+    await stack.stop()
+  }
+}
 
 async function demonstrate(api: string, path: string): Promise<void> {
   console.log(`encoding   ${relative('.', path)} (${megabytes(Bun.file(path).size)})`)
@@ -150,13 +153,13 @@ async function inspect(path: string): Promise<string> {
   return `${streams.join(', ')}, ${Number(output.format.duration).toFixed(2)} s, ${megabytes(Number(output.format.size))}`
 }
 
-/** Ten seconds of a moving test picture with a tone. */
+/** Six seconds of a moving test picture with a tone. */
 async function sample({ ffmpeg }: FfmpegBinaries): Promise<string> {
   const path = join(demoDirectory, 'sample.mov')
   if (await Bun.file(path).exists()) return path
   console.log('… making a sample video')
-  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=30:duration=10']
-  const sound = ['-f', 'lavfi', '-i', 'sine=frequency=440:duration=10']
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=30:duration=6']
+  const sound = ['-f', 'lavfi', '-i', 'sine=frequency=440:duration=6']
   const codecs = ['-c:v', 'mpeg4', '-q:v', '3', '-c:a', 'pcm_s16le']
   await run([ffmpeg, '-v', 'error', '-y', ...picture, ...sound, ...codecs, `${path}.part.mov`])
   await rename(`${path}.part.mov`, path)

@@ -1,5 +1,6 @@
 /** `bun run dev`: the whole stack until Ctrl-C. */
 import { prettyFactory } from 'pino-pretty'
+import { ConfigError, EX_CONFIG } from '../core/config.ts'
 import { readStackInfo, StackIsRunning, startStack } from './stack.ts'
 
 const colours = { api: 36, worker: 35, scheduler: 33 } as Record<string, number>
@@ -61,7 +62,7 @@ try {
       error.message + (info === null ? '' : ` Its API is ${info.apiUrl}, its process ${info.pid}.`),
     )
   } else console.error(error instanceof Error ? error.message : error)
-  process.exit(1)
+  process.exit(error instanceof ConfigError ? EX_CONFIG : 1)
 }
 
 function label(name: string): string {

@@ -7,6 +7,7 @@ import { Database } from 'bun:sqlite'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { ConfigError, parseConfig } from '../core/config.ts'
 import { ChildProcess } from './child-process.ts'
 import { startPostgres, startS3 } from './embedded/servers.ts'
 import { freePort, isFree } from './ports.ts'
@@ -47,8 +48,13 @@ export interface StackOptions {
   onStep(step: string): void
 }
 
-/** @throws StackIsRunning; Error with what a process wrote when it does not start */
+/** @throws ConfigError; StackIsRunning; Error with what a process wrote when it does not start */
 export async function startStack({ environment, onLine, onStep }: StackOptions): Promise<Stack> {
+  const embedded = {
+    postgres: !environment.DATABASE_URL,
+    s3: !environment.S3_ENDPOINT && !environment.S3_BUCKET,
+  }
+  requireConfig(environment, embedded)
   await mkdir(dataDirectory, { recursive: true })
   const lock = lockData()
   const stops: (() => Promise<void> | void)[] = [() => lock.close(), () => rm(infoFile, { force: true })]
@@ -64,7 +70,7 @@ export async function startStack({ environment, onLine, onStep }: StackOptions):
       SHUTDOWN_GRACE_SECONDS: environment.SHUTDOWN_GRACE_SECONDS ?? '5',
       WATCH_JOBS: environment.WATCH_JOBS ?? 'true',
     }
-    if (!env.DATABASE_URL) {
+    if (embedded.postgres) {
       onStep('starting the embedded PostgreSQL')
       const postgres = await startPostgres({
         directory: join(dataDirectory, 'postgres'),
@@ -75,7 +81,7 @@ export async function startStack({ environment, onLine, onStep }: StackOptions):
       processes.push(postgres.process)
       Object.assign(env, postgres.environment)
     }
-    if (!env.S3_ENDPOINT && !env.S3_BUCKET) {
+    if (embedded.s3) {
       onStep('starting the embedded S3')
       const s3 = await startS3({
         directory: join(dataDirectory, 's3'),
@@ -152,17 +158,29 @@ function lockData(): Database {
   }
 }
 
+/** Before anything is started. What the embedded servers will fill in may be missing. */
+function requireConfig(
+  environment: Record<string, string | undefined>,
+  embedded: { postgres: boolean; s3: boolean },
+): void {
+  try {
+    parseConfig(environment)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const filledIn = [...(embedded.postgres ? ['DATABASE_URL'] : []), ...(embedded.s3 ? ['S3_BUCKET'] : [])]
+    const problems = error.problems.filter(({ name, got }) => got !== 'nothing' || !filledIn.includes(name))
+    if (problems.length > 0) throw new ConfigError(problems)
+  }
+}
+
 /** A port that was asked for is used or refused; the default gives way to the next free one. */
 async function apiPort(wanted: string | undefined, onStep: (step: string) => void): Promise<number> {
-  if (wanted) {
-    const port = Number(wanted)
-    if (Number.isInteger(port) && port > 0 && !(await isFree(port))) {
-      throw new Error(`PORT  ${port} is taken by another process; choose another.`)
-    }
-    return port > 0 ? port : await freePort(defaultPorts.api)
-  }
+  const asked = Number(wanted || defaultPorts.api)
+  if (asked === 0) return await freePort(defaultPorts.api)
+  if (await isFree(asked)) return asked
+  if (wanted) throw new Error(`PORT  ${asked} is taken by another process; choose another.`)
   const port = await freePort(defaultPorts.api)
-  if (port !== defaultPorts.api) onStep(`port ${defaultPorts.api} is taken, using ${port}`)
+  onStep(`port ${defaultPorts.api} is taken, using ${port}`)
   return port
 }
 
