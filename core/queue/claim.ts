@@ -11,6 +11,7 @@ import type { BackoffPolicy } from '../backoff.ts'
 import type { Pool, Sql } from '../db.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { Lease } from './row.ts'
+import { hasReadyJobs } from './stage.ts'
 
 export interface ClaimedJob {
   lease: Lease
@@ -67,8 +68,7 @@ async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<Defi
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (
       select from job_server.lanes
-      join job_server.jobs using (queue, definition_key, definition_version)
-      where lanes.definition_key = key and lanes.definition_version = version and jobs.state = 'ready'
+      where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx)}
     )
     order by key, version`
   if (limited.length === 0) return []

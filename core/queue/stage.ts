@@ -11,6 +11,20 @@ export interface Staged {
   blocked: boolean
 }
 
+/**
+ * Whether a row of `lanes` has jobs ready. Not `exists`: for that the planner may well choose to read the whole table,
+ * in the belief that it finds one soon.
+ */
+export function hasReadyJobs(sql: Sql) {
+  return sql`(
+    select id from job_server.jobs
+    where state = 'ready' and jobs.queue = lanes.queue
+      and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
+    order by priority desc, turn_at, id
+    limit 1
+  ) is not null`
+}
+
 export async function stage(sql: Sql, options: { limit: number }): Promise<Staged> {
   // jobs_due_idx for both; skip locked lets any number of stagers share the work. The rest are probes of one row
   // each: jobs_blocked_idx, and for the few limited definitions jobs_ready_idx and rate_starts_idx.
@@ -32,8 +46,8 @@ export async function stage(sql: Sql, options: { limit: number }): Promise<Stage
       select key, version, rate_limit_count, rate_limit_seconds from job_server.definitions
       where (concurrency_limit is not null or rate_limit_count is not null) and (
         exists (
-          select from job_server.lanes join job_server.jobs using (queue, definition_key, definition_version)
-          where lanes.definition_key = key and lanes.definition_version = version and jobs.state = 'ready'
+          select from job_server.lanes
+          where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql)}
         )
         or exists (select from staged where definition_key = key and definition_version = version)
       )
@@ -62,7 +76,7 @@ export async function stage(sql: Sql, options: { limit: number }): Promise<Stage
       )::float8 as next_due_in_seconds,
       exists (select from limited) as limited,
       (
-        exists (select from job_server.jobs where state = 'blocked')
+        (select id from job_server.jobs where state = 'blocked' order by concurrency_key limit 1) is not null
         or exists (select from staged where state = 'blocked')
       ) as blocked`
   return row ?? { staged: 0, nextDueInSeconds: null, limited: false, blocked: false }

@@ -4,6 +4,7 @@ import type { DefinitionRecord } from '../../core/definitions/discover.ts'
 import { registerDefinitions } from '../../core/definitions/register.ts'
 import { type ClaimedJob, claim } from '../../core/queue/claim.ts'
 import { type EnqueueInput, enqueue } from '../../core/queue/enqueue.ts'
+import type { End } from '../../core/queue/finish.ts'
 
 export const anything: DefinitionRecord = {
   file: '/nowhere/test.ts',
@@ -17,6 +18,19 @@ export const anything: DefinitionRecord = {
   rateLimit: null,
   backoff: { baseSeconds: 0, factor: 1, maxSeconds: 0 },
   paramsSchema: {},
+}
+
+/** An end that will be tried again at once, while attempts are left. */
+export function failedWith(errorCode: string) {
+  return {
+    kind: 'failed',
+    outcome: 'threw',
+    errorCode,
+    message: `It went ${errorCode}.`,
+    retry: true,
+    retryInSeconds: 0,
+    crashed: false,
+  } satisfies End
 }
 
 export interface TestQueue {

@@ -7,7 +7,7 @@ import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { sweep } from '../../../../core/queue/release.ts'
 import { testDatabase } from '../../../support/database.ts'
-import { testQueue } from '../../../support/queue.ts'
+import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
 const queue = await testQueue(sql)
@@ -18,15 +18,7 @@ afterEach(async () => {
 
 const jobs = (count: number) =>
   Array.from({ length: count }, (_, part) => ({ definitionKey: 'test', params: { part } }))
-const failed = {
-  kind: 'failed',
-  outcome: 'threw',
-  errorCode: 'x',
-  message: 'x',
-  retry: false,
-  retryInSeconds: 0,
-  crashed: false,
-} as const
+const failed = { ...failedWith('x'), retry: false }
 const succeed = async (job: ClaimedJob) => {
   await finish(sql, [{ lease: job.lease, end: { kind: 'succeeded', result: job.params } }])
 }

@@ -10,7 +10,7 @@ import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { stage } from '../../../../core/queue/stage.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
-import { testQueue } from '../../../support/queue.ts'
+import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
 const queue = await testQueue(sql, {
@@ -142,18 +142,7 @@ describe('dependencies', () => {
     await finish(sql, [
       {
         lease,
-        end:
-          end === 'succeeded'
-            ? { kind: 'succeeded', result: null }
-            : {
-                kind: 'failed',
-                outcome: 'threw',
-                errorCode: 'x',
-                message: 'x',
-                retry: false,
-                retryInSeconds: 0,
-                crashed: false,
-              },
+        end: end === 'succeeded' ? { kind: 'succeeded', result: null } : { ...failedWith('x'), retry: false },
       },
     ])
     return lease.jobId

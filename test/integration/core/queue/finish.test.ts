@@ -4,20 +4,12 @@ import { type End, finish, rescue } from '../../../../core/queue/finish.ts'
 import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { readAttempts, readJob } from '../../../../core/queue/read.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
-import { testQueue } from '../../../support/queue.ts'
+import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
 const queue = await testQueue(sql)
 
-const failed = {
-  kind: 'failed',
-  outcome: 'threw',
-  errorCode: 'boom',
-  message: 'It went boom.',
-  retry: true,
-  retryInSeconds: 0,
-  crashed: false,
-} satisfies End
+const failed = failedWith('boom')
 
 beforeEach(async () => {
   await sql`truncate job_server.jobs`
@@ -77,7 +69,7 @@ test('a job that fails for good keeps its id, status and events, and stands in t
   expect(await readJob(sql, jobId)).toMatchObject({
     status: 'failed',
     errorCode: 'boom',
-    errorSummary: 'It went boom.',
+    errorSummary: failed.message,
   })
   const letters = await sql`select original_job_id, attempts, error_code from job_server.dead_letters`
   expect([...letters]).toEqual([{ originalJobId: jobId, attempts: 2, errorCode: 'boom' }])

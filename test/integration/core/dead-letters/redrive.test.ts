@@ -1,0 +1,86 @@
+import { beforeEach, expect, test } from 'vitest'
+import { listDeadLetters, readDeadLetter } from '../../../../core/dead-letters/read.ts'
+import { redrive, redriveMatching } from '../../../../core/dead-letters/redrive.ts'
+import { readEvents } from '../../../../core/events/read.ts'
+import { newId } from '../../../../core/ids.ts'
+import { finish } from '../../../../core/queue/finish.ts'
+import { readJob } from '../../../../core/queue/read.ts'
+import { testDatabase } from '../../../support/database.ts'
+import { failedWith, testQueue } from '../../../support/queue.ts'
+
+const { sql } = await testDatabase()
+const queue = await testQueue(sql)
+
+beforeEach(async () => {
+  await sql`truncate job_server.jobs, job_server.dead_letters`
+})
+
+async function bury(errorCode = 'boom'): Promise<{ jobId: string; letterId: string }> {
+  const jobId = await queue.enqueue({ params: { errorCode }, priority: 7 })
+  const { lease } = await queue.claimOne()
+  const details = { signal: 'SIGSEGV' }
+  await finish(sql, [{ lease, end: { ...failedWith(errorCode), retry: false, details } }])
+  const [letter] = await sql<{ id: string }[]>`
+    select id from job_server.dead_letters where original_job_id = ${jobId}`
+  return { jobId, letterId: letter?.id ?? '' }
+}
+
+test('a dead letter keeps what is needed to understand it and to run it again', async () => {
+  const { jobId, letterId } = await bury()
+  expect(await readDeadLetter(sql, letterId)).toMatchObject({
+    originalJobId: jobId,
+    params: { errorCode: 'boom' },
+    priority: 7,
+    attempts: 1,
+    errorCode: 'boom',
+    details: { signal: 'SIGSEGV' },
+    redrivenJobId: null,
+  })
+  expect((await listDeadLetters(sql, { limit: 10, offset: 0 })).total).toBe(1)
+})
+
+test('redriving makes a new job with the old parameters; the old one stays as it was', async () => {
+  const { jobId, letterId } = await bury()
+  const [redriven] = await redrive(sql, [letterId], { maxAttempts: 9 })
+  expect(redriven).toMatchObject({ deadLetterId: letterId, created: true })
+  const job = await queue.claimOne()
+  expect(job).toMatchObject({ params: { errorCode: 'boom' }, maxAttempts: 9, attempt: 1 })
+  expect(job.lease.jobId).toBe(redriven?.jobId)
+  expect(await readJob(sql, jobId)).toMatchObject({ status: 'failed' })
+  expect((await readEvents(sql, jobId)).at(-1)).toMatchObject({
+    eventType: 'redriven',
+    payload: { jobId: job.lease.jobId },
+  })
+})
+
+test('however often and by however many a letter is redriven, it makes one job', async () => {
+  const { letterId } = await bury()
+  const answers = await Promise.all(Array.from({ length: 20 }, () => redrive(sql, [letterId])))
+  expect(new Set(answers.flat().map(({ jobId }) => jobId)).size).toBe(1)
+  expect(answers.flat().filter(({ created }) => created)).toHaveLength(1)
+  expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
+
+test('many are redriven by what they have in common, each once', async () => {
+  for (const code of ['disk_full', 'disk_full', 'bad_input']) await bury(code)
+  expect(await redriveMatching(sql, { errorCode: 'disk_full' }, { limit: 100 })).toHaveLength(2)
+  expect(await redriveMatching(sql, { errorCode: 'disk_full' }, { limit: 100 })).toEqual([])
+  expect(await queue.claim({ limit: 10 })).toHaveLength(2)
+})
+
+test('an unknown letter has no answer', async () => {
+  expect(await redrive(sql, [newId()])).toEqual([])
+})
+
+test('a job that took its process down three times is a dead letter, whatever attempts it has left', async () => {
+  const jobId = await queue.enqueue({ maxAttempts: 100 })
+  for (let crash = 1; crash <= 3; crash++) {
+    const { lease } = await queue.claimOne()
+    await finish(sql, [{ lease, end: { ...failedWith('process_killed'), crashed: true } }])
+  }
+  expect(await readJob(sql, jobId)).toMatchObject({
+    status: 'failed',
+    attempts: 3,
+    errorCode: 'process_killed',
+  })
+})

@@ -1,0 +1,164 @@
+/**
+ * What the hot statements read must not grow with what merely waits or has finished. The statements are those that the
+ * verbs really send; what counts is the pages they touch, which is the same number on every machine.
+ */
+import postgres from 'postgres'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
+import { finish, rescue } from '../../../../core/queue/finish.ts'
+import { heartbeat } from '../../../../core/queue/heartbeat.ts'
+import { stage } from '../../../../core/queue/stage.ts'
+import { testDatabase } from '../../../support/database.ts'
+import { testQueue } from '../../../support/queue.ts'
+
+const backlog = 100_000
+
+interface Sent {
+  text: string
+  parameters: unknown[]
+}
+interface Plan {
+  'Node Type': string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Shared Hit Blocks': number
+  'Shared Read Blocks': number
+  Plans?: Plan[]
+}
+
+const { sql, url } = await testDatabase()
+const sent: Sent[] = []
+const observed = postgres(url, {
+  max: 1,
+  prepare: false,
+  transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
+  debug: (_connection, text, parameters) => {
+    sent.push({ text, parameters })
+  },
+})
+const queue = await testQueue(observed, {}, { key: 'limited', concurrencyLimit: 3 })
+afterAll(() => observed.end({ timeout: 5 }))
+
+beforeAll(async () => {
+  const fill = (state: string, options: { queue?: string; key?: string; definition?: string } = {}) =>
+    sql.unsafe(`
+      insert into job_server.jobs (
+        id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, params, scheduled_at,
+        concurrency_key, concurrency_key_limit
+      )
+      select
+        gen_random_uuid(), '${options.definition ?? 'test'}', 1, '${options.queue ?? 'default'}', '${state}', n % 5, 3, 60, '{}',
+        now() + n * interval '1 minute', ${options.key ?? 'null'}, ${options.key === undefined ? 'null' : '1'}
+      from generate_series(1, ${backlog}) as n`)
+  await fill('ready')
+  await fill('scheduled')
+  await fill('ready', { queue: 'elsewhere' })
+  await fill('ready', { definition: 'not.loaded' })
+  await fill('blocked', { key: "'tenant-' || n % 50" })
+  await sql`insert into job_server.lanes values ('elsewhere', 'test', 1), ('default', 'not.loaded', 1)`
+  await sql.unsafe(`
+    insert into job_server.job_history (
+      id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count, timeout_seconds,
+      params, queued_at, finished_at
+    )
+    select gen_random_uuid(), 'test', 1, 'default', 'succeeded', 0, 1, 3, 0, 60, '{}', now(), now()
+    from generate_series(1, ${backlog})`)
+  await sql`vacuum analyze job_server.jobs`
+  await sql`analyze job_server.job_history`
+}, 120_000)
+
+/** Plans of the statements that `run` sends, each explained as it would run again. */
+async function plansOf(run: () => Promise<unknown>): Promise<Plan[]> {
+  sent.length = 0
+  await run()
+  const statements = sent.filter(({ text }) => /job_server\.jobs/.test(text))
+  const plans: Plan[] = []
+  for (const { text, parameters } of statements) {
+    await sql
+      .begin(async (tx) => {
+        const [row] = await tx.unsafe(
+          `explain (analyze, buffers, format json) ${text}`,
+          parameters.map(asGiven),
+        )
+        plans.push((Object.values(row ?? {})[0] as [{ Plan: Plan }])[0].Plan)
+        throw new Error('undo')
+      })
+      .catch((error: Error) => {
+        if (error.message !== 'undo') throw error
+      })
+  }
+  return plans
+}
+
+/** JSON arrives here as it was sent, as text; given as text again, it would become a JSON string. */
+function asGiven(parameter: unknown): never {
+  return (
+    typeof parameter === 'string' && /^\[\{/.test(parameter) ? JSON.parse(parameter) : parameter
+  ) as never
+}
+
+function wholeTablesRead(plan: Plan): string[] {
+  const here =
+    plan['Node Type'] === 'Seq Scan' &&
+    /^(jobs|job_history|events|attempts)/.test(plan['Relation Name'] ?? '')
+      ? [`${plan['Relation Name']} by ${plan['Node Type']}`]
+      : []
+  return [...here, ...(plan.Plans ?? []).flatMap(wholeTablesRead)]
+}
+
+const pagesOf = (plan: Plan) => plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
+
+async function expectFrugal(run: () => Promise<unknown>, pages: number): Promise<void> {
+  const plans = await plansOf(run)
+  expect(plans.length).toBeGreaterThan(0)
+  for (const plan of plans) {
+    expect(wholeTablesRead(plan)).toEqual([])
+    expect(pagesOf(plan)).toBeLessThan(pages)
+  }
+}
+
+test('a claim of one reads the heads of its lanes', async () => {
+  await expectFrugal(() => queue.claim({ queues: ['default'] }), 150)
+})
+
+test('a claim whose queues hold nothing of it reads next to nothing', async () => {
+  await expectFrugal(() => queue.claim({ queues: ['empty'] }), 50)
+})
+
+test('a claim past a paused queue does not read it', async () => {
+  await sql`insert into job_server.queues (name, paused_at) values ('default', now()), ('elsewhere', now())`
+  expect(await queue.claim()).toEqual([])
+  await expectFrugal(() => queue.claim(), 50)
+  await sql`truncate job_server.queues`
+})
+
+test('staging with nothing due reads the next due job alone', async () => {
+  await expectFrugal(() => stage(observed, { limit: 1000 }), 100)
+})
+
+test('rescue with nothing to rescue reads next to nothing', async () => {
+  await expectFrugal(() => rescue(observed, { limit: 100 }), 50)
+})
+
+test('heartbeats and ends touch their own jobs', async () => {
+  const [job] = await queue.claim({ queues: ['elsewhere'] })
+  if (job === undefined) throw new Error('nothing was claimed')
+  await expectFrugal(() => heartbeat(observed, [job.lease], { leaseSeconds: 60 }), 60)
+  // The end itself is explained under a lease that is gone by then; it finds its row by the same way.
+  await expectFrugal(
+    () => finish(observed, [{ lease: job.lease, end: { kind: 'succeeded', result: null } }]),
+    60,
+  )
+})
+
+test('admission goes from key to key, not from job to job', async () => {
+  await admitWaiting(observed, null)
+  await expectFrugal(() => admitWaiting(observed, null), 1000)
+  await expectFrugal(() => admit(observed, ['tenant-1']), 60)
+})
+
+test('a statement that does read whole tables would be found', async () => {
+  const [plan] = await plansOf(() => observed`select count(*) from job_server.jobs where timeout_seconds > 1`)
+  if (plan === undefined) throw new Error('no plan')
+  expect(wholeTablesRead(plan)).toEqual(['jobs by Seq Scan'])
+})
