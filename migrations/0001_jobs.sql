@@ -270,6 +270,16 @@ create table hook_runs (
   constraint hook_runs_pk primary key (id)
 );
 
+-- Attempts whose worker died: what they wrote to storage is removed once their links are dead.
+create table stray_outputs (
+  lease_epoch bigint not null,
+  job_id uuid not null,
+  remove_after timestamptz not null,
+  constraint stray_outputs_pk primary key (lease_epoch)
+);
+
+create index stray_outputs_due_idx on stray_outputs (remove_after);
+
 create table workers (
   id text not null,
   kind text not null,

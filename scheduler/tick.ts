@@ -2,14 +2,21 @@
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
+import { giveUpHooks } from '../core/queue/hooks.ts'
+import { sweep } from '../core/queue/release.ts'
 import { fireDue } from '../core/schedules/fire-due.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
 import { keepPartitions } from '../core/upkeep/partitions.ts'
+import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
+import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
 import { expireUploads } from '../core/uploads/expire.ts'
+import { forgetSilent } from '../core/workers/beat.ts'
 
 const fireLimit = 1000
 const keyLimit = 10_000
+const strayLimit = 100
+const silentWorkerSeconds = 3600
 
 export interface TickDependencies {
   sql: Pool
@@ -28,7 +35,12 @@ export async function upkeep({ sql, storage, config, log }: TickDependencies): P
   const duties = {
     partitions: () => keepPartitions(sql, { retentionDays: config.HISTORY_RETENTION_DAYS }),
     idempotencyKeys: () => removeExpiredKeys(sql, { limit: keyLimit }),
+    rateStarts: () => removeOldStarts(sql),
     uploads: () => expireUploads(sql, storage),
+    strayOutputs: () => removeStrayOutputs(sql, storage, { limit: strayLimit }),
+    waitingJobs: () => sweep(sql),
+    hooks: () => giveUpHooks(sql),
+    workers: () => forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
   }
   for (const [duty, run] of Object.entries(duties)) {
     try {

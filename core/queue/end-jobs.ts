@@ -117,6 +117,10 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       from decided
       where lease_epoch is not null
     ),
+    strayed as (
+      insert into job_server.stray_outputs (lease_epoch, job_id, remove_after)
+      select lease_epoch, id, now() + interval '2 hours' from decided where outcome = 'lease_expired'
+    ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)
       select

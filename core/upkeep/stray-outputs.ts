@@ -1,0 +1,32 @@
+/** Removes what attempts whose workers died had written to storage. */
+import type { Pool } from '../db.ts'
+import type { Storage } from '../storage/client.ts'
+import { attemptPrefix } from '../storage/keys.ts'
+
+/**
+ * Rescue notes each such attempt, for a time when the links that its process may still hold are dead. A crash in
+ * between repeats the removal, never forgets it.
+ * @returns how many attempts were tidied up after
+ */
+export async function removeStrayOutputs(
+  sql: Pool,
+  storage: Storage,
+  options: { limit: number },
+): Promise<number> {
+  // stray_outputs_due_idx; skip locked lets any number of callers share the work.
+  return await sql.begin(async (tx) => {
+    const strays = await tx<{ jobId: string; leaseEpoch: string }[]>`
+      select job_id, lease_epoch from job_server.stray_outputs
+      where remove_after < now()
+      order by remove_after
+      limit ${options.limit}
+      for update skip locked`
+    for (const { jobId, leaseEpoch } of strays) {
+      for await (const { key } of storage.list(attemptPrefix(jobId, leaseEpoch))) await storage.remove(key)
+    }
+    await tx`
+      delete from job_server.stray_outputs
+      where lease_epoch = any(${strays.map(({ leaseEpoch }) => leaseEpoch)}::bigint[])`
+    return strays.length
+  })
+}
