@@ -20,9 +20,9 @@ const url = (protocols: string[]) =>
       const parsed = URL.parse(value)
       return parsed !== null && protocols.includes(parsed.protocol) && parsed.hostname !== ''
     },
-    `expected a ${protocols.map((protocol) => `${protocol}//`).join(' or ')} URL`,
+    `expected ${protocols[0] === 'http:' ? 'an' : 'a'} ${protocols.map((protocol) => `${protocol}//`).join(' or ')} URL`,
   )
-const text = z.string().min(1, 'expected a value that is not empty')
+const text = z.string().min(1, 'expected text')
 const urlList = z.string().transform((value) =>
   value
     .split(',')

@@ -145,7 +145,8 @@ function run(name: 'dev' | 'demo', args: string[], directory = home, environment
     },
   }
   async function read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) script.output += text
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) script.output += decoder.decode(chunk, { stream: true })
   }
   started.push(script)
   return script
