@@ -10,9 +10,11 @@ import type { Storage } from '../core/storage/client.ts'
 import { foreignPages } from './middleware/foreign-pages.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { queueRoutes } from './routes/queues.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { videoRoutes } from './routes/videos.ts'
 
@@ -41,6 +43,8 @@ export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
   app.route('/', healthRoutes(dependencies))
   app.route('/v1/jobs', jobRoutes(dependencies))
   app.route('/v1/definitions', definitionRoutes(dependencies))
+  app.route('/v1/dlq', deadLetterRoutes(dependencies))
+  app.route('/v1/queues', queueRoutes(dependencies))
   app.route('/v1/videos/uploads', uploadRoutes(dependencies))
   app.route('/v1/videos', videoRoutes(dependencies))
   return app

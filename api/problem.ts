@@ -19,6 +19,7 @@ const statusOfCode = {
   not_found: 404,
   definition_not_found: 404,
   job_not_found: 404,
+  dead_letter_not_found: 404,
   upload_not_found: 404,
   output_not_ready: 404,
   idempotency_conflict: 409,

@@ -9,6 +9,7 @@ import type { ApiEnv } from './app.ts'
 import { RequestProblem } from './problem.ts'
 
 const jsonBodyBytes = 1024 ** 2
+const bulkJsonBodyBytes = 32 * 1024 ** 2
 
 export function validate<Target extends keyof ValidationTargets, Schema extends z.ZodType>(
   target: Target,
@@ -25,28 +26,33 @@ export function invalidRequest(issues: readonly { path: readonly PropertyKey[]; 
   return new RequestProblem('invalid_request', named.join('; '), details)
 }
 
-const limitBody = bodyLimit({
-  maxSize: jsonBodyBytes,
-  onError: () => {
-    throw new RequestProblem('body_too_large', `The body is larger than ${jsonBodyBytes} bytes.`)
-  },
-})
-
 /**
  * Before `validate('json', …)`: Hono's validator takes a body of another type for `{}`, and reads one of any
  * size. Refuses with 415, 413 and, for what does not parse, 400.
  */
-export const jsonBody = createMiddleware<ApiEnv>(async (c, next) => {
-  requireMediaType(c.req.header('content-type'), ['application/json'])
-  await limitBody(c, async () => {
-    try {
-      await c.req.json()
-    } catch (cause) {
-      throw new RequestProblem('malformed_body', 'The body is not valid JSON.', [], { cause })
-    }
-    await next()
+export const jsonBody = jsonBodyOf(jsonBodyBytes)
+/** For many things at once. */
+export const bulkJsonBody = jsonBodyOf(bulkJsonBodyBytes)
+
+function jsonBodyOf(maxSize: number) {
+  const limitBody = bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new RequestProblem('body_too_large', `The body is larger than ${maxSize} bytes.`)
+    },
   })
-})
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    requireMediaType(c.req.header('content-type'), ['application/json'])
+    await limitBody(c, async () => {
+      try {
+        await c.req.json()
+      } catch (cause) {
+        throw new RequestProblem('malformed_body', 'The body is not valid JSON.', [], { cause })
+      }
+      await next()
+    })
+  })
+}
 
 /** @returns the one of `allowed` that the header names. @throws RequestProblem unsupported_media_type */
 export function requireMediaType<Type extends string>(header: string | undefined, allowed: Type[]): Type {

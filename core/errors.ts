@@ -52,6 +52,13 @@ export class DependencyFailed extends DomainError {
   }
 }
 
+export class DeadLetterNotFound extends DomainError {
+  readonly code = 'dead_letter_not_found'
+  constructor(id: string) {
+    super(`There is no dead letter ${id}.`)
+  }
+}
+
 export class UploadNotFound extends DomainError {
   readonly code = 'upload_not_found'
   constructor(uploadId: string) {

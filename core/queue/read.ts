@@ -57,11 +57,11 @@ export async function listJobs(sql: Sql, filter: JobFilter): Promise<{ jobs: Job
   const [jobs, [count]] = await Promise.all([
     sql<JobView[]>`
       select * from (
-        (select ${liveColumns(sql)}, id from job_server.jobs where ${live} order by id desc limit ${reach})
+        (select ${liveColumns(sql)} from job_server.jobs where ${live} order by id desc limit ${reach})
         union all
-        (select ${finishedColumns(sql)}, id from job_server.job_history where ${finished} order by id desc limit ${reach})
+        (select ${finishedColumns(sql)} from job_server.job_history where ${finished} order by id desc limit ${reach})
       ) as page
-      order by id desc
+      order by job_id desc
       limit ${limit} offset ${offset}`,
     sql<{ total: number }[]>`
       select (
