@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { listDeadLetters, readDeadLetter } from '../../core/dead-letters/read.ts'
 import { redrive, redriveMatching } from '../../core/dead-letters/redrive.ts'
 import { DeadLetterNotFound } from '../../core/errors.ts'
-import { readJob } from '../../core/queue/read.ts'
+import { statusOf } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { id, jsonBody, queryInteger, text, validate } from '../validate.ts'
 
@@ -63,7 +63,7 @@ export function deadLetterRoutes({ sql }: AppDependencies): Hono<ApiEnv> {
       const [redriven] = await redrive(sql, [dlqJobId], c.req.valid('json'))
       if (redriven === undefined) throw new DeadLetterNotFound(dlqJobId)
       const { jobId, created } = redriven
-      const status = created ? 'queued' : ((await readJob(sql, jobId))?.status ?? 'succeeded')
+      const status = created ? 'queued' : await statusOf(sql, jobId)
       const message = created ? 'The job is queued again.' : 'The job was retried before.'
       return c.json({ jobId, status, message }, 201)
     },

@@ -24,7 +24,7 @@ export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
     order by key, version`
 }
 
-/** Those that the inputs name, by `key@version`; the version is 1 where none is given. */
+/** Read on connections of others too, hence the quoted names. Those that the inputs name, by `key@version`; the version is 1 where none is given. */
 export async function readDefinitions(
   sql: Sql,
   inputs: { definitionKey: string; definitionVersion?: number }[],
@@ -39,7 +39,9 @@ export async function readDefinitions(
   const versions = [...names.values()].map(({ version }) => version)
   const rows = await sql<RegisteredDefinition[]>`
     select
-      key, version, default_max_attempts, timeout_seconds, concurrency_limit, queue, key_concurrency_limit, params_schema
+      key, version, default_max_attempts as "defaultMaxAttempts", timeout_seconds as "timeoutSeconds",
+      concurrency_limit as "concurrencyLimit", queue, key_concurrency_limit as "keyConcurrencyLimit",
+      params_schema as "paramsSchema"
     from job_server.definitions
     join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
   return new Map(rows.map((row) => [`${row.key}@${row.version}`, row]))

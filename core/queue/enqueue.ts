@@ -3,7 +3,8 @@
  * repeated or concurrent request meets the same job and a crash in between leaves nothing half done.
  *
  * It runs on a pool or inside the caller's own transaction. There it takes no lock that running jobs need for
- * their heartbeats, however long the transaction stays open; the jobs are found once it has committed.
+ * their heartbeats, however long the transaction stays open; the jobs are found once it has committed. Such a
+ * connection may rename columns in its own way, so what is read here is given its name in quotes.
  */
 import { createHash } from 'node:crypto'
 import type { BackoffPolicy } from '../backoff.ts'
@@ -20,7 +21,7 @@ import {
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { isStorable, type Json, type JsonObject } from '../json.ts'
-import { readJob } from './read.ts'
+import { statusOf } from './read.ts'
 import { jsonParameter } from './row.ts'
 import { hintWork, isPool } from './wake.ts'
 
@@ -91,7 +92,7 @@ export async function enqueueMany(
     if (job === undefined) throw new Error('enqueue wrote neither a job nor met one')
     if (job.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
     const created = job.jobId === row.id
-    const status = created ? 'queued' : ((await readJob(sql, job.jobId))?.status ?? 'succeeded')
+    const status = created ? 'queued' : await statusOf(sql, job.jobId)
     answers.set(row, { job: { id: job.jobId, status }, created })
   }
   return rows.map((row) => {
@@ -278,7 +279,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
     )
-    select id, job_id, other_params from met`
+    select id, job_id as "jobId", other_params as "otherParams" from met`
   return new Map(written.map(({ id, ...job }) => [id, job]))
 }
 

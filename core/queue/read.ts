@@ -24,6 +24,15 @@ export async function readJob(sql: Sql, jobId: string): Promise<JobView | null> 
   return row ?? null
 }
 
+/** Of a job that is known to exist: one that is in no table any more had finished, and long ago. */
+export async function statusOf(sql: Sql, jobId: string): Promise<JobStatus> {
+  const [row] = await sql<{ status: JobStatus }[]>`
+    select ${liveStatusColumn(sql)} from job_server.jobs where id = ${jobId}
+    union all
+    select status from job_server.job_history where id = ${jobId}`
+  return row?.status ?? 'succeeded'
+}
+
 /** Ended attempts, oldest first; the one that runs is not among them. */
 export async function readAttempts(sql: Sql, jobId: string): Promise<AttemptView[]> {
   return await sql<AttemptView[]>`
@@ -90,9 +99,14 @@ function liveStatus(sql: Sql, status: JobStatus | undefined) {
 function liveColumns(sql: Sql) {
   return sql`
     id as job_id, definition_key, definition_version, queue,
-    case when state <> 'running' then 'queued' when cancel_requested_at is null then 'running' else 'cancelling' end as status,
+    ${liveStatusColumn(sql)},
     attempts, max_attempts, priority, queued_at, scheduled_at, started_at, null::timestamptz as finished_at,
     heartbeat_at, worker_id, error_code, error_summary, params, progress, null::jsonb as result`
+}
+
+function liveStatusColumn(sql: Sql) {
+  return sql`
+    case when state <> 'running' then 'queued' when cancel_requested_at is null then 'running' else 'cancelling' end as status`
 }
 
 function finishedColumns(sql: Sql) {
