@@ -38,26 +38,32 @@ const Probe = z.object({
 
 let lastBar = ''
 
-const tools = findFfmpeg({
-  ffmpegPath: process.env.FFMPEG_PATH,
-  ffprobePath: process.env.FFPROBE_PATH,
-  searchPath: process.env.PATH,
-})
-await mkdir(demoDirectory, { recursive: true })
-const file = process.argv[2] ?? (await sample(tools))
-if (!(await Bun.file(file).exists())) fail(`There is no file ${file}.`)
+process.exit(
+  await main().catch((error) => {
+    console.error(`\n${error instanceof Error ? error.message : error}`)
+    return 1
+  }),
+)
 
-process.exitCode = await demonstrateOn(file).catch((error) => {
-  console.error(`\n${error instanceof Error ? error.message : error}`)
-  return 1
-})
-process.exit()
+/** @returns the exit status */
+async function main(): Promise<number> {
+  const tools = findFfmpeg({
+    ffmpegPath: process.env.FFMPEG_PATH,
+    ffprobePath: process.env.FFPROBE_PATH,
+    searchPath: process.env.PATH,
+  })
+  await mkdir(demoDirectory, { recursive: true })
+  const file = process.argv[2] ?? (await sample(tools))
+  if (!(await Bun.file(file).exists())) throw new Error(`There is no file ${file}.`)
+  return await demonstrateSomewhere(file, tools)
+}
 
 /** On the stack that runs in this directory, or on one of our own. */
-async function demonstrateOn(path: string): Promise<number> {
+async function demonstrateSomewhere(path: string, tools: FfmpegBinaries): Promise<number> {
   const running = await readStackInfo()
   if (running !== null) {
-    await demonstrate(running.apiUrl, path)
+    const jobId = await demonstrate(running.apiUrl, path, tools)
+    console.log(`link       ${running.apiUrl}/v1/videos/${jobId}/download`)
     return 0
   }
   const stack = await startStack({
@@ -67,13 +73,18 @@ async function demonstrateOn(path: string): Promise<number> {
   })
   const interrupted = new Promise<number>((resolve) => process.once('SIGINT', () => resolve(130)))
   try {
-    return await Promise.race([demonstrate(stack.info.apiUrl, path).then(() => 0), interrupted, stack.broken])
+    return await Promise.race([
+      demonstrate(stack.info.apiUrl, path, tools).then(() => 0),
+      interrupted,
+      stack.broken,
+    ])
   } finally {
     await stack.stop()
   }
 }
 
-async function demonstrate(api: string, path: string): Promise<void> {
+/** @returns the id of the job */
+async function demonstrate(api: string, path: string, tools: FfmpegBinaries): Promise<string> {
   console.log(`encoding   ${relative('.', path)} (${megabytes(Bun.file(path).size)})`)
   const uploadId = await upload(api, path)
   const { jobId } = await call(api, 'POST', '/v1/videos/encode', Enqueued, { uploadId })
@@ -83,10 +94,10 @@ async function demonstrate(api: string, path: string): Promise<void> {
     throw new Error(`The job ${status.status}: ${status.error?.message ?? 'no reason was given'}`)
   }
   const saved = await download(api, jobId, status.outputFilename ?? 'output.mp4')
-  const seen = await inspect(saved)
+  const seen = await inspect(saved, tools)
   console.log(`result     ${relative('.', saved)}`)
-  console.log(`link       ${api}/v1/videos/${jobId}/download`)
   console.log(`ffprobe    ${seen}`)
+  return jobId
 }
 
 async function upload(api: string, path: string): Promise<string> {
@@ -144,9 +155,9 @@ async function download(api: string, jobId: string, filename: string): Promise<s
   return target
 }
 
-async function inspect(path: string): Promise<string> {
+async function inspect(path: string, { ffprobe }: FfmpegBinaries): Promise<string> {
   const shown = ['-show_entries', 'format=duration,size:stream=codec_name,width,height', '-of', 'json']
-  const output = Probe.parse(JSON.parse(await run([tools.ffprobe, '-v', 'error', ...shown, path])))
+  const output = Probe.parse(JSON.parse(await run([ffprobe, '-v', 'error', ...shown, path])))
   const streams = output.streams.map(({ codec_name, width, height }) =>
     width === undefined ? codec_name : `${codec_name} ${width}x${height}`,
   )
@@ -205,9 +216,4 @@ function endBar(): void {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(2)} MB`
-}
-
-function fail(message: string): never {
-  console.error(message)
-  process.exit(1)
 }

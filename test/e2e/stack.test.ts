@@ -26,6 +26,7 @@ test('demo alone starts a stack of its own, encodes its sample and leaves no pro
   expect(demo.output).toMatch(/encoding +█{30} 100 % +succeeded/)
   expect(demo.output).toMatch(/result +\.data\/demo\/sample-1080p\.mp4/)
   expect(demo.output).toMatch(/ffprobe +h264 1920x1080, aac, 6\.0\d s, \d+\.\d\d MB/)
+  expect(demo.output, 'a link to a stack that is gone').not.toContain('link')
   expect(await left()).toEqual([])
 })
 
@@ -76,6 +77,8 @@ test('demo encodes a given file on the stack that runs', async () => {
   expect(demo.output).not.toContain('starting')
   expect(demo.output).toMatch(/result +\.data\/demo\/holiday-1080p\.mp4/)
   expect(demo.output).toMatch(/ffprobe +h264 320x180, aac, 1\.\d\d s, 0\.\d\d MB/)
+  const [, link = ''] = /link +(\S+)/.exec(demo.output) ?? []
+  expect((await fetch(link)).headers.get('content-type')).toBe('video/mp4')
 })
 
 test.each([
