@@ -67,14 +67,13 @@ async function stopForgotten(): Promise<void> {
   }
 }
 
+/** Empty when there is no such process, or nobody who could tell. */
 async function commandOf(pid: number): Promise<string> {
+  if (existsSync('/proc/self')) return await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
   try {
-    return await readFile(`/proc/${pid}/cmdline`, 'utf8')
+    const ps = Bun.spawn(['ps', '-o', 'command=', '-p', String(pid)], { stderr: 'ignore' })
+    return await new Response(ps.stdout).text()
   } catch {
-    return await new Response(
-      Bun.spawn(['ps', '-o', 'command=', '-p', String(pid)], { stderr: 'ignore' }).stdout,
-    )
-      .text()
-      .catch(() => '')
+    return ''
   }
 }

@@ -101,6 +101,23 @@ test('when dev is killed its processes end by themselves, and the next dev goes 
   expect(total).toBe(2)
 })
 
+test('a PostgreSQL that outlived the process which started it does not keep the next dev from its data', async () => {
+  const dev = started.at(-1)
+  const starter = (await processesNaming(home)).find(({ command }) =>
+    command.includes('embedded/postgres.ts'),
+  )
+  if (starter === undefined) throw new Error('there is no embedded PostgreSQL')
+  process.kill(starter.pid, 'SIGKILL')
+  expect(await dev?.ended).toBe(1)
+  expect(dev?.output).toContain('postgres ended by itself')
+  expect((await processesNaming(home)).map(({ command }) => command)).toContainEqual(
+    expect.stringContaining('postgres: '),
+  )
+  const next = run('dev', [])
+  await next.says('Job Server is up.')
+  expect(await (await fetch(`${api}/v1/jobs?status=succeeded`)).json()).toMatchObject({ total: 2 })
+})
+
 test('Ctrl-C ends dev, with a job that runs, and leaves no process', async () => {
   const dev = started.at(-1)
   if (dev === undefined) throw new Error('no dev was started')
