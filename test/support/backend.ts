@@ -1,6 +1,7 @@
 /**
  * What all tests run against: a real PostgreSQL and a real S3 server, started once. Embedded ones by default;
- * with TEST_BACKEND=containers PostgreSQL and LocalStack in Docker. Tests see no difference.
+ * with TEST_BACKEND=containers PostgreSQL and LocalStack in Docker. TEST_DATABASE_URL names a PostgreSQL that runs
+ * already, of another version for example. Tests see no difference.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -49,8 +50,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
 async function startEmbedded(directory: string): Promise<Servers> {
   const { chmod } = await import('node:fs/promises')
   await chmod(directory, 0o755)
+  const given = process.env.TEST_DATABASE_URL
   const [database, storage] = await Promise.all([
-    startPostgres({ directory: join(directory, 'postgres'), port: await anyPort(), disposable: true }),
+    given === undefined
+      ? startPostgres({ directory: join(directory, 'postgres'), port: await anyPort(), disposable: true })
+      : { environment: { DATABASE_URL: given }, stop: async () => {} },
     startS3({ directory: join(directory, 's3'), port: await anyPort(), buckets: [] }),
   ])
   return {
