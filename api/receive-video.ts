@@ -14,7 +14,7 @@ import type { AppDependencies } from './app.ts'
 import { RequestProblem } from './problem.ts'
 
 const fieldName = 'video'
-const partSizeBytes = 8 * 1024 ** 2
+const partSizeBytes = 5 * 1024 ** 2
 const maxFields = 50
 const fieldSizeBytes = 64 * 1024
 const formOverheadBytes = 1024 ** 2

@@ -8,11 +8,15 @@ import { createApp } from './app.ts'
 /** Bun's largest. A large upload over a slow line may pause; Bun's own 10 s would cut it off. */
 const idleTimeoutSeconds = 255
 const drainMs = 10_000
+const partsPerWholeCollection = 32
+
+let storedParts = 0
 
 const config = configOrExit(process.env)
 const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
 const sql = openPool(config, 'job-server api')
-const app = createApp({ sql, storage: createStorage(config), config, log })
+const storage = createStorage(config, { afterPart: collectGarbage })
+const app = createApp({ sql, storage, config, log })
 const server = listen()
 log.info({ url: server.url.href }, 'api.started')
 // For process managers that wait for it, as pm2 does.
@@ -25,6 +29,15 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     stopping = true
     void shutDown()
   })
+}
+
+/**
+ * Bodies that stream through leave garbage faster than Bun collects it of its own accord: one of 2 GB raised the memory
+ * by 120 MB, this way by 60 MB (measured). The quick collections miss what got old meanwhile; a whole one takes 7 ms.
+ */
+function collectGarbage(): void {
+  storedParts++
+  Bun.gc(storedParts % partsPerWholeCollection === 0)
 }
 
 function listen() {

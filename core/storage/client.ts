@@ -12,12 +12,12 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
 import type { Config } from '../config.ts'
 import { createMultipart, type MultipartStorage } from './multipart.ts'
 import { createPresigner, type Presigner } from './presign.ts'
+import { putStream } from './put-stream.ts'
 
-const putQueueSize = 2
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 interface StoredObject {
   sizeBytes: number
@@ -62,7 +62,11 @@ export type StorageConfig = Pick<
   | 'S3_FORCE_PATH_STYLE'
 >
 
-export function createStorage(config: StorageConfig): Storage {
+/** @param options.afterPart called when a part of a stream is stored */
+export function createStorage(
+  config: StorageConfig,
+  { afterPart }: { afterPart?: () => void } = {},
+): Storage {
   const client = openClient(config, config.S3_ENDPOINT)
   const publicClient = openClient(config, config.S3_PUBLIC_ENDPOINT ?? config.S3_ENDPOINT)
   const Bucket = config.S3_BUCKET
@@ -98,13 +102,8 @@ export function createStorage(config: StorageConfig): Storage {
     },
 
     async putStream(key, body, { contentType, partSizeBytes }) {
-      const upload = new Upload({
-        client,
-        params: { Bucket, Key: key, Body: body, ContentType: contentType },
-        partSize: partSizeBytes,
-        queueSize: putQueueSize,
-      })
-      await upload.done()
+      const target = { Bucket, Key: key, ContentType: contentType }
+      await putStream(client, target, body, { partSizeBytes, afterPart })
     },
 
     async remove(key) {
@@ -138,6 +137,8 @@ export function openClient(config: StorageConfig, endpoint: string | undefined):
     // Checksums beyond what an operation asks for are AWS's own; other servers answer them with errors.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // Its one warning, to the console, is of streams that it does not send again; `putStream` does that itself.
+    logger: silent,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(config.S3_ACCESS_KEY_ID === undefined || config.S3_SECRET_ACCESS_KEY === undefined
       ? {}

@@ -38,7 +38,7 @@ async function attemptDirectories({ scratch }: TestServer): Promise<string[]> {
   return entries.filter((path) => path.split('/').length === 3)
 }
 
-async function openMultiparts({ config }: TestStorage): Promise<string[]> {
+export async function openMultiparts({ config }: TestStorage): Promise<string[]> {
   const client = openClient(config, config.S3_ENDPOINT)
   try {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: config.S3_BUCKET }))
