@@ -212,31 +212,6 @@ describe('quality', () => {
   })
 })
 
-test('progress moves and never goes back, and the events tell the story in order', async () => {
-  const path = await clips.make({ name: 'long.mp4', size: '1280x720', seconds: 12 })
-  const job = await encodeByLink(server, path, { quality: '720p' })
-  const seen: number[] = []
-  for (;;) {
-    const { status, progress } = await statusOf(server, job)
-    if (progress?.percent !== undefined && progress.percent !== seen.at(-1)) seen.push(progress.percent)
-    if (status !== 'queued' && status !== 'running') break
-  }
-  await job.reaches('succeeded')
-  expect(seen).toEqual(seen.toSorted((a, b) => a - b))
-  expect(seen.filter((percent) => percent > 0 && percent < 100).length).toBeGreaterThanOrEqual(2)
-  expect(seen.at(-1)).toBe(100)
-
-  const events = await job.events()
-  const types = events.map(({ eventType }) => eventType)
-  expect(types.slice(0, 2)).toEqual(['queued', 'started'])
-  expect(types.at(-1)).toBe('succeeded')
-  const percents = events
-    .filter(({ eventType }) => eventType === 'progress')
-    .map(({ payload }) => payload.percent)
-  expect(percents.length).toBeGreaterThanOrEqual(3)
-  expect(percents).toEqual(percents.toSorted((a, b) => Number(a) - Number(b)))
-})
-
 describe('download', () => {
   test('a range of the bytes is given when asked for, directly and over the redirect', async () => {
     const path = await clips.make({ name: 'ranges.mp4', seconds: 0.4 })

@@ -39,6 +39,8 @@ export interface Clips {
   directory: string
   /** @returns the path of the clip */
   make(recipe: Recipe): Promise<string>
+  /** @returns the path of an FFmpeg that takes as long for a clip as it plays, on any machine: to be met at work */
+  slowFfmpeg(): Promise<string>
   /** Writes bytes beside the clips. */
   write(name: string, bytes: Uint8Array | string): Promise<string>
 }
@@ -58,6 +60,11 @@ export async function testClips(): Promise<Clips> {
     make: async (recipe) => {
       const path = join(directory, recipe.name)
       await run(ffmpeg, ['-v', 'error', '-y', ...inputs(recipe), ...(recipe.options ?? h264), path])
+      return path
+    },
+    slowFfmpeg: async () => {
+      const path = join(directory, 'slow-ffmpeg')
+      await writeFile(path, `#!/bin/sh\nexec ${JSON.stringify(ffmpeg)} -re "$@"\n`, { mode: 0o755 })
       return path
     },
     write: async (name, bytes) => {

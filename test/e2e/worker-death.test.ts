@@ -1,0 +1,99 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { inspect, testClips } from '../support/clips.ts'
+import { leftovers, toolsOf } from '../support/leftovers.ts'
+import { startServer, type TestJob } from '../support/server.ts'
+import { until } from '../support/until.ts'
+import { encodeByLink, statusOf } from '../support/video-client.ts'
+
+const clips = await testClips()
+const server = await startServer({ workers: 0, environment: { FFMPEG_PATH: await clips.slowFfmpeg() } })
+const clip = await clips.make({ name: 'clip.mp4', seconds: 4 })
+
+async function isInTheMiddle(job: TestJob): Promise<void> {
+  await until(`job ${job.id} to be in the middle`, async () => {
+    const { progress } = await statusOf(server, job)
+    return progress?.phase === 'encoding' && progress.percent > 0 && progress.percent < 99
+  })
+  expect(await toolsOf(server)).toHaveLength(1)
+}
+
+const outputsOf = async (job: TestJob) =>
+  (await server.bucket.keys()).filter((key) => key.startsWith(`outputs/${job.id}/`))
+
+async function expectOneWholeResult(job: TestJob): Promise<void> {
+  const outputs = await outputsOf(job)
+  expect(outputs).toHaveLength(1)
+  const bytes = await (await fetch(`${server.url}/v1/videos/${job.id}/download`)).bytes()
+  const encoded = await inspect(await clips.write(`${job.id}.mp4`, bytes))
+  expect(encoded.video.frameCount).toBe((await inspect(clip)).video.frameCount)
+}
+
+/** Whether the coordinator, or what it left, still takes up room. */
+async function hasScratch({ pid }: { pid: number }): Promise<boolean> {
+  const names = await readdir(join(server.scratch, 'job-server-scratch'))
+  return names.some((name) => name.endsWith(`.${pid}`))
+}
+
+test('an encode whose worker is killed is finished once, by another worker', async () => {
+  const dying = await server.startWorker()
+  const job = await encodeByLink(server, clip)
+  await isInTheMiddle(job)
+  const heir = await server.startWorker()
+
+  dying.signal('SIGKILL')
+  await until('the FFmpeg of the dead worker to end with it', async () => {
+    const [first] = await job.read().then(({ attemptHistory }) => attemptHistory)
+    return first === undefined && (await toolsOf(server)).length === 0
+  })
+  const finished = await job.reaches('succeeded')
+  expect(finished.attemptHistory).toMatchObject([
+    { attempt: 1, workerId: dying.name, outcome: 'lease_expired' },
+    { attempt: 2, workerId: heir.name, outcome: 'succeeded' },
+  ])
+  const types = (await job.events()).map(({ eventType }) => eventType)
+  expect(types.filter((type) => type === 'succeeded')).toHaveLength(1)
+  expect(types).toContain('retry_scheduled')
+  await expectOneWholeResult(job)
+  expect(await leftovers(server)).toMatchObject({ tools: [], multiparts: [] })
+
+  // What the dead one had in scratch goes with the next start.
+  expect(await hasScratch(dying)).toBe(true)
+  await server.startWorker()
+  expect(await hasScratch(dying)).toBe(false)
+  await Promise.all(server.workers.map((worker) => worker.stop(20)))
+})
+
+test('a worker killed after it stored the output, but before it could say so, leaves one result all the same', async () => {
+  // The lease does not end by itself while we hold the row.
+  const dying = await server.startWorker({ LEASE_DURATION_SECONDS: '600' })
+  const job = await encodeByLink(server, clip)
+  await isInTheMiddle(job)
+  const { sql } = server.database
+  const [stored] = await sql.begin(async (tx) => {
+    // Whoever holds the row keeps the end of the attempt from being written.
+    await tx`select id from job_server.jobs where id = ${job.id} for update`
+    const outputs = await until('the output to be stored', async () => {
+      const keys = await outputsOf(job)
+      return keys.length > 0 && keys
+    })
+    dying.signal('SIGKILL')
+    await dying.exited
+    // PostgreSQL would carry out what the dead client had asked for once the row is free.
+    await sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = ${`job-server worker ${dying.name}`}`
+    return outputs
+  })
+  await sql`update job_server.jobs set lease_expires_at = now() - interval '1 second' where id = ${job.id}`
+  const heir = await server.startWorker()
+  const finished = await job.reaches('succeeded')
+  expect(finished.attemptHistory).toMatchObject([
+    { workerId: dying.name, outcome: 'lease_expired' },
+    { workerId: heir.name, outcome: 'succeeded' },
+  ])
+  await until('the output of the dead attempt to go', async () => (await outputsOf(job)).length === 1)
+  expect(await outputsOf(job)).not.toContain(stored)
+  await expectOneWholeResult(job)
+})
