@@ -6,7 +6,7 @@ import { type ClaimedJob, claim } from '../../core/queue/claim.ts'
 import { type EnqueueInput, enqueue } from '../../core/queue/enqueue.ts'
 import type { End } from '../../core/queue/finish.ts'
 
-export const anything: DefinitionRecord = {
+const anything: DefinitionRecord = {
   file: '/nowhere/test.ts',
   key: 'test',
   version: 1,

@@ -25,7 +25,7 @@ export interface TestServer {
   startWorker(environment?: Record<string, string>): Promise<ChildProcess>
 }
 
-export interface JobAnswer {
+interface JobAnswer {
   jobId: string
   status: string
   attempts: number
