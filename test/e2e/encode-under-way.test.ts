@@ -36,7 +36,7 @@ test('progress moves and never goes back, and the events tell the story in order
 })
 
 test('cancelling an encode ends its FFmpeg, and leaves no output and nothing in scratch', async () => {
-  const clip = await clips.make({ name: 'long.mp4', seconds: 60 })
+  const clip = await clips.make({ name: 'long.mp4', seconds: 20 })
   const job = await encodeByLink(server, clip)
   const behind = await encodeByLink(server, clip)
   await until('the encode to be under way', async () => {
