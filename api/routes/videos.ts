@@ -35,7 +35,6 @@ const EncodeForm = Settings.extend({
     .transform(Number)
     .pipe(priority)
     .default(0),
-  idempotencyKey: text(255).optional(),
 })
 
 const JobParam = z.object({ jobId: id })
@@ -119,8 +118,8 @@ export function videoRoutes(dependencies: AppDependencies): Hono<ApiEnv> {
     try {
       const form = EncodeForm.safeParse(fields)
       if (!form.success) throw invalidRequest(form.error.issues)
-      const { idempotencyKey, ...settings } = form.data
-      const { created: _created, ...answer } = await encode(upload, settings, idempotencyKey)
+      // Without an idempotency key: each form brings bytes of its own, so no two requests are the same.
+      const { created: _created, ...answer } = await encode(upload, form.data)
       return answer
     } catch (error) {
       await rejectUpload(sql, storage, { id: upload.id }, 'The request it came with was refused.')
@@ -128,7 +127,7 @@ export function videoRoutes(dependencies: AppDependencies): Hono<ApiEnv> {
     }
   }
 
-  async function encode(upload: Upload, settings: Settings, idempotencyKey: string | undefined) {
+  async function encode(upload: Upload, settings: Settings, idempotencyKey?: string) {
     const { job, created } = await enqueue(sql, {
       definitionKey,
       params: {

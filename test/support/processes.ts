@@ -21,3 +21,20 @@ export async function processesNaming(text: string): Promise<RunningProcess[]> {
   }
   return found
 }
+
+/** Pids of the processes that the process started and that live. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const children: number[] = []
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    try {
+      // The command, in parentheses, may hold anything; the parent is the second field after it.
+      const stat = await readFile(`/proc/${entry}/stat`, 'utf8')
+      const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      if (Number(parent) === pid) children.push(Number(entry))
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return children
+}

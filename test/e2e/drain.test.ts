@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { chaosJobs, openLedger } from '../support/ledger.ts'
+import { startServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
+
+const server = await startServer({
+  workers: 0,
+  environment: { JOBS_DIR: chaosJobs, SHUTDOWN_GRACE_SECONDS: '5' },
+})
+
+async function tickingJob(seconds: number) {
+  const ledger = openLedger()
+  const job = await server.enqueue('chaos.tick', { ledger: ledger.path, seconds })
+  await until('the job to tick', async () => (await ledger.ticks()).size > 0)
+  return job
+}
+
+test('on SIGTERM what ends within the grace ends, and nothing new is claimed', async () => {
+  const worker = await server.startWorker()
+  const job = await tickingJob(2)
+  worker.signal('SIGTERM')
+  await until('the worker to drain', () => worker.lastLines.includes('worker.draining'))
+  const late = await server.enqueue('echo')
+  expect(await worker.exited).toBe(0)
+  expect(await job.read()).toMatchObject({ status: 'succeeded', attempts: 1 })
+  expect(await late.read()).toMatchObject({ status: 'queued', attempts: 0 })
+})
+
+test('what does not end within the grace goes back at once, and no attempt is spent', async () => {
+  const worker = await server.startWorker({ SHUTDOWN_GRACE_SECONDS: '0' })
+  const job = await tickingJob(60)
+  await worker.stop(20)
+  expect(await job.read()).toMatchObject({ status: 'queued', attempts: 0 })
+  expect((await job.events()).at(-1)).toMatchObject({ eventType: 'interrupted' })
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+})
+
+test('a second signal ends the grace', async () => {
+  const worker = await server.startWorker({ SHUTDOWN_GRACE_SECONDS: '600' })
+  const job = await tickingJob(600)
+  worker.signal('SIGTERM')
+  await until('the worker to drain', () => worker.lastLines.includes('worker.draining'))
+  worker.signal('SIGTERM')
+  expect(await worker.exited).toBe(0)
+  expect(await job.read()).toMatchObject({ status: 'queued', attempts: 0 })
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+})
