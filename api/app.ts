@@ -12,6 +12,7 @@ import { requestLog } from './middleware/request-log.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { queueRoutes } from './routes/queues.ts'
@@ -42,6 +43,7 @@ export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
   app.use(foreignPages(config))
   app.route('/', healthRoutes(dependencies))
   app.route('/v1/jobs', jobRoutes(dependencies))
+  app.route('/v1', eventRoutes(dependencies))
   app.route('/v1/definitions', definitionRoutes(dependencies))
   app.route('/v1/dlq', deadLetterRoutes(dependencies))
   app.route('/v1/queues', queueRoutes(dependencies))

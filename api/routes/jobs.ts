@@ -1,8 +1,7 @@
-/** Jobs: enqueue, list, read, events, logs, cancel. */
+/** Jobs: enqueue, list, read, logs, cancel. */
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { JobAlreadyFinished, JobNotFound } from '../../core/errors.ts'
-import { readEvents } from '../../core/events/read.ts'
 import { jobStatuses } from '../../core/job-state.ts'
 import { cancel } from '../../core/queue/cancel.ts'
 import { type EnqueueInput, enqueue, enqueueMany } from '../../core/queue/enqueue.ts'
@@ -116,12 +115,6 @@ export function jobRoutes({ sql, config }: AppDependencies): Hono<ApiEnv> {
     const [job, attemptHistory] = await Promise.all([readJob(sql, jobId), readAttempts(sql, jobId)])
     if (job === null) throw new JobNotFound(jobId)
     return c.json({ ...job, attemptHistory })
-  })
-
-  routes.get('/:jobId/events', validate('param', JobParam), async (c) => {
-    const { jobId } = c.req.valid('param')
-    if ((await readJob(sql, jobId)) === null) throw new JobNotFound(jobId)
-    return c.json({ jobId, events: await readEvents(sql, jobId) })
   })
 
   routes.get('/:jobId/logs', validate('param', JobParam), validate('query', LogQuery), async (c) => {
