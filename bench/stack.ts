@@ -1,0 +1,80 @@
+/**
+ * What benches run on: embedded PostgreSQL and S3 in a temporary directory, gone with it. PostgreSQL keeps fsync on:
+ * a commit that need not reach the disk would flatter everything that commits often.
+ */
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type FfmpegBinaries, findFfmpeg } from '../core/ffmpeg-binaries.ts'
+import { type EmbeddedServer, startPostgres, startS3 } from '../scripts/embedded/servers.ts'
+import { anyPort } from '../scripts/ports.ts'
+import { BenchDatabase } from './database.ts'
+
+const bucket = 'bench'
+
+export class BenchStack {
+  readonly tools: FfmpegBinaries
+  #directory = ''
+  #environment: Record<string, string | undefined> = {}
+  readonly #servers: EmbeddedServer[] = []
+  readonly #databases: BenchDatabase[] = []
+  #starting: Promise<void> | undefined
+
+  /** @param environment PATH and where FFmpeg is; nothing else of it reaches what is measured */
+  constructor(environment: Record<string, string | undefined>) {
+    const { PATH, FFMPEG_PATH, FFPROBE_PATH } = environment
+    this.tools = findFfmpeg({ ffmpegPath: FFMPEG_PATH, ffprobePath: FFPROBE_PATH, searchPath: PATH })
+    this.#environment = { PATH, FFMPEG_PATH, FFPROBE_PATH }
+  }
+
+  /** For files of benches. */
+  get directory(): string {
+    return this.#directory
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  /** Resolves when nothing is left: no process, no file. */
+  async stop(): Promise<void> {
+    // What is only coming up can't be stopped yet.
+    await this.#starting?.catch(() => {})
+    await Promise.all(this.#databases.map((database) => database.stopProcesses()))
+    await Promise.all(this.#servers.map((server) => server.stop()))
+    if (this.#directory !== '') await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  /** A database of the bench's own, migrated, with all definitions registered. */
+  async openDatabase(): Promise<BenchDatabase> {
+    const name = `bench_${this.#databases.length + 1}`
+    const database = new BenchDatabase(name, this.#environment)
+    this.#databases.push(database)
+    await database.open()
+    return database
+  }
+
+  async #start(): Promise<void> {
+    this.#directory = await mkdtemp(join(tmpdir(), 'job-server-bench-'))
+    // Run by root, PostgreSQL has a user of its own, who must be able to get there.
+    await chmod(this.#directory, 0o755)
+    const scratch = join(this.#directory, 'scratch')
+    await mkdir(scratch)
+    const started = await Promise.allSettled([
+      startPostgres({
+        directory: join(this.#directory, 'postgres'),
+        port: await anyPort(),
+        disposable: false,
+      }),
+      startS3({ directory: join(this.#directory, 's3'), port: await anyPort(), buckets: [bucket] }),
+    ])
+    for (const server of started) if (server.status === 'fulfilled') this.#servers.push(server.value)
+    for (const server of started) if (server.status === 'rejected') throw server.reason
+    Object.assign(
+      this.#environment,
+      { SCRATCH_DIRECTORY: scratch },
+      ...this.#servers.map(({ environment }) => environment),
+    )
+  }
+}
