@@ -1,14 +1,21 @@
 /** Builds the Hono app from what it needs. It knows no runtime: `server.ts` does. */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
+import type { ConnInfo } from 'hono/conninfo'
 import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
+import type { ApiKey } from '../core/keys/key.ts'
 import type { Log } from '../core/log.ts'
 import type { Storage } from '../core/storage/client.ts'
+import type { OpenTo } from './access.ts'
+import { authenticate } from './middleware/authenticate.ts'
 import { foreignPages } from './middleware/foreign-pages.ts'
+import { noStore } from './middleware/no-store.ts'
+import { createRateLimit, type RateLimitConfig, rateLimit } from './middleware/rate-limit.ts'
 import { requestLog } from './middleware/request-log.ts'
+import { requireScope } from './middleware/scopes.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
@@ -22,25 +29,36 @@ import { videoRoutes } from './routes/videos.ts'
 export interface AppDependencies {
   sql: Pool
   storage: Storage
-  config: Pick<Config, 'AUTH' | 'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS'>
+  config: Pick<Config, 'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS'> & RateLimitConfig
   log: Log
+  openTo: OpenTo
+  /** What the runtime knows of the connection that a request came by. */
+  connectionOf: (c: Context) => ConnInfo
 }
 
 export interface ApiEnv {
-  Variables: { requestId: string; log: Log }
+  /** `caller` is null for who needs no key. */
+  Variables: { requestId: string; log: Log; caller: ApiKey | null }
 }
 
+/** What is not below these is free of data: health, documents, the dashboard's files. */
+const guarded = ['/v1/*', '/metrics']
+
 export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
-  const { config, log } = dependencies
+  const { config, log, openTo, connectionOf } = dependencies
   const app = new Hono<ApiEnv>()
   app.onError(answerProblem)
   app.notFound((c) => answerProblem(new RequestProblem('not_found', `There is nothing at ${c.req.path}.`), c))
   app.use(requestId(), requestLog(log), secureHeaders())
   if (config.CORS_ORIGINS.length > 0) {
     const origin = config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS
-    app.use(cors({ origin, exposeHeaders: ['X-Request-Id', 'Location'] }))
+    app.use(cors({ origin, exposeHeaders: ['X-Request-Id', 'Location', 'Retry-After'], maxAge: 600 }))
   }
   app.use(foreignPages(config))
+  const limit = createRateLimit(config, connectionOf)
+  for (const path of guarded) {
+    app.use(path, noStore, authenticate({ ...dependencies, limit }), rateLimit(limit, openTo), requireScope)
+  }
   app.route('/', healthRoutes(dependencies))
   app.route('/v1/jobs', jobRoutes(dependencies))
   app.route('/v1', eventRoutes(dependencies))

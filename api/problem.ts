@@ -15,6 +15,7 @@ const statusOfCode = {
   invalid_media: 400,
   video_missing: 400,
   job_already_finished: 400,
+  unauthorized: 401,
   forbidden: 403,
   not_found: 404,
   definition_not_found: 404,
@@ -29,6 +30,7 @@ const statusOfCode = {
   body_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
+  rate_limited: 429,
   internal_error: 500,
   storage_unavailable: 503,
   not_ready: 503,
@@ -44,13 +46,16 @@ export interface ProblemDetail {
 /** Something is wrong with the request itself, or with what it asks for, that core has no word for. */
 export class RequestProblem extends Error {
   override readonly name = 'RequestProblem'
+  readonly headers: Record<string, string>
+  /** @param options.headers of the answer, beside those that every problem has */
   constructor(
     readonly code: ProblemCode,
     message: string,
     readonly details: ProblemDetail[] = [],
-    options?: ErrorOptions,
+    { headers = {}, ...options }: ErrorOptions & { headers?: Record<string, string> } = {},
   ) {
     super(message, options)
+    this.headers = headers
   }
 }
 
@@ -65,11 +70,12 @@ interface Problem {
   code: ProblemCode
   detail: string
   details: ProblemDetail[]
+  headers?: Record<string, string>
 }
 
 function describe(error: Error): Problem {
   if (error instanceof RequestProblem) {
-    return { code: error.code, detail: error.message, details: error.details }
+    return { code: error.code, detail: error.message, details: error.details, headers: error.headers }
   }
   if (error instanceof DomainError && isProblemCode(error.code)) {
     const details = error instanceof InvalidParams ? error.issues : []
@@ -87,7 +93,7 @@ function describe(error: Error): Problem {
   }
 }
 
-function problemResponse(c: Context<ApiEnv>, { code, detail, details }: Problem): Response {
+function problemResponse(c: Context<ApiEnv>, { code, detail, details, headers }: Problem): Response {
   const status = statusOfCode[code]
   const title = code.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase())
   return c.json(
@@ -103,7 +109,7 @@ function problemResponse(c: Context<ApiEnv>, { code, detail, details }: Problem)
       ...(details.length > 0 ? { details } : {}),
     },
     status,
-    { 'content-type': 'application/problem+json' },
+    { ...headers, 'content-type': 'application/problem+json' },
   )
 }
 

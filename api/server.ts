@@ -1,8 +1,10 @@
 /** Entry of the API on Bun. */
+import { getConnInfo } from 'hono/bun'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { accessOrExit, openTo } from './access.ts'
 import { createApp } from './app.ts'
 
 /** Bun's largest. A large upload over a slow line may pause; Bun's own 10 s would cut it off. */
@@ -16,7 +18,8 @@ const config = configOrExit(process.env)
 const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
 const sql = openPool(config, 'job-server api')
 const storage = createStorage(config, { afterPart: collectGarbage })
-const app = createApp({ sql, storage, config, log })
+await accessOrExit(sql, config, log)
+const app = createApp({ sql, storage, config, log, openTo: openTo(config), connectionOf: getConnInfo })
 const server = listen()
 log.info({ url: server.url.href }, 'api.started')
 // For process managers that wait for it, as pm2 does.

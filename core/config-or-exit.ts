@@ -5,8 +5,14 @@ export function configOrExit(environment: Record<string, string | undefined>): C
   try {
     return parseConfig(environment)
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    console.error(`The configuration is not complete:\n${error.message}`)
-    process.exit(EX_CONFIG)
+    exitOnConfigError(error)
+    throw error
   }
+}
+
+/** For problems of the configuration that show only once it is used; other errors are left to the caller. */
+export function exitOnConfigError(error: unknown): void {
+  if (!(error instanceof ConfigError)) return
+  console.error(`The configuration is not complete:\n${error.message}`)
+  process.exit(EX_CONFIG)
 }

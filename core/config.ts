@@ -64,7 +64,7 @@ export const configFields = {
   HOST: field({
     schema: text,
     default: '127.0.0.1',
-    about: 'Address the API listens on. Any other than loopback needs AUTH=none.',
+    about: 'Address the API listens on. Any other than loopback needs an API key, or AUTH=none.',
   }),
   PORT: field({
     schema: integer(0, 65535),
@@ -72,10 +72,27 @@ export const configFields = {
     about: 'Port the API listens on; 0 takes a free one.',
   }),
   AUTH: field({
-    schema: z.enum(['loopback', 'none'], 'expected loopback or none'),
-    default: 'loopback',
+    schema: z.enum(['keys', 'none'], 'expected keys or none'),
+    default: 'keys',
     about:
-      'loopback: the API serves this machine only. none: it may listen anywhere, open to all who reach it.',
+      'keys: callers show an API key; until the first one is made, the API serves this machine only. none: open to all who reach it.',
+  }),
+  RATE_LIMIT_PER_SECOND: field({
+    schema: integer(0, 1_000_000),
+    default: '100',
+    about:
+      'Requests a second that one key, or without keys one address, may send to one API process; 0: no limit. Who calls without a key from this machine has none.',
+  }),
+  RATE_LIMIT_BURST: field({
+    schema: integer(1, 1_000_000),
+    default: '500',
+    about: 'Requests that may come at once before that rate counts.',
+  }),
+  TRUSTED_PROXIES: field({
+    schema: integer(0, 10),
+    default: '0',
+    about:
+      'Proxies before the API that add to X-Forwarded-For; the address of a caller is read that many entries from its end.',
   }),
   CORS_ORIGINS: field({
     schema: urlList,
@@ -245,13 +262,6 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     if (meant !== undefined && environment[meant] === undefined) {
       problems.push({ name, expected: `did you mean ${meant}?`, got: 'a name that is not known' })
     }
-  }
-  if (values.AUTH === 'loopback' && typeof values.HOST === 'string' && !isLoopback(values.HOST)) {
-    problems.push({
-      name: 'HOST',
-      expected: 'expected a loopback address, or AUTH=none',
-      got: JSON.stringify(values.HOST),
-    })
   }
   if ((values.S3_ACCESS_KEY_ID === undefined) !== (values.S3_SECRET_ACCESS_KEY === undefined)) {
     const missing = values.S3_ACCESS_KEY_ID === undefined ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY'

@@ -18,7 +18,7 @@ test('what is required is enough, and defaults fill the rest', () => {
     PORT: 3000,
     MAX_CONCURRENT_EXECUTIONS: 4,
     WATCH_JOBS: false,
-    AUTH: 'loopback',
+    AUTH: 'keys',
   })
 })
 
@@ -54,12 +54,6 @@ describe('a name one typo away from a known one is pointed out', () => {
   test('but a name that is merely ours to ignore is not', () => {
     expect(problemsOf({ ...enough, HOSTNAME: 'x', PATH: '/bin', SHELL: 'sh' })).toEqual([])
   })
-})
-
-test('an address beyond loopback needs AUTH=none', () => {
-  expect(problemsOf({ ...enough, HOST: '0.0.0.0' }).join()).toContain('AUTH=none')
-  expect(problemsOf({ ...enough, HOST: '0.0.0.0', AUTH: 'none' })).toEqual([])
-  expect(problemsOf({ ...enough, HOST: '127.0.0.2' })).toEqual([])
 })
 
 test('half of a key pair is refused', () => {

@@ -1,0 +1,86 @@
+/**
+ * Who calls: the key of `Authorization: Bearer <key>`, or, where that is allowed, anybody. A key that was found is
+ * believed for a few seconds without asking the database again, so that long a revoked one may still be taken.
+ */
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { isLoopback } from '../../core/config.ts'
+import type { Pool } from '../../core/db.ts'
+import { type ApiKey, looksLikeSecret } from '../../core/keys/key.ts'
+import { findKey, keysExist } from '../../core/keys/read.ts'
+import type { OpenTo } from '../access.ts'
+import type { ApiEnv } from '../app.ts'
+import { RequestProblem } from '../problem.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+const believedMs = 5000
+const rememberedKeys = 1000
+
+export function authenticate({ sql, openTo, limit }: { sql: Pool; openTo: OpenTo; limit: RateLimit }) {
+  const known = new Map<string, { key: ApiKey; until: number }>()
+  const keysAreNeeded = keyWatch(sql)
+
+  async function keyOf(secret: string, c: Context<ApiEnv>): Promise<ApiKey> {
+    const now = Date.now()
+    const remembered = known.get(secret)
+    if (remembered !== undefined && remembered.until > now) return remembered.key
+    known.delete(secret)
+    // Who tries out keys is slowed down before the database hears of it.
+    limit.check(c)
+    const key = looksLikeSecret(secret) ? await findKey(sql, secret) : null
+    if (key === null) {
+      limit.count(c)
+      throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
+    }
+    const oldest = known.size < rememberedKeys ? undefined : known.keys().next().value
+    if (oldest !== undefined) known.delete(oldest)
+    known.set(secret, { key, until: Math.min(now + believedMs, key.expiresAt?.getTime() ?? Infinity) })
+    return key
+  }
+
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const header = c.req.header('authorization')
+    if (openTo === 'everybody') c.set('caller', null)
+    else if (header !== undefined) c.set('caller', await keyOf(secretIn(header), c))
+    else {
+      if (openTo === 'nobody' || (await keysAreNeeded())) {
+        throw unauthorized('An API key is needed: Authorization: Bearer <key>.')
+      }
+      requireLoopbackName(c)
+      c.set('caller', null)
+    }
+    await next()
+  })
+}
+
+/** @returns whether a key was ever made; looked up at most once a second, and never again once it was */
+function keyWatch(sql: Pool): () => Promise<boolean> {
+  const patienceMs = 1000
+  let any = false
+  let lookedAt = -Infinity
+  return async () => {
+    if (any || performance.now() - lookedAt < patienceMs) return any
+    any = (await keysExist(sql)).any
+    lookedAt = performance.now()
+    return any
+  }
+}
+
+function secretIn(header: string): string {
+  const [, secret] = /^Bearer +(\S+) *$/i.exec(header) ?? []
+  if (secret === undefined) throw unauthorized('The Authorization header must be: Bearer <key>.')
+  return secret
+}
+
+/** A name that a page's owner points at this machine (DNS rebinding) would make the page ours. */
+function requireLoopbackName(c: Context<ApiEnv>): void {
+  const { hostname } = new URL(c.req.url)
+  if (isLoopback(hostname.replace(/^\[|\]$/g, ''))) return
+  throw new RequestProblem('forbidden', `The API serves this machine only, not ${hostname}.`)
+}
+
+/** @param reason as RFC 6750, 3.1 names it; none where no key was shown */
+function unauthorized(message: string, reason?: 'invalid_token'): RequestProblem {
+  const challenge = reason === undefined ? 'Bearer' : `Bearer error="${reason}"`
+  return new RequestProblem('unauthorized', message, [], { headers: { 'www-authenticate': challenge } })
+}

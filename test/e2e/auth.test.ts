@@ -1,0 +1,242 @@
+/** Keys, scopes and limits, over the shipped API and the shipped command line. */
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { ChildProcess } from '../../scripts/child-process.ts'
+import { anyPort } from '../../scripts/ports.ts'
+import { testDatabase } from '../support/database.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { testStorage } from '../support/storage.ts'
+import { until } from '../support/until.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** `bun run keys …` */
+async function keys(databaseUrl: string, ...args: string[]) {
+  const child = Bun.spawn([process.execPath, `${root}scripts/keys.ts`, ...args], {
+    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, S3_BUCKET: 'unused' },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [output, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { status: await child.exited, output, errors }
+}
+
+async function newKey(databaseUrl: string, name: string, ...options: string[]) {
+  const { status, output, errors } = await keys(databaseUrl, 'create', name, ...options)
+  expect(status, errors).toBe(0)
+  const [secret = ''] = output.split('\n')
+  expect(secret).toMatch(/^jsk_[\w-]{43}$/)
+  const [, id = ''] = /^Key (\S+) /m.exec(output) ?? []
+  return { id, secret }
+}
+
+/** As the key's holder. */
+function call(server: TestServer, method: string, path: string, secret?: string, body?: unknown) {
+  return fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+}
+
+describe('an API with keys', async () => {
+  const server = await startServer({ workers: 0, environment: { HOST: '0.0.0.0', AUTH: 'none' } })
+  const url = server.database.url
+  const reader = await newKey(url, 'reader')
+  const writer = await newKey(url, 'writer', '--scopes', 'enqueue')
+  const admin = await newKey(url, 'admin', '--scopes', 'admin')
+  const guarded = await startApi(server, { HOST: '0.0.0.0' })
+
+  test('who shows no key, a wrong one or something else learns how to', async () => {
+    const none = await call(guarded, 'GET', '/v1/jobs')
+    expect(none.status).toBe(401)
+    expect(none.headers.get('www-authenticate')).toBe('Bearer')
+    expect(await none.json()).toMatchObject({ code: 'unauthorized', error: expect.any(String) })
+    const wrong = await call(guarded, 'GET', '/v1/jobs', `${reader.secret.slice(0, -1)}!`)
+    expect(wrong.status).toBe(401)
+    expect(wrong.headers.get('www-authenticate')).toContain('invalid_token')
+    const basic = await fetch(`${guarded.url}/v1/jobs`, { headers: { authorization: 'Basic YTpi' } })
+    expect(basic.status).toBe(401)
+  })
+
+  test('nothing below /v1 answers without a key, whatever there is', async () => {
+    for (const [method, path] of [
+      ['GET', '/v1/definitions'],
+      ['POST', '/v1/jobs'],
+      ['GET', '/v1/nothing/here'],
+      ['DELETE', '/v1/videos/uploads/x'],
+      ['GET', '/metrics'],
+      ['GET', '/v1'],
+      ['GET', '/V1/jobs'],
+      ['GET', '//v1/jobs'],
+      ['GET', '/v1//jobs'],
+      ['GET', '/%76%31/jobs'],
+    ] as const) {
+      expect([401, 404], `${method} ${path}`).toContain((await call(guarded, method, path)).status)
+    }
+  })
+
+  test('health is for everybody', async () => {
+    expect((await call(guarded, 'GET', '/healthz')).status).toBe(200)
+    expect((await call(guarded, 'GET', '/readyz')).status).toBe(200)
+  })
+
+  test.each([
+    ['reader', 'GET', '/v1/definitions', 200],
+    ['reader', 'POST', '/v1/jobs', 403],
+    ['writer', 'GET', '/v1/definitions', 403],
+    ['writer', 'POST', '/v1/jobs', 400],
+    ['writer', 'POST', '/v1/queues/default/pause', 403],
+    ['admin', 'GET', '/v1/definitions', 200],
+    ['admin', 'POST', '/v1/jobs', 400],
+    ['admin', 'POST', '/v1/queues/default/pause', 200],
+  ] as const)('%s: %s %s answers %i', async (who, method, path, status) => {
+    const { secret } = { reader, writer, admin }[who]
+    const answer = await call(guarded, method, path, secret, method === 'POST' ? {} : undefined)
+    expect(answer.status).toBe(status)
+    if (status === 403) expect(answer.headers.get('www-authenticate')).toContain('insufficient_scope')
+  })
+
+  test('only hashes are kept, and neither the log nor the list shows a secret', async () => {
+    const rows = await server.database.sql`select * from job_server.api_keys`
+    expect(JSON.stringify(rows)).not.toContain(admin.secret.slice(12))
+    const { output } = await keys(url, 'list')
+    expect(output).toMatch(new RegExp(`^${reader.id} +reader +jsk_\\S{6} +read +valid +used \\S+$`, 'm'))
+    expect(output).not.toContain(admin.secret)
+    expect(guarded.api.lastLines).toContain('request.answered')
+    expect(guarded.api.lastLines).not.toContain('jsk_')
+  })
+
+  test('a revoked key is refused within seconds, and a running API knows', async () => {
+    const brief = await newKey(url, 'brief')
+    expect((await call(guarded, 'GET', '/v1/jobs', brief.secret)).status).toBe(200)
+    expect((await keys(url, 'revoke', brief.id)).status).toBe(0)
+    await until(
+      'the key to be refused',
+      async () => (await call(guarded, 'GET', '/v1/jobs', brief.secret)).status === 401,
+      8,
+    )
+    expect((await keys(url, 'list')).output).toMatch(/ brief .* revoked /)
+  })
+
+  test('an expired key is refused', async () => {
+    const { id, secret } = await newKey(url, 'old', '--expires-in-days', '1')
+    await server.database.sql`update job_server.api_keys set expires_at = now() where id = ${id}`
+    expect((await call(guarded, 'GET', '/v1/jobs', secret)).status).toBe(401)
+  })
+
+  test('answers are kept by no cache and do nothing as a page', async () => {
+    const { headers } = await call(guarded, 'GET', '/v1/jobs', admin.secret)
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-request-id')).toMatch(/\S/)
+  })
+})
+
+test('an API on loopback is open to this machine until the first key is made, and never again', async () => {
+  const server = await startServer({ workers: 0 })
+  expect((await call(server, 'GET', '/v1/jobs')).status).toBe(200)
+  const renamed = await fetch(`${server.url}/v1/jobs`, { headers: { host: 'evil.example' } })
+  expect(renamed.status, 'a name that was pointed at this machine').toBe(403)
+  const { id, secret } = await newKey(server.database.url, 'first')
+  await until('keys to be needed', async () => (await call(server, 'GET', '/v1/jobs')).status === 401, 5)
+  expect((await call(server, 'GET', '/v1/jobs', secret)).status).toBe(200)
+  await keys(server.database.url, 'revoke', id)
+  expect((await call(server, 'GET', '/v1/jobs')).status).toBe(401)
+})
+
+test('a key that calls too often waits, and others do not', async () => {
+  const limits = { RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '3' }
+  const server = await startServer({ workers: 0, environment: limits })
+  const hasty = await newKey(server.database.url, 'hasty')
+  const calm = await newKey(server.database.url, 'calm')
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () => call(server, 'GET', '/v1/jobs', hasty.secret)),
+  )
+  const refused = answers.filter(({ status }) => status === 429)
+  expect(refused.length).toBeGreaterThanOrEqual(6)
+  expect(refused[0]?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+  expect((await call(server, 'GET', '/v1/jobs', calm.secret)).status).toBe(200)
+})
+
+test('guessing keys is slowed down by address, before the database is asked', async () => {
+  const limits = { RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '3' }
+  const server = await startServer({ workers: 0, environment: limits })
+  const statuses: number[] = []
+  for (let guess = 0; guess < 10; guess++) {
+    const secret = `jsk_${String(guess).padEnd(43, 'x')}`
+    statuses.push((await call(server, 'GET', '/v1/jobs', secret)).status)
+  }
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(4)
+  expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(6)
+})
+
+describe('the start on an address beyond this machine', () => {
+  test('is refused while there is no key, with a sentence that says what to do', async () => {
+    const database = await testDatabase()
+    const api = await rawApi(database.url, { HOST: '0.0.0.0' })
+    expect(await api.exited).toBe(78)
+    expect(api.lastLines).toMatch(/HOST +expected a loopback address, an API key \(bun run keys create\)/)
+    const { id } = await newKey(database.url, 'gone')
+    await keys(database.url, 'revoke', id)
+    expect(await (await rawApi(database.url, { HOST: '0.0.0.0' })).exited, 'a revoked key is none').toBe(78)
+  })
+})
+
+describe('the command line', () => {
+  test.each([
+    [['create'], /needs a NAME/],
+    [['create', 'a', '--scopes', 'all'], /"all" is no scope/],
+    [['create', 'a', '--expires-in-days', 'soon'], /number of days/],
+    [['revoke', 'x'], /Which key/],
+    [['burn'], /No command "burn"/],
+    [['list', '--yaml'], /yaml/],
+  ])('%j is refused with what would be right', async (args, sentence) => {
+    const { status, errors } = await keys('postgres://nobody@127.0.0.1:1/nothing', ...args)
+    expect(status).toBe(2)
+    expect(errors).toMatch(sentence)
+    expect(errors).toContain('bun run keys create NAME')
+  })
+})
+
+/** Another API over the same database and bucket. */
+async function startApi(beside: TestServer, environment: Record<string, string>): Promise<TestServer> {
+  const port = await anyPort()
+  const api = new ChildProcess({
+    name: 'guarded api',
+    entry: 'api/server.ts',
+    environment: {
+      PATH: process.env.PATH,
+      DATABASE_URL: beside.database.url,
+      ...beside.bucket.environment,
+      PORT: String(port),
+      ...environment,
+    },
+  })
+  await api.ready
+  // Ended with the others of the server.
+  beside.workers.push(api)
+  return { ...beside, api, url: `http://127.0.0.1:${port}` }
+}
+
+async function rawApi(databaseUrl: string, environment: Record<string, string>): Promise<ChildProcess> {
+  const bucket = await testStorage()
+  return new ChildProcess({
+    name: 'api',
+    entry: 'api/server.ts',
+    environment: {
+      PATH: process.env.PATH,
+      DATABASE_URL: databaseUrl,
+      ...bucket.environment,
+      PORT: String(await anyPort()),
+      ...environment,
+    },
+  })
+}
