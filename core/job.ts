@@ -27,7 +27,25 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
   rateLimit?: RateLimit
   /** Queue the jobs stand in, default `default`. */
   queue?: string
-  backoff?: Partial<BackoffPolicy>
+  /**
+   * When a failed job is tried again: figures for exponential backoff with full jitter, or a function of your own
+   * that gives the seconds to wait after attempt `attempt` (from 1). It is asked in the job's process, so only of
+   * an error that the job threw; where the process died, the default figures apply.
+   */
+  backoff?: Partial<BackoffPolicy> | ((attempt: number, error: Error) => number)
+  /** Resident memory of the job's process and all it starts, in MiB, default 4096. Beyond it they are killed. */
+  memoryLimitMb?: number
+  /** What the scratch directory may hold, in MiB, default 102400. Beyond it the attempt is ended. */
+  scratchLimitMb?: number
+  /** Output and log that are kept of an attempt, in bytes, default 1 MiB. What comes after is counted, not kept. */
+  logLimitBytes?: number
+  /** Scheduling priority of the job's process and all it starts: 0 (default, as the worker's) to 19 (least). */
+  nice?: number
+  /**
+   * Jobs of this definition that one process runs, one after another, default 1: a fresh process for each. More is
+   * faster, for short jobs that leave nothing behind in their process; at the first abnormal sign it is replaced.
+   */
+  runsPerProcess?: number
   run(params: z.output<Schema>, context: JobContext): Promise<Result> | Result
 }
 
@@ -63,6 +81,12 @@ export interface JobContext {
   /** Appends an event of the job's own; `type` is 1 to 100 characters. */
   event(type: string, payload?: JsonObject): void
   saveCheckpoint(value: Json): void
+  /** The attempt fails. `retry`: whether another may follow, default true. `code`: its error code, default `failed`. */
+  fail(message: string, options?: { retry?: boolean; code?: string }): never
+  /** The attempt fails, and the next one (if any is left) begins after exactly so many seconds. */
+  retryIn(seconds: number, message?: string): never
+  /** The job runs again after so many seconds, and no attempt is spent. */
+  snooze(seconds: number): never
 }
 
 export interface JobLog {
@@ -103,9 +127,24 @@ export class JobError extends Error {
   override readonly name = 'JobError'
   readonly code: string
   readonly retry: boolean
-  constructor(code: string, message: string, options: { retry?: boolean; cause?: unknown } = {}) {
+  /** Seconds before the next attempt; left to the definition's backoff when undefined. */
+  readonly retryInSeconds: number | undefined
+  constructor(
+    code: string,
+    message: string,
+    options: { retry?: boolean; retryInSeconds?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause })
     this.code = code
     this.retry = options.retry ?? true
+    this.retryInSeconds = options.retryInSeconds
+  }
+}
+
+/** What `context.snooze` throws: not a failure. A job that catches it goes on as if it had not asked. */
+export class JobSnooze extends Error {
+  override readonly name = 'JobSnooze'
+  constructor(readonly seconds: number) {
+    super(`snoozed for ${seconds} s`)
   }
 }

@@ -1,53 +1,73 @@
-/** What the end of a process means for its job. Pure. */
+/** What the end of a process means for its job. Pure. Each way to die has an error code of its own. */
 import { type BackoffPolicy, backoffSeconds } from '../core/backoff.ts'
 import type { End } from '../core/queue/finish.ts'
 import type { ProcessEnd } from './job-process.ts'
 
+export interface EndedJob {
+  attempt: number
+  timeoutSeconds: number
+  memoryLimitMb: number
+  scratchLimitMb: number
+  backoff: BackoffPolicy
+}
+
+/** What is known of a process that did not end as it should. */
+export interface Forensics {
+  peakMemoryBytes: number
+  lastLines: string[]
+}
+
+type Failure = Extract<End, { kind: 'failed' }>
+
 /** @returns null when the lease is lost: the job is no longer ours to end */
-export function endOf(
-  end: ProcessEnd,
-  job: { attempt: number; timeoutSeconds: number; backoff: BackoffPolicy },
-): End | null {
-  const failed = (failure: {
-    outcome: string
-    errorCode: string
-    message: string
-    retry?: boolean
-    crashed?: boolean
-    details?: Record<string, string>
-  }): End => ({
+export function endOf(end: ProcessEnd, job: EndedJob, { peakMemoryBytes, lastLines }: Forensics): End | null {
+  const threw = (failure: Partial<Failure> & Pick<Failure, 'errorCode' | 'message'>): Failure => ({
     kind: 'failed',
+    outcome: 'threw',
     retry: true,
-    crashed: false,
     retryInSeconds: backoffSeconds(job.attempt, job.backoff),
+    crashed: false,
     ...failure,
   })
+  const died = (failure: Parameters<typeof threw>[0]) =>
+    threw({ ...failure, details: { ...failure.details, peakMemoryBytes, lastLines } })
+
   switch (end.kind) {
     case 'succeeded':
+    case 'snoozed':
       return end
-    case 'threw':
-      return failed({
-        outcome: 'threw',
-        errorCode: end.errorCode,
-        message: end.message,
-        retry: end.retry,
-        ...(end.stack === '' ? {} : { details: { stack: end.stack } }),
+    case 'threw': {
+      const { errorCode, message, stack, retry, retryInSeconds } = end
+      return threw({
+        errorCode,
+        message,
+        retry,
+        ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
+        ...(stack === '' ? {} : { details: { stack } }),
       })
+    }
     case 'exited':
-      return failed({
+      return died({
         outcome: 'exited',
-        errorCode: 'process_exited',
+        errorCode: end.exitCode === 0 ? 'exited_without_result' : 'process_exited',
         message: `The job process exited with status ${end.exitCode} and no result.`,
         crashed: true,
-        details: { output: end.output },
+        details: { exitCode: end.exitCode },
       })
     case 'signalled':
-      return failed({
+      return died({
         outcome: 'signalled',
         errorCode: 'process_killed',
         message: `The job process was killed by ${end.signal}.`,
         crashed: true,
-        details: { signal: end.signal, output: end.output },
+        details: { signal: end.signal },
+      })
+    case 'broke_protocol':
+      return died({
+        outcome: 'broke_protocol',
+        errorCode: 'protocol_error',
+        message: `The job process broke its protocol with the worker. ${end.problem}`,
+        crashed: true,
       })
     case 'stopped':
       switch (end.reason) {
@@ -58,10 +78,23 @@ export function endOf(
         case 'lease_lost':
           return null
         case 'timed_out':
-          return failed({
+          return died({
             outcome: 'timed_out',
             errorCode: 'timed_out',
             message: `The attempt took longer than its limit of ${job.timeoutSeconds} s.`,
+          })
+        case 'out_of_memory':
+          return died({
+            outcome: 'out_of_memory',
+            errorCode: 'out_of_memory',
+            message: `The job took more memory than there is: its limit is ${job.memoryLimitMb} MiB.`,
+            crashed: true,
+          })
+        case 'scratch_full':
+          return died({
+            outcome: 'scratch_full',
+            errorCode: 'scratch_limit_exceeded',
+            message: `The job wrote more than ${job.scratchLimitMb} MiB into its scratch directory.`,
           })
       }
   }

@@ -1,6 +1,6 @@
 /**
- * One attempt of one job, from claim to end: scratch directory, process, time limit, reports, storage links;
- * then the process group is reaped, the scratch directory removed, and only then the end is written.
+ * One attempt of one job, from claim to end: scratch directory, process, limits, output, reports, storage links; then
+ * nothing of it runs any more, the scratch directory is removed, and only then the end is written.
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
@@ -11,8 +11,10 @@ import type { Lease } from '../core/queue/row.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
+import { CapturedOutput } from './captured-output.ts'
 import type { Written } from './finisher.ts'
-import type { JobProcess, StopReason } from './job-process.ts'
+import type { JobListener, JobProcess, JobToRun, StopReason } from './job-process.ts'
+import type { LimitWatch } from './limits.ts'
 import type { Reporter } from './reporter.ts'
 import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
@@ -23,6 +25,7 @@ export interface AttemptDependencies {
   standby: Standby
   scratch: Scratch
   reporter: Reporter
+  limits: LimitWatch
   tools: { ffmpeg: string; ffprobe: string }
   stopGraceSeconds: number
   log: Log
@@ -32,9 +35,13 @@ export interface AttemptDependencies {
 
 export class Attempt {
   readonly done: Promise<void>
-  readonly #process: JobProcess
+  readonly #storage: AttemptStorage
+  readonly #output: CapturedOutput
   readonly #log: Log
   readonly #startedAt = performance.now()
+  #process: JobProcess | undefined
+  /** Of a stop that came before there was a process. */
+  #stopReason: StopReason | undefined
 
   constructor(
     readonly job: ClaimedJob,
@@ -42,79 +49,119 @@ export class Attempt {
     private readonly dependencies: AttemptDependencies,
   ) {
     const { lease, attempt } = job
-    this.#log = dependencies.log.child({
+    const { sql, storage, reporter, log } = dependencies
+    this.#log = log.child({
       jobId: lease.jobId,
       attempt,
       definition: `${definition.key}@${definition.version}`,
     })
-    this.#process = dependencies.standby.take()
+    this.#storage = new AttemptStorage(sql, storage, job)
+    this.#output = new CapturedOutput(definition.logLimitBytes, (line) => reporter.addLine(lease, line))
     this.done = this.#perform()
   }
 
   stop(reason: StopReason): void {
-    // A lost lease means somebody else may be at it already: no grace.
-    this.#process.stop(reason, reason === 'lease_lost' ? 0 : this.dependencies.stopGraceSeconds)
+    this.#stopReason ??= reason
+    // A lost lease means somebody else may be at it already: no grace. Beyond a limit each moment does harm.
+    const isUrgent = ['lease_lost', 'out_of_memory', 'scratch_full'].includes(reason)
+    this.#process?.stop(reason, isUrgent ? 0 : this.dependencies.stopGraceSeconds)
   }
 
   async #perform(): Promise<void> {
     const { job, dependencies } = this
-    const storage = new AttemptStorage(dependencies.sql, dependencies.storage, job)
-    const end = endOf(await this.#runProcess(storage), {
-      attempt: job.attempt,
-      timeoutSeconds: job.timeoutSeconds,
-      backoff: this.definition.backoff,
-    })
+    const storage = this.#storage
+    const end = await this.#run()
     await dependencies.reporter.flush()
     dependencies.reporter.forget(job.lease)
-    await dependencies.scratch.remove(job.lease.epoch)
-    if (end !== null && end.kind !== 'succeeded') await this.#tidy(() => storage.removeMine())
+    await this.#tidy('scratch.left', () => dependencies.scratch.remove(job.lease.epoch))
+    if (end !== null && end.kind !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
     const finished = end === null ? 'lost' : await dependencies.finish(job.lease, end)
     // An unknown outcome may be success: what it published must stay.
-    if (finished === 'lost') await this.#tidy(() => storage.removeMine())
+    if (finished === 'lost') await this.#tidyOutputs(() => storage.removeMine())
     else if (finished !== 'unknown' && end?.kind === 'succeeded') {
-      if (finished.status !== 'succeeded') await this.#tidy(() => storage.removeMine())
-      else if (job.attempt > 1) await this.#tidy(() => storage.keepOnlyMine())
+      if (finished.status !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
+      else if (job.attempt > 1) await this.#tidyOutputs(() => storage.keepOnlyMine())
     }
     this.#report(end, finished)
   }
 
-  async #runProcess(storage: AttemptStorage) {
-    const { job, dependencies } = this
+  async #run(): Promise<End | null> {
+    const { job, definition, dependencies } = this
+    const { memoryLimitMb, scratchLimitMb } = definition
     const scratchDirectory = await dependencies.scratch.make(job.lease.epoch)
+    const { process, waitIn, giveBack } = dependencies.standby.take(definition)
+    const watch = dependencies.limits.watch({
+      tree: process.tree,
+      scratchDirectory,
+      limits: definition,
+      exceeded: (limit) => this.stop(limit),
+    })
     const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
-    this.#process.run(
+    this.#process = process
+    const running = process.run(this.#message(scratchDirectory, waitIn), this.#listener())
+    if (this.#stopReason !== undefined) this.stop(this.#stopReason)
+    let end = await running
+    clearTimeout(timeout)
+    watch.stop()
+    this.#output.end()
+    giveBack()
+    if (end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill())
+      end = { kind: 'stopped', reason: 'out_of_memory' }
+    const { attempt, timeoutSeconds } = job
+    const backoff = { ...definition.backoff, ...job.backoff }
+    return endOf(
+      end,
+      { attempt, timeoutSeconds, memoryLimitMb, scratchLimitMb, backoff },
       {
-        type: 'run',
-        file: this.definition.file,
-        jobId: job.lease.jobId,
-        attempt: job.attempt,
-        maxAttempts: job.maxAttempts,
-        params: job.params,
-        checkpoint: job.checkpoint,
-        scratchDirectory,
-        tools: dependencies.tools,
-      },
-      {
-        report: (message) => {
-          if (message.type === 'log')
-            this.#log[message.level]({ fields: message.fields, text: message.message }, 'job.logged')
-          else dependencies.reporter.add(job.lease, message)
-        },
-        storage: async (message) => this.#process.send(await storage.perform(message)),
+        peakMemoryBytes: Math.max(watch.peakMemoryBytes, process.peakMemoryBytes),
+        lastLines: this.#output.lastLines(),
       },
     )
-    const end = await this.#process.ended
-    clearTimeout(timeout)
-    return end
   }
 
-  /** What stays behind in storage is found again by upkeep; it must not keep an attempt from ending. */
-  async #tidy(remove: () => Promise<void>): Promise<void> {
+  #message(scratchDirectory: string, waitIn: string | null): JobToRun {
+    const { job, definition } = this
+    return {
+      file: definition.file,
+      definition: { key: definition.key, version: definition.version },
+      jobId: job.lease.jobId,
+      attempt: job.attempt,
+      maxAttempts: job.maxAttempts,
+      params: job.params,
+      checkpoint: job.checkpoint,
+      scratchDirectory,
+      tools: this.dependencies.tools,
+      logLimitBytes: definition.logLimitBytes,
+      nice: definition.nice,
+      asksBackoff: job.backoff === null,
+      waitIn,
+    }
+  }
+
+  #listener(): JobListener {
+    const { lease } = this.job
+    return {
+      report: (message) => {
+        if (message.type === 'log') this.#output.log(message.level, message.text, message.fields)
+        else if (message.type === 'logs_dropped') this.#output.dropped(message.bytes)
+        else this.dependencies.reporter.add(lease, message)
+      },
+      output: (stream, chunk) => this.#output.write(stream, chunk),
+      storage: (message) => this.#storage.perform(message),
+    }
+  }
+
+  /** What stays behind is found again by upkeep and the next start; it must not keep an attempt from ending. */
+  async #tidy(left: string, remove: () => Promise<void>): Promise<void> {
     try {
       await remove()
     } catch (error) {
-      this.#log.warn({ err: error }, 'outputs.left')
+      this.#log.warn({ err: error }, left)
     }
+  }
+
+  #tidyOutputs(remove: () => Promise<void>): Promise<void> {
+    return this.#tidy('outputs.left', remove)
   }
 
   #report(end: End | null, finished: Written): void {

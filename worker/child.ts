@@ -1,129 +1,113 @@
 /**
- * Entry of the job process: one job in, its result out, then exit. It owns nothing: no database, no keys of
- * the storage, only the channel to its coordinator. When that closes, the coordinator is gone, and the process
- * ends itself and everything it started.
+ * Entry of the job process: one job in, its result out, then exit, or wait for the next. It owns nothing: no
+ * database, no keys of the storage, only the channel to its coordinator. When that closes, the coordinator is gone,
+ * and the process ends itself and everything it started.
  */
 import { pathToFileURL } from 'node:url'
-import { type JobContext, type JobDefinition, JobError, type Json } from '../core/job.ts'
-import { type Ask, createChildStorage } from './child-storage.ts'
-import type { FromChild, RunMessage, StorageOperation, ToChild } from './protocol.ts'
+import { type JobDefinition, JobError } from '../core/job.ts'
+import { ChildChannel } from './child-channel.ts'
+import { endOfThrown, resultOf } from './child-last-word.ts'
+import { Run } from './child-run.ts'
+import { endOfOutput } from './end-of-output.ts'
+import type { RunMessage, ToChild } from './protocol.ts'
 
-const abort = new AbortController()
-const answers = new Map<number, (answer: ToChild) => void>()
-let requests = 0
+const EX_PROTOCOL = 76
+const patienceMs = 100
 
-process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
-process.on('message', (message: ToChild) => {
+const coordinator = process.ppid
+const channel = new ChildChannel()
+let current: Run | undefined
+
+// An error outside the job's own promise ends the attempt just as a throw inside does.
+process.on('uncaughtException', (error) => fail(error, 'uncaught_exception'))
+process.on('unhandledRejection', (error) => fail(error, 'unhandled_rejection'))
+
+channel.send({ type: 'ready' })
+// Every job file needs it for its parameters: a process that waits has the time, and a job that comes meanwhile
+// would wait for the same import.
+void import('zod')
+for await (const message of channel.messages()) receive(message)
+await channelClosed()
+
+function receive(message: ToChild): void {
   switch (message.type) {
     case 'run':
-      void runJob(message)
+      current = new Run(message, channel)
+      void perform(current)
       break
     case 'abort':
-      abort.abort(new JobError('aborted', message.reason))
+      if (current?.message.run === message.run) current.abort.abort(new JobError('aborted', message.reason))
       break
-    case 'presigned':
-    case 'discarded':
-    case 'refused':
-      answers.get(message.request)?.(message)
-      answers.delete(message.request)
-      break
+    default:
+      channel.answer(message)
   }
-})
-// An error outside the job's own promise ends the attempt just as a throw inside does.
-process.on('uncaughtException', (error) => end(failureOf(error, 'uncaught_exception')))
-process.on('unhandledRejection', (error) => end(failureOf(error, 'unhandled_rejection')))
-send({ type: 'ready' })
+}
 
-async function runJob(message: RunMessage): Promise<void> {
-  process.chdir(message.scratchDirectory)
-  process.env.TMPDIR = message.scratchDirectory
+async function perform(run: Run): Promise<void> {
+  const { message } = run
   try {
-    const module: { default: JobDefinition } = await import(pathToFileURL(message.file).href)
-    const params = module.default.params.safeParse(message.params)
-    if (!params.success) {
-      const problems = params.error.issues
-        .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-        .join('; ')
-      throw new JobError('invalid_params', `The parameters are not what the definition takes: ${problems}`, {
-        retry: false,
-      })
-    }
-    const result: unknown = await module.default.run(params.data, contextOf(message))
-    await end({ type: 'result', result: serialisable(result) })
+    process.chdir(message.scratchDirectory)
+    process.env.TMPDIR = message.scratchDirectory
+    run.definition = await load(message)
+    const result = await run.definition.run(parseParams(run.definition, message.params), run.context)
+    end(run, resultOf(message.run, result))
   } catch (error) {
-    await end(failureOf(error, 'threw'))
+    fail(error, 'threw', run)
   }
 }
 
-function contextOf(message: RunMessage): JobContext {
-  const log =
-    (level: 'debug' | 'info' | 'warn' | 'error') =>
-    (text: string, fields = {}) =>
-      send({ type: 'log', level, message: text, fields })
-  return {
-    jobId: message.jobId,
-    attempt: message.attempt,
-    maxAttempts: message.maxAttempts,
-    signal: abort.signal,
-    scratchDirectory: message.scratchDirectory,
-    checkpoint: message.checkpoint as Json,
-    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-    tools: message.tools,
-    storage: createChildStorage(ask, abort.signal),
-    progress: (progress) => send({ type: 'progress', progress }),
-    event: (eventType, payload = {}) => send({ type: 'event', eventType, payload }),
-    saveCheckpoint: (value) => send({ type: 'checkpoint', value }),
-  }
-}
-
-const ask = ((operation: StorageOperation) => {
-  const request = ++requests
-  return new Promise<{ url: string; key: string } | null>((resolve, reject) => {
-    answers.set(request, (answer) => {
-      if (answer.type === 'presigned') resolve({ url: answer.url, key: answer.key })
-      else if (answer.type === 'discarded') resolve(null)
-      else if (answer.type === 'refused')
-        reject(new JobError(answer.code, answer.message, { retry: answer.retry }))
-    })
-    send({ type: 'storage', request, operation })
-  })
-}) as Ask
-
-/** @throws JobError unserialisable_result when JSON can't carry the result */
-function serialisable(result: unknown): Json {
+/** @throws JobError definition_not_loaded, which another attempt may survive: the file can be in the making */
+async function load({ file, definition: wanted }: RunMessage): Promise<JobDefinition> {
+  let found: JobDefinition
   try {
-    return result === undefined ? null : (JSON.parse(JSON.stringify(result)) as Json)
+    const module: { default: JobDefinition } = await import(pathToFileURL(file).href)
+    found = module.default
   } catch (cause) {
-    throw new JobError('unserialisable_result', 'The job returned what JSON can not carry.', {
-      retry: false,
-      cause,
-    })
+    throw new JobError('definition_not_loaded', `The definition could not be loaded: ${cause}`, { cause })
   }
-}
-
-function failureOf(error: unknown, code: string): FromChild {
-  if (!(error instanceof Error))
-    return { type: 'failure', errorCode: code, message: String(error), stack: '', retry: true }
-  // By name, not by class: a job file may have its own copy of the job API.
-  const known = error.name === 'JobError' ? (error as JobError) : undefined
-  return {
-    type: 'failure',
-    errorCode: known?.code ?? code,
-    message: error.message,
-    stack: error.stack ?? '',
-    retry: known?.retry ?? true,
+  if (found.key !== wanted.key || (found.version ?? 1) !== wanted.version) {
+    throw new JobError('definition_not_loaded', `The file no longer defines ${wanted.key}@${wanted.version}.`)
   }
+  return found
 }
 
-/** The last message; the process exits once the coordinator's end of the channel has it. */
-async function end(last: FromChild): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (process.send === undefined) resolve()
-    else process.send(last, () => resolve())
-  })
-  process.exit(0)
+/** @throws JobError invalid_params */
+function parseParams(definition: JobDefinition, given: unknown): unknown {
+  const params = definition.params.safeParse(given)
+  if (params.success) return params.data
+  const problems = params.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')
+  const message = `The parameters are not what the definition takes: ${problems}`
+  throw new JobError('invalid_params', message, { retry: false })
 }
 
-function send(message: FromChild): void {
-  process.send?.(message)
+function fail(error: unknown, code: string, run = current): void {
+  // Of a job that is done: nobody may run here any more.
+  if (run === undefined) process.exit(1)
+  end(
+    run,
+    endOfThrown(run.message.run, error, code, (thrown) => run.backoff(thrown)),
+  )
+}
+
+function end(run: Run, last: ReturnType<typeof resultOf>): void {
+  // It has ended before, by an error outside its promise.
+  if (current !== run) return
+  current = undefined
+  try {
+    run.end(last)
+  } catch {
+    // The job has closed the channel.
+    process.exit(EX_PROTOCOL)
+  }
+  const { waitIn } = run.message
+  if (waitIn === null || last.type !== 'result') process.exit(0)
+  process.chdir(waitIn)
+  for (const stream of [process.stdout, process.stderr]) stream.write(endOfOutput(run.message.run))
+}
+
+/** By the end of the coordinator, which gives us another parent, or by the job. */
+async function channelClosed(): Promise<never> {
+  for (let waited = 0; process.ppid === coordinator && waited < patienceMs; waited += 5) await Bun.sleep(5)
+  if (process.ppid !== coordinator) process.kill(-process.pid, 'SIGKILL')
+  process.exit(EX_PROTOCOL)
 }

@@ -22,6 +22,7 @@ import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt } from './attempt.ts'
 import { Finisher } from './finisher.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { LimitWatch } from './limits.ts'
 import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
 import { Standby } from './standby.ts'
@@ -49,6 +50,7 @@ export class Coordinator {
   readonly #keeper: LeaseKeeper
   readonly #listener: WakeListener
   readonly #reporter: Reporter
+  readonly #limits = new LimitWatch()
   readonly #scratch: Scratch
   readonly #standby: Standby
   readonly #log: Log
@@ -88,7 +90,8 @@ export class Coordinator {
     this.#scratch = new Scratch(config.SCRATCH_DIRECTORY)
     this.#standby = new Standby({
       size: config.STANDBY_PROCESSES,
-      workingDirectory: this.#scratch.directory,
+      usedSize: config.MAX_CONCURRENT_EXECUTIONS,
+      directory: this.#scratch.directory,
       environment: options.environment,
       log,
     })
@@ -101,6 +104,7 @@ export class Coordinator {
   /** Takes effect with the next claim; what runs goes on with the code it began with. */
   setDefinitions(definitions: DefinitionRecord[]): void {
     this.#definitions = new Map(definitions.map((definition) => [nameOf(definition), definition]))
+    this.#standby.renew()
     this.wake()
   }
 
@@ -218,6 +222,7 @@ export class Coordinator {
       standby: this.#standby,
       scratch: this.#scratch,
       reporter: this.#reporter,
+      limits: this.#limits,
       tools: this.options.tools,
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,

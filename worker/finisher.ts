@@ -94,6 +94,6 @@ const unstorable: End = {
 }
 
 /** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
-function isRefusedData(error: unknown): boolean {
+export function isRefusedData(error: unknown): boolean {
   return error instanceof postgres.PostgresError && /^(22|54)/.test(error.code)
 }

@@ -1,12 +1,27 @@
 /**
- * One job process from spawn to its end. It leads a process group of its own, so that whatever the job started
+ * One job process from spawn to its end. It leads a session and group of its own, so that whatever the job started
  * (FFmpeg above all) is reached by one signal, and it sees none of our environment but what the list allows.
  *
- *   starting ──ready──► idle ──run──► running ──result | failure | exit | stop──► ended (group killed, reaped)
+ *   starting ──ready──► idle ──run──► running ──result | snooze | failure | exit | stop──► ended (tree killed, reaped)
+ *                        ▲               │
+ *                        └── result, for a definition whose processes run several jobs, and all is as it should be
+ *
+ * An end is told when nothing of the attempt runs any more: either the process and all that came of it are gone, or
+ * it is idle again, without a child.
  */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Subprocess } from 'bun'
 import type { Json } from '../core/json.ts'
+import type { Log } from '../core/log.ts'
+import { Channel } from './channel.ts'
+import { endOfOutput } from './end-of-output.ts'
+import type { Guardian } from './guardian.ts'
+import { ProcessOutput, within } from './process-output.ts'
+import { beNice, sacrificeFirst } from './process-priority.ts'
+import { readProcessTable } from './process-table.ts'
+import { markName, ProcessTree } from './process-tree.ts'
 import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
 
 const entry = fileURLToPath(new URL('./child.ts', import.meta.url))
@@ -19,165 +34,275 @@ const allowedEnvironment = [
   'SSL_CERT_DIR',
   'NODE_EXTRA_CA_CERTS',
 ]
-const keptOutputBytes = 64 * 1024
-const lastWordMs = 500
+const EX_PROTOCOL = 76
+/** From the last word, or from the end of the channel, to the end of the process. */
+const exitPatienceMs = 1000
+const lastOutputMs = 500
+const storageRequestsAtOnce = 50
 
 /** Why a running process is stopped from outside. */
-export type StopReason = 'cancelled' | 'timed_out' | 'interrupted' | 'lease_lost'
+export type StopReason =
+  | 'cancelled'
+  | 'timed_out'
+  | 'interrupted'
+  | 'lease_lost'
+  | 'out_of_memory'
+  | 'scratch_full'
 
 export type ProcessEnd =
   | { kind: 'succeeded'; result: Json }
-  | { kind: 'threw'; errorCode: string; message: string; stack: string; retry: boolean }
-  | { kind: 'exited'; exitCode: number; output: string }
-  | { kind: 'signalled'; signal: string; output: string }
+  | { kind: 'snoozed'; seconds: number }
+  | {
+      kind: 'threw'
+      errorCode: string
+      message: string
+      stack: string
+      retry: boolean
+      retryInSeconds?: number
+    }
+  | { kind: 'exited'; exitCode: number }
+  | { kind: 'signalled'; signal: string }
+  | { kind: 'broke_protocol'; problem: string }
   | { kind: 'stopped'; reason: StopReason }
 
-export type JobReport = Extract<FromChild, { type: 'progress' | 'event' | 'checkpoint' | 'log' }>
+export type JobReport = Extract<
+  FromChild,
+  { type: 'progress' | 'event' | 'checkpoint' | 'log' | 'logs_dropped' }
+>
 
+/** Who the job of a process belongs to. */
 export interface JobListener {
   report(message: JobReport): void
-  storage(message: StorageRequest): void
+  output(stream: 'stdout' | 'stderr', chunk: Uint8Array): void
+  /** The answer goes to the job. */
+  storage(message: StorageRequest): Promise<ToChild>
+}
+
+export interface JobProcessOptions {
+  /** Where it waits for a job. */
+  directory: string
+  environment: Record<string, string | undefined>
+  guardian: Guardian
+  log: Log
+}
+
+export type JobToRun = Omit<RunMessage, 'type' | 'run'> & { nice: number }
+
+interface Run {
+  number: number
+  /** Whether the process waits for another job when this one has succeeded. */
+  waits: boolean
+  listener: JobListener
+  ended: PromiseWithResolvers<ProcessEnd>
+  lastWord?: ProcessEnd
+  stopReason?: StopReason
 }
 
 export class JobProcess {
   readonly pid: number
+  /** Itself and all that came of it. */
+  readonly tree: ProcessTree
   /** Settles when the runtime is up; rejects when the process ended before. */
   readonly ready: Promise<void>
-  /** Settles when the process and its group are gone. */
-  readonly ended: Promise<ProcessEnd>
+  /** Settles when the whole tree is gone. */
+  readonly gone: Promise<void>
   readonly #child: Subprocess<'ignore', 'pipe', 'pipe'>
+  readonly #channel: Channel
+  readonly #outputs: ProcessOutput[]
   readonly #becameReady = Promise.withResolvers<void>()
-  readonly #disconnected = Promise.withResolvers<void>()
-  readonly #output: OutputTail
-  #listener: JobListener | undefined
-  #lastWord: ProcessEnd | undefined
-  #stopReason: StopReason | undefined
+  #run: Run | undefined
+  #runs = 0
+  #storageRequests = 0
   #killTimer: NodeJS.Timeout | undefined
+  #hasExited = false
+  #isUnfit = false
 
-  constructor(options: { workingDirectory: string; environment: Record<string, string | undefined> }) {
-    this.#child = Bun.spawn([process.execPath, '--no-install', entry], {
-      cwd: options.workingDirectory,
-      env: Object.fromEntries(allowedEnvironment.map((name) => [name, options.environment[name]])),
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      serialization: 'json',
+  constructor(private readonly options: JobProcessOptions) {
+    const mark = randomUUID()
+    const environment = Object.fromEntries(
+      allowedEnvironment.map((name) => [name, options.environment[name]]),
+    )
+    this.#child = Bun.spawn([process.execPath, '--no-install', '--no-env-file', entry], {
+      cwd: options.directory,
+      env: { ...environment, [markName]: mark },
+      stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
       detached: true,
-      ipc: (message) => this.#receive(message),
-      onDisconnect: () => this.#disconnected.resolve(),
     })
     this.pid = this.#child.pid
-    this.#output = new OutputTail([this.#child.stdout, this.#child.stderr])
+    this.tree = ProcessTree.of(this.pid, mark)
+    // Before it gets a job: until then it notices our end by itself.
+    options.guardian.watch(this.tree.root)
+    sacrificeFirst(this.pid)
+    this.#channel = new Channel(Number(this.#child.stdio[3]), {
+      message: (message) => this.#receive(message),
+      broken: (problem) => this.#break(`It sent ${problem}.`),
+    })
+    this.#channel.closed.then(() => this.#channelClosed())
+    const outputTo = (stream: 'stdout' | 'stderr') => (chunk: Uint8Array) =>
+      this.#run?.listener.output(stream, chunk)
+    this.#outputs = [
+      new ProcessOutput(this.#child.stdout, outputTo('stdout')),
+      new ProcessOutput(this.#child.stderr, outputTo('stderr')),
+    ]
     this.ready = this.#becameReady.promise
     this.ready.catch(() => {})
-    this.ended = this.#awaitEnd()
+    this.gone = this.#awaitExit()
   }
 
-  run(message: RunMessage, listener: JobListener): void {
-    this.#listener = listener
-    this.send(message)
+  /** How many jobs it has begun. */
+  get runs(): number {
+    return this.#runs
   }
 
-  send(message: ToChild): void {
-    // A child that just died no longer takes messages; its end is on the way.
-    if (this.#child.exitCode === null && !this.#child.killed) this.#child.send(message)
+  /** Whether it can take a job. */
+  get isIdle(): boolean {
+    return this.#run === undefined && !this.#isUnfit && !this.#hasExited
   }
 
-  /** Aborts the signal in the job; SIGKILL to the whole group after the grace. The first reason stands. */
+  /** The largest resident size of the process itself, in bytes; 0 while it lives. */
+  get peakMemoryBytes(): number {
+    return this.#child.resourceUsage()?.maxRSS ?? 0
+  }
+
+  run(job: JobToRun, listener: JobListener): Promise<ProcessEnd> {
+    const run: Run = {
+      number: ++this.#runs,
+      waits: job.waitIn !== null,
+      listener,
+      ended: Promise.withResolvers(),
+    }
+    this.#run = run
+    const { nice, ...message } = job
+    this.tree.directory = job.scratchDirectory
+    if (nice > 0) beNice(this.pid, nice)
+    this.#channel.send({ type: 'run', run: run.number, ...message } satisfies RunMessage)
+    // It died while it waited.
+    if (this.#hasExited) this.gone.then(() => run.ended.resolve(this.#endOf(run)))
+    return run.ended.promise
+  }
+
+  /** Aborts the signal in the job; SIGKILL to all after the grace. The first reason stands, and a job that has ended. */
   stop(reason: StopReason, graceSeconds: number): void {
-    if (this.#stopReason !== undefined) return
-    this.#stopReason = reason
+    const run = this.#run
+    if (run === undefined || run.stopReason !== undefined) return
+    if (run.lastWord === undefined) run.stopReason = reason
     if (graceSeconds > 0) {
-      this.send({ type: 'abort', reason })
-      this.#killTimer = setTimeout(() => this.kill(), graceSeconds * 1000)
+      this.#channel.send({ type: 'abort', run: run.number, reason } satisfies ToChild)
+      this.#killWithin(graceSeconds * 1000)
     } else this.kill()
   }
 
   kill(): void {
-    try {
-      process.kill(-this.pid, 'SIGKILL')
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-    }
+    this.#isUnfit = true
+    // Afterwards its id may be another's.
+    if (!this.#hasExited) this.tree.killGroup()
   }
 
   #receive(raw: unknown): void {
     const parsed = fromChild.safeParse(raw)
     if (!parsed.success) {
-      this.#lastWord ??= {
-        kind: 'threw',
-        errorCode: 'protocol_error',
-        message: 'The job process sent a message that is not of its protocol.',
-        stack: '',
-        retry: false,
-      }
-      this.kill()
+      this.#break('It sent a message that is not of its protocol.')
       return
     }
     const message = parsed.data
+    if (message.type === 'ready') {
+      this.#becameReady.resolve()
+      return
+    }
+    const run = this.#run
+    // What a job says after its end is for nobody.
+    if (run === undefined || message.run !== run.number || run.lastWord !== undefined) return
     switch (message.type) {
-      case 'ready':
-        this.#becameReady.resolve()
-        break
       case 'storage':
-        this.#listener?.storage(message)
+        void this.#answer(run, message)
         break
       case 'result':
-        this.#lastWord ??= { kind: 'succeeded', result: message.result }
+        this.#end(run, { kind: 'succeeded', result: message.result })
+        break
+      case 'snooze':
+        this.#end(run, { kind: 'snoozed', seconds: message.seconds })
         break
       case 'failure':
-        this.#lastWord ??= { ...message, kind: 'threw' }
+        this.#end(run, { ...message, kind: 'threw' })
         break
       default:
-        this.#listener?.report(message)
+        run.listener.report(message)
     }
   }
 
-  async #awaitEnd(): Promise<ProcessEnd> {
+  async #answer(run: Run, message: StorageRequest): Promise<void> {
+    if (++this.#storageRequests >= storageRequestsAtOnce) this.#channel.hold()
+    this.#channel.send(await run.listener.storage(message))
+    if (this.#storageRequests-- >= storageRequestsAtOnce) this.#channel.release()
+  }
+
+  #end(run: Run, lastWord: ProcessEnd): void {
+    run.lastWord = lastWord
+    if (run.waits && lastWord.kind === 'succeeded' && run.stopReason === undefined) void this.#settle(run)
+    else this.#killWithin(exitPatienceMs)
+  }
+
+  /** Idle again, when all it wrote is read and it has no child; otherwise it ends here. */
+  async #settle(run: Run): Promise<void> {
+    if (await this.#isAsBefore(run)) {
+      clearTimeout(this.#killTimer)
+      this.#run = undefined
+      run.ended.resolve(this.#endOf(run))
+    } else this.kill()
+  }
+
+  async #isAsBefore(run: Run): Promise<boolean> {
+    const mark = endOfOutput(run.number)
+    const read = Promise.all(this.#outputs.map((output) => output.endsWith(mark)))
+    if (!(await within(read, lastOutputMs)) || (await this.#hasChildren())) return false
+    return !this.#isUnfit && !this.#hasExited
+  }
+
+  async #hasChildren(): Promise<boolean> {
+    const children = `/proc/${this.pid}/task/${this.pid}/children`
+    // A fraction of the cost of the whole table, where the kernel has it.
+    if (existsSync(children)) return readFileSync(children, 'latin1') !== ''
+    return this.tree.members(await readProcessTable()).length > 1
+  }
+
+  #break(problem: string): void {
+    if (this.#run !== undefined) this.#run.lastWord ??= { kind: 'broke_protocol', problem }
+    this.kill()
+  }
+
+  /** By the end of the process, usually. A job may have closed it; then nothing more can be known of it. */
+  #channelClosed(): void {
+    this.#isUnfit = true
+    setTimeout(() => !this.#hasExited && this.#break('It closed its channel.'), exitPatienceMs)
+  }
+
+  #killWithin(milliseconds: number): void {
+    clearTimeout(this.#killTimer)
+    this.#killTimer = setTimeout(() => this.kill(), milliseconds)
+  }
+
+  async #awaitExit(): Promise<void> {
     await this.#child.exited
     clearTimeout(this.#killTimer)
-    // The leader is gone; what it left behind in its group goes now.
-    this.kill()
+    // The leader is gone; what it left behind goes now.
+    this.tree.killGroup()
+    this.#hasExited = true
+    if (!(await this.tree.end())) this.options.log.error({ pid: this.pid }, 'process.left')
     // The exit may be seen before the last message is read; an empty channel says that nothing more comes.
-    await within(this.#disconnected.promise, lastWordMs)
-    const output = await this.#output.text()
-    this.#becameReady.reject(new Error(`job process ended before it was ready: ${output.slice(-2000)}`))
-    if (this.#stopReason !== undefined && this.#lastWord?.kind !== 'succeeded') {
-      return { kind: 'stopped', reason: this.#stopReason }
-    }
-    if (this.#lastWord !== undefined) return this.#lastWord
-    if (this.#child.signalCode !== null)
-      return { kind: 'signalled', signal: String(this.#child.signalCode), output }
-    return { kind: 'exited', exitCode: this.#child.exitCode ?? -1, output }
-  }
-}
-
-/** What a process outside the group still holds open is not waited for. */
-async function within(done: Promise<unknown>, milliseconds: number): Promise<void> {
-  const patience = Promise.withResolvers<void>()
-  const timer = setTimeout(patience.resolve, milliseconds)
-  await Promise.race([done, patience.promise])
-  clearTimeout(timer)
-}
-
-/** Reads streams to their end, so that the child never blocks on a full pipe, and keeps the last bytes. */
-class OutputTail {
-  #kept = Buffer.alloc(0)
-  readonly #done: Promise<unknown>
-
-  constructor(streams: ReadableStream<Uint8Array>[]) {
-    this.#done = Promise.all(streams.map((stream) => this.#read(stream)))
+    await within(Promise.all([this.#channel.closed, ...this.#outputs.map(({ done }) => done)]), lastOutputMs)
+    this.#channel.close()
+    this.options.guardian.release(this.pid)
+    this.#becameReady.reject(new Error('the job process ended before it was ready'))
+    if (this.#run !== undefined) this.#run.ended.resolve(this.#endOf(this.#run))
   }
 
-  async text(): Promise<string> {
-    await within(this.#done, lastWordMs)
-    return this.#kept.toString('utf8')
-  }
-
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) {
-      this.#kept = Buffer.concat([this.#kept, chunk])
-      if (this.#kept.length > keptOutputBytes) this.#kept = this.#kept.subarray(-keptOutputBytes)
-    }
+  #endOf({ lastWord, stopReason }: Run): ProcessEnd {
+    if (stopReason !== undefined && lastWord?.kind !== 'succeeded')
+      return { kind: 'stopped', reason: stopReason }
+    if (lastWord !== undefined) return lastWord
+    const { signalCode, exitCode } = this.#child
+    if (signalCode !== null) return { kind: 'signalled', signal: String(signalCode) }
+    if (exitCode === EX_PROTOCOL) return { kind: 'broke_protocol', problem: 'It closed its channel.' }
+    return { kind: 'exited', exitCode: exitCode ?? -1 }
   }
 }

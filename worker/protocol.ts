@@ -1,21 +1,32 @@
 /**
- * Messages between the coordinator and one job process, over Bun's IPC channel.
+ * Messages between the coordinator and one job process: lines of JSON over a socket of their own (descriptor 3 of
+ * the child), not the runtime's IPC channel, which buffers what a child sends without any bound and hands every job
+ * a `process.send`.
  *
  *   child ──ready──► coordinator          the runtime is up, a job may come
  *   child ◄──run──── coordinator          one job, everything it needs
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows
  *   child ──progress, event, log, checkpoint──►      reports, any number
  *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
- *   child ──result | failure──►           the last word; then the process exits
+ *   child ──logs_dropped──►               what its log was over the limit, if it was
+ *   child ──result | snooze | failure──►  the last word; then the process exits, or waits for the next run
+ *
+ * All from the child but `ready` carries the number of its run: a report that a job sends after its end must not
+ * become the next job's. When the socket closes, the coordinator is gone, and the child ends itself and its group. A
+ * child that lost the socket otherwise exits with status 76 (EX_PROTOCOL of sysexits.h).
  *
  * What the child sends is parsed: job code shares its process. What the coordinator sends is trusted, so the
  * child needs no schema library to start.
  */
 import { z } from 'zod'
+import type { Json, JsonObject } from '../core/json.ts'
+import { isShallow } from './bounds.ts'
 
 export interface RunMessage {
   type: 'run'
+  run: number
   file: string
+  definition: { key: string; version: number }
   jobId: string
   attempt: number
   maxAttempts: number
@@ -23,31 +34,45 @@ export interface RunMessage {
   checkpoint: unknown
   scratchDirectory: string
   tools: { ffmpeg: string; ffprobe: string }
+  logLimitBytes: number
+  /** Whether the definition's own backoff function is asked; not when the job came with figures of its own. */
+  asksBackoff: boolean
+  /** Where the process waits for another job when this one is done; null: it exits. */
+  waitIn: string | null
 }
 
 export type ToChild =
   | RunMessage
-  | { type: 'abort'; reason: string }
+  | { type: 'abort'; run: number; reason: string }
   | { type: 'presigned'; request: number; url: string; key: string }
   | { type: 'discarded'; request: number }
   | { type: 'refused'; request: number; code: string; message: string; retry: boolean }
 
-const json = z.json()
-const jsonObject = z.record(z.string(), json)
+// It was parsed from JSON, so it is JSON; a full walk by the schema would cost the coordinator seconds.
+const json = z.custom<Json>((value) => value !== undefined && isShallow(value), 'expected JSON')
+const jsonObject = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value),
+  'expected a JSON object',
+)
+const run = z.int()
+const seconds = z.number().min(0).max(31_536_000)
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
-  z.object({ type: z.literal('progress'), progress: jsonObject }),
-  z.object({ type: z.literal('event'), eventType: z.string().min(1).max(100), payload: jsonObject }),
-  z.object({ type: z.literal('checkpoint'), value: json }),
+  z.object({ type: z.literal('progress'), run, progress: jsonObject }),
+  z.object({ type: z.literal('event'), run, eventType: z.string().min(1).max(100), payload: jsonObject }),
+  z.object({ type: z.literal('checkpoint'), run, value: json }),
   z.object({
     type: z.literal('log'),
+    run,
     level: z.enum(['debug', 'info', 'warn', 'error']),
-    message: z.string(),
+    text: z.string(),
     fields: jsonObject,
   }),
+  z.object({ type: z.literal('logs_dropped'), run, lines: z.int(), bytes: z.int() }),
   z.object({
     type: z.literal('storage'),
+    run,
     request: z.int(),
     operation: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('get'), key: z.string() }),
@@ -60,13 +85,16 @@ export const fromChild = z.discriminatedUnion('type', [
       z.object({ kind: z.literal('discard'), key: z.string(), reason: z.string().max(1000) }),
     ]),
   }),
-  z.object({ type: z.literal('result'), result: json }),
+  z.object({ type: z.literal('result'), run, result: json }),
+  z.object({ type: z.literal('snooze'), run, seconds }),
   z.object({
     type: z.literal('failure'),
-    errorCode: z.string().max(100),
+    run,
+    errorCode: z.string().min(1).max(100),
     message: z.string(),
     stack: z.string(),
     retry: z.boolean(),
+    retryInSeconds: seconds.optional(),
   }),
 ])
 export type FromChild = z.output<typeof fromChild>

@@ -3,7 +3,7 @@
  * attempt. What coordinators of this host that no longer run left behind is removed at start; containers that
  * share a volume have host names of their own, so none takes another's process id for its own.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -44,7 +44,22 @@ export class Scratch {
 }
 
 async function remove(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+  const options = { recursive: true, force: true, maxRetries: 3 }
+  try {
+    await rm(directory, options)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM')))
+      throw error
+    // A job may have taken from us the right to look into a directory of ours.
+    await allowAll(directory)
+    await rm(directory, options)
+  }
+}
+
+async function allowAll(directory: string): Promise<void> {
+  await chmod(directory, 0o700)
+  for (const entry of await readdir(directory, { withFileTypes: true }))
+    if (entry.isDirectory()) await allowAll(join(directory, entry.name))
 }
 
 function isRunning(pid: number): boolean {

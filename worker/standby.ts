@@ -1,55 +1,130 @@
-/** Job processes spawned ahead, with the runtime up, so that a job starts without waiting for a spawn. */
-import type { Log } from '../core/log.ts'
-import { JobProcess } from './job-process.ts'
+/**
+ * Processes that wait for a job: fresh ones, spawned ahead, with the runtime up; and used ones, whose definition lets
+ * a process run several jobs. A used one serves only jobs of its definition, and only while the code is unchanged.
+ */
+import { statSync } from 'node:fs'
+import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { Guardian } from './guardian.ts'
+import { JobProcess, type JobProcessOptions } from './job-process.ts'
+
+/** A used process that nobody needs for so long is ended. */
+const usedIdleMs = 30_000
+
+export interface Taken {
+  process: JobProcess
+  /** Where the process is to wait when the job is done; null: it is to end. */
+  waitIn: string | null
+  /** To be called when the job is done: a process that can take another is kept. */
+  giveBack(): void
+}
+
+interface Used {
+  process: JobProcess
+  code: string
+  timer: NodeJS.Timeout
+}
 
 export class Standby {
-  readonly #waiting: JobProcess[] = []
+  readonly #all = new Set<JobProcess>()
+  readonly #fresh: JobProcess[] = []
+  readonly #guardian: Guardian
+  #used: Used[] = []
+  /** Counts the changes of code that the files alone don't show. */
+  #changes = 0
   #stopped = false
 
   constructor(
-    private readonly options: {
+    private readonly options: Omit<JobProcessOptions, 'guardian'> & {
+      /** Fresh processes to hold ready. */
       size: number
-      workingDirectory: string
-      environment: Record<string, string | undefined>
-      log: Log
+      /** Used processes to keep, at most. */
+      usedSize: number
     },
-  ) {}
+  ) {
+    this.#guardian = new Guardian(options)
+  }
 
   start(): void {
+    this.#guardian.start()
     this.#refill()
   }
 
-  /** A process that waits, or a new one. */
-  take(): JobProcess {
-    const waiting = this.#waiting.shift() ?? this.#spawn()
-    this.#refill()
-    return waiting
+  take(definition: DefinitionRecord): Taken {
+    if (definition.runsPerProcess === 1)
+      return { process: this.#takeFresh(), waitIn: null, giveBack: () => {} }
+    const code = this.#codeOf(definition)
+    const process = this.#takeUsed(code) ?? this.#takeFresh()
+    return {
+      process,
+      waitIn: process.runs + 1 < definition.runsPerProcess ? this.options.directory : null,
+      giveBack: () => {
+        if (process.isIdle) this.#keep(process, code, this.#codeOf(definition))
+      },
+    }
+  }
+
+  /** Job code has changed in a way that a definition's own file may not show: no process that has loaded it stays. */
+  renew(): void {
+    this.#changes++
+    for (const { process } of this.#used) process.kill()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    const processes = this.#waiting.splice(0)
-    for (const waiting of processes) waiting.kill()
-    await Promise.all(processes.map(({ ended }) => ended))
+    for (const process of this.#all) process.kill()
+    await Promise.all([...this.#all].map(({ gone }) => gone))
+    await this.#guardian.stop()
+  }
+
+  #takeFresh(): JobProcess {
+    const process = this.#fresh.shift() ?? this.#spawn()
+    this.#refill()
+    return process
+  }
+
+  #takeUsed(code: string): JobProcess | undefined {
+    const used = this.#used.find((one) => one.code === code && one.process.isIdle)
+    if (used === undefined) return undefined
+    this.#forgetUsed(used.process)
+    return used.process
+  }
+
+  #keep(process: JobProcess, code: string, codeNow: string): void {
+    if (this.#stopped || code !== codeNow) {
+      process.kill()
+      return
+    }
+    this.#used.push({ process, code, timer: setTimeout(() => process.kill(), usedIdleMs) })
+    if (this.#used.length > this.options.usedSize) this.#used[0]?.process.kill()
+  }
+
+  #forgetUsed(process: JobProcess): void {
+    for (const used of this.#used) if (used.process === process) clearTimeout(used.timer)
+    this.#used = this.#used.filter((used) => used.process !== process)
   }
 
   #refill(): void {
-    while (!this.#stopped && this.#waiting.length < this.options.size) {
-      const fresh = this.#spawn()
-      this.#waiting.push(fresh)
-      fresh.ended.then(() => this.#forget(fresh))
-    }
-  }
-
-  /** A process that dies while it waits is not replaced at once: the next take does that, so no loop can spin. */
-  #forget(fresh: JobProcess): void {
-    const place = this.#waiting.indexOf(fresh)
-    if (place === -1 || this.#stopped) return
-    this.#waiting.splice(place, 1)
-    this.options.log.warn({ pid: fresh.pid }, 'standby.died')
+    while (!this.#stopped && this.#fresh.length < this.options.size) this.#fresh.push(this.#spawn())
   }
 
   #spawn(): JobProcess {
-    return new JobProcess(this.options)
+    const fresh = new JobProcess({ ...this.options, guardian: this.#guardian })
+    this.#all.add(fresh)
+    fresh.gone.then(() => {
+      this.#all.delete(fresh)
+      this.#forgetUsed(fresh)
+      const place = this.#fresh.indexOf(fresh)
+      if (place === -1) return
+      // Not replaced at once: the next take does that, so no loop can spin.
+      this.#fresh.splice(place, 1)
+      if (!this.#stopped) this.options.log.warn({ pid: fresh.pid }, 'standby.died')
+    })
+    return fresh
+  }
+
+  /** What must stay as it is for a process that has loaded the definition to serve it again. */
+  #codeOf({ key, version, file }: DefinitionRecord): string {
+    const stat = statSync(file, { throwIfNoEntry: false })
+    return [key, version, file, stat?.mtimeMs, stat?.size, stat?.ino, this.#changes].join(' ')
   }
 }

@@ -22,7 +22,13 @@ export interface DefinitionRecord {
   concurrencyLimit: number | null
   concurrencyKeyLimit: number
   rateLimit: RateLimit | null
+  /** The default policy where the definition brings a function of its own. */
   backoff: BackoffPolicy
+  memoryLimitMb: number
+  scratchLimitMb: number
+  logLimitBytes: number
+  nice: number
+  runsPerProcess: number
   paramsSchema: JsonObject
 }
 
@@ -45,12 +51,20 @@ const shape = z.object({
     .nullable()
     .default(null),
   backoff: z
-    .object({
-      baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
-      factor: z.number().min(1).default(defaultBackoff.factor),
-      maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
-    })
+    .union([
+      z.object({
+        baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
+        factor: z.number().min(1).default(defaultBackoff.factor),
+        maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
+      }),
+      z.custom<() => number>((value) => typeof value === 'function').transform(() => defaultBackoff),
+    ])
     .default(defaultBackoff),
+  memoryLimitMb: z.int().min(64).max(16_777_216).default(4096),
+  scratchLimitMb: z.int().min(1).max(1_073_741_824).default(102_400),
+  logLimitBytes: z.int().min(0).max(104_857_600).default(1_048_576),
+  nice: z.int().min(0).max(19).default(0),
+  runsPerProcess: z.int().min(1).max(1_000_000).default(1),
   params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
   run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
 })

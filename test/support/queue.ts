@@ -17,6 +17,11 @@ const anything: DefinitionRecord = {
   concurrencyKeyLimit: 1,
   rateLimit: null,
   backoff: { baseSeconds: 0, factor: 1, maxSeconds: 0 },
+  memoryLimitMb: 4096,
+  scratchLimitMb: 1024,
+  logLimitBytes: 1_048_576,
+  nice: 0,
+  runsPerProcess: 1,
   paramsSchema: {},
 }
 

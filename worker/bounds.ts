@@ -1,0 +1,26 @@
+/**
+ * Bounds of what a job process may say. The child keeps to them where the job speaks, so that its author sees the
+ * line at fault; the coordinator holds to them whatever the child does.
+ */
+
+/** In bytes of JSON. */
+export const bounds = {
+  result: 8 * 1024 * 1024,
+  checkpoint: 1024 * 1024,
+  /** A progress report or an event. */
+  report: 64 * 1024,
+  /** The text of a log line, and its fields. Longer ones are cut. */
+  logText: 16 * 1024,
+  logFields: 16 * 1024,
+  failureText: 16 * 1024,
+  /** Any message: what the largest of the above need, and their envelope. */
+  message: 9 * 1024 * 1024,
+}
+
+/** Levels that a value may be nested: the coordinator and PostgreSQL walk through it by recursion. */
+const maxDepth = 500
+
+export function isShallow(value: unknown, depth = maxDepth): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return depth > 0 && Object.values(value).every((item) => isShallow(item, depth - 1))
+}

@@ -1,0 +1,120 @@
+/** One run of a job in its process, and the `JobContext` it gets: what it may do, as messages to the coordinator. */
+import {
+  type JobContext,
+  type JobDefinition,
+  JobError,
+  type JobLog,
+  JobSnooze,
+  type Json,
+  type JsonObject,
+} from '../core/job.ts'
+import { bounds } from './bounds.ts'
+import type { ChildChannel } from './child-channel.ts'
+import { createChildStorage } from './child-storage.ts'
+import type { FromChild, RunMessage } from './protocol.ts'
+
+export class Run {
+  readonly abort = new AbortController()
+  readonly context: JobContext
+  /** Set when it is loaded. */
+  definition: JobDefinition | undefined
+  readonly #dropped = { lines: 0, bytes: 0 }
+  #loggedBytes = 0
+  #isOver = false
+
+  constructor(
+    readonly message: RunMessage,
+    private readonly channel: ChildChannel,
+  ) {
+    const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, run } = message
+    this.context = {
+      jobId,
+      attempt,
+      maxAttempts,
+      scratchDirectory,
+      tools,
+      checkpoint: checkpoint as Json,
+      signal: this.abort.signal,
+      log: this.#log(),
+      storage: createChildStorage(channel.asker(run), this.abort.signal),
+      progress: (progress) => this.#report({ type: 'progress', run, progress }, bounds.report),
+      event: (eventType, payload = {}) => {
+        if (eventType === '' || eventType.length > 100)
+          throw new RangeError('expected a type of 1 to 100 characters')
+        this.#report({ type: 'event', run, eventType, payload }, bounds.report)
+      },
+      saveCheckpoint: (value) => this.#report({ type: 'checkpoint', run, value }, bounds.checkpoint),
+      fail: (message, { retry, code = 'failed' } = {}) => {
+        throw new JobError(code, message, retry === undefined ? {} : { retry })
+      },
+      retryIn: (seconds, message = `The job asked for another attempt in ${seconds} s.`) => {
+        throw new JobError('retry_in', message, { retryInSeconds: checkedSeconds(seconds) })
+      },
+      snooze: (seconds) => {
+        throw new JobSnooze(checkedSeconds(seconds))
+      },
+    }
+  }
+
+  /** What the definition's own function says; undefined when it has none, or nothing sensible to say. */
+  backoff(error: Error): number | undefined {
+    const backoff = this.definition?.backoff
+    if (typeof backoff !== 'function' || !this.message.asksBackoff) return undefined
+    try {
+      return checkedSeconds(backoff(this.message.attempt, error))
+    } catch (problem) {
+      this.context.log.warn(`the backoff function failed: ${problem}`)
+      return undefined
+    }
+  }
+
+  /** The last word. What the job still says afterwards is heard by nobody. */
+  end(last: FromChild): void {
+    this.#isOver = true
+    const { run } = this.message
+    if (this.#dropped.lines > 0) this.channel.send({ type: 'logs_dropped', run, ...this.#dropped })
+    this.channel.send(last)
+  }
+
+  #report(message: FromChild, limitBytes: number): void {
+    if (!this.#isOver) this.channel.sendBounded(message, limitBytes)
+  }
+
+  #log(): JobLog {
+    const log =
+      (level: keyof JobLog) =>
+      (text: string, fields: JsonObject = {}) => {
+        if (!this.#isOver) this.#sendLog(level, String(text), fields)
+      }
+    return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+  }
+
+  /** Logging never throws. What is over the limit is not even sent: it costs the job nothing, nor anybody else. */
+  #sendLog(level: keyof JobLog, text: string, fields: JsonObject): void {
+    if (this.#loggedBytes > this.message.logLimitBytes) {
+      this.#dropped.lines++
+      this.#dropped.bytes += text.length
+      return
+    }
+    const kept = clip(text, bounds.logText)
+    const { run } = this.message
+    this.#loggedBytes += kept.length
+    try {
+      const sizeBytes = Buffer.byteLength(JSON.stringify(fields))
+      this.#loggedBytes += sizeBytes
+      const shown = sizeBytes > bounds.logFields ? { omitted: `${sizeBytes} bytes of fields` } : fields
+      this.channel.send({ type: 'log', run, level, text: kept, fields: shown })
+    } catch (error) {
+      this.channel.send({ type: 'log', run, level, text: kept, fields: { omitted: `fields: ${error}` } })
+    }
+  }
+}
+
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`
+}
+
+function checkedSeconds(seconds: number): number {
+  if (Number.isFinite(seconds) && seconds >= 0 && seconds <= 31_536_000) return seconds
+  throw new RangeError(`expected 0 to 31536000 seconds, got ${seconds}`)
+}

@@ -1,0 +1,105 @@
+/**
+ * What an attempt may take: memory by the resident pages of its whole process tree, disk by its scratch directory.
+ * Both are looked at from outside, memory four times a second for all attempts together, so no job can dodge them,
+ * and a limit may be passed for a moment. Memory that processes share counts for each of them.
+ */
+import { readFileSync } from 'node:fs'
+import { directoryBytes } from './directory-bytes.ts'
+import { readProcessTable } from './process-table.ts'
+import type { ProcessTree } from './process-tree.ts'
+
+const memoryIntervalMs = 250
+const scratchIntervalMs = 1000
+/** A look may take this share of the time between two looks: on machines with thousands of processes or files. */
+const shareOfTime = 0.05
+const mebibyte = 1024 * 1024
+
+export type ExceededLimit = 'out_of_memory' | 'scratch_full'
+
+export interface Watched {
+  tree: ProcessTree
+  scratchDirectory: string
+  limits: { memoryLimitMb: number; scratchLimitMb: number }
+  exceeded(limit: ExceededLimit): void
+}
+
+export interface Watch {
+  readonly peakMemoryBytes: number
+  /** Whether the kernel killed a process for want of memory since the watch began: perhaps one of ours. */
+  sawOomKill(): boolean
+  stop(): void
+}
+
+export class LimitWatch {
+  readonly #attempts = new Set<WatchedAttempt>()
+  #timer: NodeJS.Timeout | undefined
+
+  watch(watched: Watched): Watch {
+    const attempt = new WatchedAttempt(watched, () => this.#attempts.delete(attempt))
+    this.#attempts.add(attempt)
+    this.#timer ??= setTimeout(() => this.#look(), memoryIntervalMs)
+    return attempt
+  }
+
+  async #look(): Promise<void> {
+    const began = performance.now()
+    const table = await readProcessTable()
+    for (const attempt of this.#attempts) attempt.lookAtMemory(table)
+    const wait = pause(memoryIntervalMs, began)
+    this.#timer = this.#attempts.size === 0 ? undefined : setTimeout(() => this.#look(), wait)
+  }
+}
+
+class WatchedAttempt implements Watch {
+  peakMemoryBytes = 0
+  readonly #oomKillsBefore = kernelOomKills()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly watched: Watched,
+    private readonly forget: () => void,
+  ) {
+    this.#timer = setTimeout(() => this.#lookAtScratch(), scratchIntervalMs)
+  }
+
+  sawOomKill(): boolean {
+    return kernelOomKills() > this.#oomKillsBefore
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.forget()
+  }
+
+  lookAtMemory(table: Awaited<ReturnType<typeof readProcessTable>>): void {
+    const { tree, limits } = this.watched
+    const bytes = tree.members(table).reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
+    if (bytes > limits.memoryLimitMb * mebibyte) this.watched.exceeded('out_of_memory')
+  }
+
+  async #lookAtScratch(): Promise<void> {
+    const began = performance.now()
+    const { scratchDirectory, limits } = this.watched
+    const limitBytes = limits.scratchLimitMb * mebibyte
+    if ((await directoryBytes(scratchDirectory, limitBytes)) > limitBytes)
+      this.watched.exceeded('scratch_full')
+    else if (this.#timer !== undefined) {
+      this.#timer = setTimeout(() => this.#lookAtScratch(), pause(scratchIntervalMs, began))
+    }
+  }
+}
+
+function pause(intervalMs: number, began: number): number {
+  return Math.max(intervalMs, (performance.now() - began) / shareOfTime)
+}
+
+/** Of the whole machine, since it is up (Linux). */
+function kernelOomKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0
+  }
+}
