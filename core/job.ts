@@ -47,11 +47,83 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
    */
   runsPerProcess?: number
   run(params: z.output<Schema>, context: JobContext): Promise<Result> | Result
+  /** Goes on once the children that the job asked for have ended; a new attempt, in a process of its own. */
+  onChildren?(params: z.output<Schema>, context: JobContext, children: ChildEnd[]): Promise<Result> | Result
+  /** Run when something has happened to a job, each in a process of its own; whatever they do, the job stays as it is. */
+  hooks?: JobHooks
 }
 
 export interface RateLimit {
   count: number
   seconds: number
+}
+
+/** A job that another enqueues as its child. Its parameters are checked as those of any job are. */
+export interface ChildJob {
+  definitionKey: string
+  /** Default 1. */
+  definitionVersion?: number
+  params?: JsonObject
+  queue?: string
+  priority?: number
+  maxAttempts?: number
+  timeoutSeconds?: number
+  delaySeconds?: number
+  concurrencyKey?: string
+  concurrencyKeyLimit?: number
+}
+
+/** How a child ended. */
+export interface ChildEnd {
+  jobId: string
+  definitionKey: string
+  status: 'succeeded' | 'failed' | 'cancelled'
+  /** Null unless it succeeded. */
+  result: Json
+  errorCode: string | null
+  errorSummary: string | null
+}
+
+export const hookNames = [
+  'onStart',
+  'onSuccess',
+  'onFail',
+  'onRetry',
+  'onCancel',
+  'onDeadLetter',
+  'onEnd',
+] as const
+/**
+ * `onStart`: an attempt began. `onRetry`: one failed and another follows. `onFail` and `onDeadLetter`: the job failed
+ * for good and is a dead letter. `onEnd`: the job has succeeded, failed or was cancelled, after the hook for that.
+ */
+export type HookName = (typeof hookNames)[number]
+
+export interface HookEvent {
+  hook: HookName
+  jobId: string
+  definitionKey: string
+  definitionVersion: number
+  attempt: number
+  params: JsonObject
+  /** What became of the job; undefined in `onStart`. */
+  status?: 'queued' | 'succeeded' | 'failed' | 'cancelled'
+  result?: Json
+  errorCode?: string
+  message?: string
+}
+
+export type JobHooks = Partial<Record<HookName, (event: HookEvent, context: HookContext) => unknown>>
+
+/** Hooks have 30 seconds. */
+export interface HookContext {
+  readonly signal: AbortSignal
+  readonly log: JobLog
+}
+
+/** For `_hooks.ts` in a directory of job files: hooks for all the definitions in it, after their own. */
+export function defineHooks(hooks: JobHooks): JobHooks {
+  return hooks
 }
 
 /** Gives the definition back unchanged, typed. A file in `jobs/` exports it as its default. */
@@ -87,6 +159,12 @@ export interface JobContext {
   retryIn(seconds: number, message?: string): never
   /** The job runs again after so many seconds, and no attempt is spent. */
   snooze(seconds: number): never
+  /**
+   * Enqueues children and waits for them: the job holds no process and no slot meanwhile, spends no attempt, and goes
+   * on in `onChildren`. With `onFailure: 'fail'` (the default) it fails with the first child that does not succeed, and
+   * the others are cancelled; with `'continue'` it gets to know. When it ends otherwise, its children are cancelled.
+   */
+  enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
 }
 
 export interface JobLog {
@@ -146,5 +224,16 @@ export class JobSnooze extends Error {
   override readonly name = 'JobSnooze'
   constructor(readonly seconds: number) {
     super(`snoozed for ${seconds} s`)
+  }
+}
+
+/** What `context.enqueueChildren` throws: not a failure. */
+export class JobWaits extends Error {
+  override readonly name = 'JobWaits'
+  constructor(
+    readonly jobs: ChildJob[],
+    readonly onFailure: 'fail' | 'continue',
+  ) {
+    super(`waits for ${jobs.length} children`)
   }
 }

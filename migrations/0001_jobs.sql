@@ -270,6 +270,8 @@ create table hook_runs (
   constraint hook_runs_pk primary key (id)
 );
 
+create index hook_runs_job_idx on hook_runs (job_id, id);
+
 -- Attempts whose worker died: what they wrote to storage is removed once their links are dead.
 create table stray_outputs (
   lease_epoch bigint not null,

@@ -19,8 +19,15 @@ export interface Forensics {
 
 type Failure = Extract<End, { kind: 'failed' }>
 
+/** Every end but waiting for children, which is none of the attempt's. */
+export type EndOfProcess = Exclude<ProcessEnd, { kind: 'waits' }>
+
 /** @returns null when the lease is lost: the job is no longer ours to end */
-export function endOf(end: ProcessEnd, job: EndedJob, { peakMemoryBytes, lastLines }: Forensics): End | null {
+export function endOf(
+  end: EndOfProcess,
+  job: EndedJob,
+  { peakMemoryBytes, lastLines }: Forensics,
+): End | null {
   const threw = (failure: Partial<Failure> & Pick<Failure, 'errorCode' | 'message'>): Failure => ({
     kind: 'failed',
     outcome: 'threw',

@@ -1,6 +1,6 @@
 /**
  * What one attempt may do in object storage, and what becomes of it: it may read and discard the objects its
- * parameters name, and write under its own prefix (job and lease epoch). What it wrote counts once the job
+ * parameters or its children's results name, and write under its own prefix (job and lease epoch). What it wrote counts once the job
  * succeeded; otherwise it is removed.
  */
 import type { Pool } from '../core/db.ts'
@@ -14,16 +14,25 @@ import type { StorageOperation, StorageRequest, ToChild } from './protocol.ts'
 const linkSeconds = 3600
 
 export class AttemptStorage {
+  readonly #allowed: Json[]
+
   constructor(
     private readonly sql: Pool,
     private readonly storage: Storage,
     private readonly job: Pick<ClaimedJob, 'lease' | 'params'>,
-  ) {}
+  ) {
+    this.#allowed = [job.params]
+  }
+
+  /** Objects that are named in there may be read and discarded, too. */
+  allow(values: Json[]): void {
+    this.#allowed.push(...values)
+  }
 
   /** Never throws: what can't be done is an answer too. */
   async perform({ request, operation }: StorageRequest): Promise<ToChild> {
-    if (operation.kind !== 'put' && !names(this.job.params, operation.key)) {
-      const message = "The object is not one that the job's parameters name."
+    if (operation.kind !== 'put' && !names(this.#allowed, operation.key)) {
+      const message = "The object is not one that the job's parameters or its children's results name."
       return { type: 'refused', request, code: 'object_not_allowed', message, retry: false }
     }
     try {

@@ -4,16 +4,18 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import type { ChildEnd } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
+import { readChildren } from '../core/queue/children.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
-import type { End } from '../core/queue/finish.ts'
+import type { Children, End } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
 import { CapturedOutput } from './captured-output.ts'
 import type { Written } from './finisher.ts'
-import type { JobListener, JobProcess, JobToRun, StopReason } from './job-process.ts'
+import type { JobListener, JobProcess, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
 import type { LimitWatch } from './limits.ts'
 import type { Reporter } from './reporter.ts'
 import type { Scratch } from './scratch.ts'
@@ -31,6 +33,8 @@ export interface AttemptDependencies {
   log: Log
   /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
   finish(lease: Lease, end: End): Promise<Written>
+  /** @throws when a child can't be enqueued, however often it is tried */
+  finishWithChildren(lease: Lease, children: Children): Promise<Written>
 }
 
 export class Attempt {
@@ -74,19 +78,44 @@ export class Attempt {
     await dependencies.reporter.flush()
     dependencies.reporter.forget(job.lease)
     await this.#tidy('scratch.left', () => dependencies.scratch.remove(job.lease.epoch))
+    // What a waiting job wrote may be what its children need; it goes when the job ends.
+    if (end?.kind === 'waits') {
+      this.#report(end.kind, await this.#wait(end.children))
+      return
+    }
     if (end !== null && end.kind !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
     const finished = end === null ? 'lost' : await dependencies.finish(job.lease, end)
     // An unknown outcome may be success: what it published must stay.
     if (finished === 'lost') await this.#tidyOutputs(() => storage.removeMine())
     else if (finished !== 'unknown' && end?.kind === 'succeeded') {
       if (finished.status !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
-      else if (job.attempt > 1) await this.#tidyOutputs(() => storage.keepOnlyMine())
+      else if (job.attempt > 1 || job.childrenSince !== null)
+        await this.#tidyOutputs(() => storage.keepOnlyMine())
     }
     this.#report(end, finished)
   }
 
-  async #run(): Promise<End | null> {
+  async #wait(children: Children): Promise<Written> {
+    const { job, dependencies } = this
+    try {
+      return await dependencies.finishWithChildren(job.lease, children)
+    } catch (error) {
+      const message = `The children could not be enqueued: ${error instanceof Error ? error.message : error}`
+      return await dependencies.finish(job.lease, {
+        kind: 'failed',
+        outcome: 'threw',
+        errorCode: 'invalid_children',
+        message,
+        retry: false,
+        retryInSeconds: 0,
+        crashed: false,
+      })
+    }
+  }
+
+  async #run(): Promise<End | Extract<ProcessEnd, { kind: 'waits' }> | null> {
     const { job, definition, dependencies } = this
+    const children = await this.#readChildren()
     const { memoryLimitMb, scratchLimitMb } = definition
     const scratchDirectory = await dependencies.scratch.make(job.lease.epoch)
     const { process, waitIn, giveBack } = dependencies.standby.take(definition)
@@ -98,7 +127,7 @@ export class Attempt {
     })
     const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
     this.#process = process
-    const running = process.run(this.#message(scratchDirectory, waitIn), this.#listener())
+    const running = process.run(this.#message(scratchDirectory, waitIn, children), this.#listener())
     if (this.#stopReason !== undefined) this.stop(this.#stopReason)
     let end = await running
     clearTimeout(timeout)
@@ -107,6 +136,7 @@ export class Attempt {
     giveBack()
     if (end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill())
       end = { kind: 'stopped', reason: 'out_of_memory' }
+    if (end.kind === 'waits') return end
     const { attempt, timeoutSeconds } = job
     const backoff = { ...definition.backoff, ...job.backoff }
     return endOf(
@@ -119,7 +149,16 @@ export class Attempt {
     )
   }
 
-  #message(scratchDirectory: string, waitIn: string | null): JobToRun {
+  /** Their results are among what the job may read from storage. */
+  async #readChildren(): Promise<ChildEnd[] | null> {
+    const { lease, childrenSince } = this.job
+    if (childrenSince === null) return null
+    const children = await readChildren(this.dependencies.sql, lease.jobId, childrenSince)
+    this.#storage.allow(children.map(({ result }) => result))
+    return children
+  }
+
+  #message(scratchDirectory: string, waitIn: string | null, children: ChildEnd[] | null): JobToRun {
     const { job, definition } = this
     return {
       file: definition.file,
@@ -129,6 +168,8 @@ export class Attempt {
       maxAttempts: job.maxAttempts,
       params: job.params,
       checkpoint: job.checkpoint,
+      children,
+      hook: null,
       scratchDirectory,
       tools: this.dependencies.tools,
       logLimitBytes: definition.logLimitBytes,
@@ -164,15 +205,16 @@ export class Attempt {
     return this.#tidy('outputs.left', remove)
   }
 
-  #report(end: End | null, finished: Written): void {
+  #report(end: End | 'waits' | null, finished: Written): void {
+    const failure = end !== null && end !== 'waits' && end.kind === 'failed' ? end : undefined
     const fields = {
       status: typeof finished === 'string' ? finished : finished.status,
-      end: end === null ? 'lease_lost' : end.kind === 'failed' ? end.outcome : end.kind,
-      errorCode: end?.kind === 'failed' ? end.errorCode : undefined,
-      message: end?.kind === 'failed' ? end.message : undefined,
+      end: end === null ? 'lease_lost' : end === 'waits' ? end : (failure?.outcome ?? end.kind),
+      errorCode: failure?.errorCode,
+      message: failure?.message,
       durationSeconds: (performance.now() - this.#startedAt) / 1000,
       waitedSeconds: (Date.now() - this.job.queuedAt.getTime()) / 1000,
     }
-    this.#log[end?.kind === 'failed' || end === null ? 'warn' : 'info'](fields, 'attempt.ended')
+    this.#log[failure !== undefined || end === null ? 'warn' : 'info'](fields, 'attempt.ended')
   }
 }

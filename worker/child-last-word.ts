@@ -1,5 +1,5 @@
 /** What the end of a job is told as: its result, its wish to sleep, or its failure, each within the bounds. */
-import { JobError, type JobSnooze, type Json } from '../core/job.ts'
+import { JobError, type JobSnooze, type JobWaits, type Json } from '../core/job.ts'
 import { bounds, isShallow } from './bounds.ts'
 import { clip } from './child-run.ts'
 import type { FromChild } from './protocol.ts'
@@ -30,6 +30,7 @@ export function endOfThrown(
   const error = thrown instanceof Error ? thrown : new Error(described(thrown))
   // By name, not by class: a job file may have its own copy of the job API.
   if (error.name === 'JobSnooze') return { type: 'snooze', run, seconds: (error as JobSnooze).seconds }
+  if (error.name === 'JobWaits') return childrenOf(run, error as JobWaits)
   const known = error.name === 'JobError' ? (error as JobError) : undefined
   return {
     type: 'failure',
@@ -40,6 +41,31 @@ export function endOfThrown(
     retry: known?.retry ?? true,
     retryInSeconds: known?.retryInSeconds ?? backoff(error),
   }
+}
+
+function childrenOf(run: number, { jobs, onFailure }: JobWaits): FromChild {
+  const refused = (errorCode: string, message: string): FromChild => ({
+    type: 'failure',
+    run,
+    errorCode,
+    message,
+    stack: '',
+    retry: false,
+  })
+  let text: string
+  try {
+    text = JSON.stringify(jobs)
+  } catch {
+    return refused('invalid_children', 'The children are nothing that JSON can carry.')
+  }
+  const sizeBytes = Buffer.byteLength(text)
+  if (sizeBytes > bounds.children) {
+    return refused(
+      'children_too_large',
+      `The children take ${sizeBytes} bytes as JSON; ${bounds.children} are allowed.`,
+    )
+  }
+  return { type: 'children', run, jobs: JSON.parse(text), onFailure }
 }
 
 function serialised(result: unknown): string {

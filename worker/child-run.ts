@@ -5,6 +5,7 @@ import {
   JobError,
   type JobLog,
   JobSnooze,
+  JobWaits,
   type Json,
   type JsonObject,
 } from '../core/job.ts'
@@ -52,6 +53,9 @@ export class Run {
       },
       snooze: (seconds) => {
         throw new JobSnooze(checkedSeconds(seconds))
+      },
+      enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
+        throw new JobWaits(jobs, onFailure)
       },
     }
   }

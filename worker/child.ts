@@ -4,7 +4,7 @@
  * and the process ends itself and everything it started.
  */
 import { pathToFileURL } from 'node:url'
-import { type JobDefinition, JobError } from '../core/job.ts'
+import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../core/job.ts'
 import { ChildChannel } from './child-channel.ts'
 import { endOfThrown, resultOf } from './child-last-word.ts'
 import { Run } from './child-run.ts'
@@ -49,11 +49,45 @@ async function perform(run: Run): Promise<void> {
     process.chdir(message.scratchDirectory)
     process.env.TMPDIR = message.scratchDirectory
     run.definition = await load(message)
-    const result = await run.definition.run(parseParams(run.definition, message.params), run.context)
-    end(run, resultOf(message.run, result))
+    end(run, resultOf(message.run, await runOf(run, run.definition)))
   } catch (error) {
     fail(error, 'threw', run)
   }
+}
+
+async function runOf({ message, context }: Run, definition: JobDefinition): Promise<unknown> {
+  if (message.hook !== null) {
+    await runHooks(message, message.hook, definition, context)
+    return null
+  }
+  const params = parseParams(definition, message.params)
+  if (message.children === null) return await definition.run(params, context)
+  if (definition.onChildren !== undefined) {
+    return await definition.onChildren(params, context, message.children)
+  }
+  const text = 'The job waited for children, but its definition has no onChildren to go on in.'
+  throw new JobError('no_on_children', text, { retry: false })
+}
+
+/** The definition's own hook, then that of its directory. */
+async function runHooks(
+  { definition: { key, version }, jobId, attempt }: RunMessage,
+  { name, file, payload }: NonNullable<RunMessage['hook']>,
+  definition: JobDefinition,
+  { log, signal }: Run['context'],
+): Promise<void> {
+  const event = {
+    attempt,
+    ...payload,
+    hook: name,
+    jobId,
+    definitionKey: key,
+    definitionVersion: version,
+  } as HookEvent
+  await definition.hooks?.[name]?.(event, { log, signal })
+  if (file === null) return
+  const module: { default: JobHooks } = await import(pathToFileURL(file).href)
+  await module.default[name]?.(event, { log, signal })
 }
 
 /** @throws JobError definition_not_loaded, which another attempt may survive: the file can be in the making */

@@ -21,6 +21,7 @@ import type { Storage } from '../core/storage/client.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt } from './attempt.ts'
 import { Finisher } from './finisher.ts'
+import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LimitWatch } from './limits.ts'
 import { Reporter } from './reporter.ts'
@@ -47,6 +48,7 @@ export interface CoordinatorOptions {
 export class Coordinator {
   readonly #attempts = new Map<string, Attempt>()
   readonly #finisher: Finisher
+  readonly #hooks: HookRunner
   readonly #keeper: LeaseKeeper
   readonly #listener: WakeListener
   readonly #reporter: Reporter
@@ -94,6 +96,14 @@ export class Coordinator {
       directory: this.#scratch.directory,
       environment: options.environment,
       log,
+    })
+    this.#hooks = new HookRunner({
+      sql,
+      standby: this.#standby,
+      scratch: this.#scratch,
+      tools: options.tools,
+      log,
+      definitions: () => this.#definitions,
     })
   }
 
@@ -158,6 +168,7 @@ export class Coordinator {
         await this.#tend()
       }
       await this.#claim()
+      await this.#hooks.runOnce()
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
@@ -227,6 +238,7 @@ export class Coordinator {
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,
       finish: (lease, end) => this.#finisher.finish(lease, end),
+      finishWithChildren: (lease, children) => this.#finisher.finishWithChildren(lease, children),
     })
     this.#attempts.set(job.lease.epoch, attempt)
     attempt.done
@@ -280,6 +292,7 @@ export class Coordinator {
     while (this.#attempts.size > 0)
       await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
     clearTimeout(deadline)
+    await this.#hooks.stop()
     await this.#keeper.stop()
     await this.#listener.stop()
     await this.#standby.stop()

@@ -5,8 +5,9 @@
  */
 import postgres from 'postgres'
 import type { Pool } from '../core/db.ts'
+import { DomainError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
-import { type End, type Finished, finish } from '../core/queue/finish.ts'
+import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
 
 const retryMs = 500
@@ -39,6 +40,24 @@ export class Finisher {
         this.#writing = undefined
       })
     })
+  }
+
+  /**
+   * The job waits for children, which are enqueued with that.
+   * @throws DomainError or PostgresError when one of them can't be, however often it is tried
+   */
+  async finishWithChildren(lease: Lease, children: Children): Promise<Written> {
+    const giveUpAt = performance.now() + this.options.leaseSeconds * 1000
+    for (;;) {
+      try {
+        return await finishWithChildren(this.sql, lease, children)
+      } catch (error) {
+        if (error instanceof DomainError || isRefusedData(error)) throw error
+        this.options.log.warn({ err: error }, 'finish.failed')
+        if (performance.now() > giveUpAt) return 'unknown'
+        await pause()
+      }
+    }
   }
 
   async #write(): Promise<void> {
@@ -79,8 +98,12 @@ export class Finisher {
     const now = performance.now()
     for (const { settle } of batch.filter(({ giveUpAt }) => giveUpAt < now)) settle('unknown')
     this.#waiting.unshift(...batch.filter(({ giveUpAt }) => giveUpAt >= now))
-    await new Promise((resolve) => setTimeout(resolve, retryMs))
+    await pause()
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, retryMs))
 }
 
 const unstorable: End = {

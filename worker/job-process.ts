@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import type { Subprocess } from 'bun'
 import type { Json } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
+import type { Children } from '../core/queue/finish.ts'
 import { Channel } from './channel.ts'
 import { endOfOutput } from './end-of-output.ts'
 import type { Guardian } from './guardian.ts'
@@ -52,6 +53,7 @@ export type StopReason =
 export type ProcessEnd =
   | { kind: 'succeeded'; result: Json }
   | { kind: 'snoozed'; seconds: number }
+  | { kind: 'waits'; children: Children }
   | {
       kind: 'threw'
       errorCode: string
@@ -221,6 +223,9 @@ export class JobProcess {
         break
       case 'snooze':
         this.#end(run, { kind: 'snoozed', seconds: message.seconds })
+        break
+      case 'children':
+        this.#end(run, { kind: 'waits', children: { jobs: message.jobs, onFailure: message.onFailure } })
         break
       case 'failure':
         this.#end(run, { ...message, kind: 'threw' })

@@ -9,7 +9,7 @@
  *   child ──progress, event, log, checkpoint──►      reports, any number
  *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
  *   child ──logs_dropped──►               what its log was over the limit, if it was
- *   child ──result | snooze | failure──►  the last word; then the process exits, or waits for the next run
+ *   child ──result | snooze | children | failure──►  the last word; then the process exits, or waits for the next run
  *
  * All from the child but `ready` carries the number of its run: a report that a job sends after its end must not
  * become the next job's. When the socket closes, the coordinator is gone, and the child ends itself and its group. A
@@ -19,6 +19,7 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
+import type { ChildEnd, ChildJob, HookName } from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { isShallow } from './bounds.ts'
 
@@ -32,6 +33,10 @@ export interface RunMessage {
   maxAttempts: number
   params: unknown
   checkpoint: unknown
+  /** How the children ended that the job waited for; null when it has not waited. */
+  children: ChildEnd[] | null
+  /** Not the job is run, but a hook of it; `file` holds those of its directory. */
+  hook: { name: HookName; file: string | null; payload: JsonObject } | null
   scratchDirectory: string
   tools: { ffmpeg: string; ffprobe: string }
   logLimitBytes: number
@@ -56,6 +61,19 @@ const jsonObject = z.custom<JsonObject>(
 )
 const run = z.int()
 const seconds = z.number().min(0).max(31_536_000)
+
+const childJob = z.strictObject({
+  definitionKey: z.string().min(1).max(255),
+  definitionVersion: z.int32().positive().optional(),
+  params: jsonObject.optional(),
+  queue: z.string().min(1).max(100).optional(),
+  priority: z.int32().optional(),
+  maxAttempts: z.int().min(1).max(1000).optional(),
+  timeoutSeconds: z.number().positive().max(604_800).optional(),
+  delaySeconds: seconds.optional(),
+  concurrencyKey: z.string().min(1).max(255).optional(),
+  concurrencyKeyLimit: z.int32().positive().optional(),
+}) satisfies z.ZodType<ChildJob>
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
@@ -87,6 +105,12 @@ export const fromChild = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('result'), run, result: json }),
   z.object({ type: z.literal('snooze'), run, seconds }),
+  z.object({
+    type: z.literal('children'),
+    run,
+    jobs: z.array(childJob).max(10_000),
+    onFailure: z.enum(['fail', 'continue']),
+  }),
   z.object({
     type: z.literal('failure'),
     run,

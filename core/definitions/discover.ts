@@ -2,12 +2,13 @@
  * Finds definitions: every file directly in the given directories whose name does not begin with `_`.
  * It imports them, so it runs where job code may do no harm: in a process of its own or a short-lived script.
  */
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
-import type { JobDefinition, RateLimit } from '../job.ts'
+import { type HookName, hookNames, type JobDefinition, type RateLimit } from '../job.ts'
 import type { JsonObject } from '../json.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
@@ -29,6 +30,10 @@ export interface DefinitionRecord {
   logLimitBytes: number
   nice: number
   runsPerProcess: number
+  /** Lifecycle hooks that the definition has, or its directory for all of its definitions. */
+  hooks: HookName[]
+  /** The file of the directory's hooks, if there is one. */
+  hooksFile: string | null
   paramsSchema: JsonObject
 }
 
@@ -37,6 +42,18 @@ export interface Discovery {
   /** Files that could not be loaded or define nothing usable; the others work all the same. */
   broken: { file: string; error: string }[]
 }
+
+/** As the names of those that are there. */
+const hooksShape = z
+  .strictObject(
+    Object.fromEntries(
+      hookNames.map((name) => [
+        name,
+        z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+      ]),
+    ),
+  )
+  .transform((hooks) => hookNames.filter((name) => hooks[name] !== undefined))
 
 const shape = z.object({
   key: z.string().min(1).max(255),
@@ -65,6 +82,7 @@ const shape = z.object({
   logLimitBytes: z.int().min(0).max(104_857_600).default(1_048_576),
   nice: z.int().min(0).max(19).default(0),
   runsPerProcess: z.int().min(1).max(1_000_000).default(1),
+  hooks: hooksShape.default([]),
   params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
   run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
 })
@@ -74,9 +92,10 @@ export async function discoverDefinitions(directories: string[]): Promise<Discov
   const found: Discovery = { definitions: [], broken: [] }
   const seen = new Map<string, string>()
   for (const directory of directories) {
+    const shared = await sharedHooks(directory, found)
     for (const file of await jobFiles(directory, found)) {
       try {
-        const record = await load(file)
+        const record = await load(file, shared)
         const name = `${record.key}@${record.version}`
         const other = seen.get(name)
         if (other !== undefined) throw new Error(`${name} is already defined in ${other}`)
@@ -106,21 +125,50 @@ async function jobFiles(directory: string, found: Discovery): Promise<string[]> 
   }
 }
 
-async function load(file: string): Promise<DefinitionRecord> {
-  const module: { default?: unknown } = await import(pathToFileURL(file).href)
-  if (module.default === undefined) throw new Error('the file has no default export; expected defineJob({…})')
-  const parsed = shape.safeParse(module.default)
-  if (!parsed.success) {
-    throw new Error(
-      parsed.error.issues
-        .map((issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`)
-        .join('; '),
-    )
+interface SharedHooks {
+  file: string | null
+  names: HookName[]
+}
+
+/** Of a directory: `_hooks.ts`, for all definitions in it. */
+async function sharedHooks(directory: string, found: Discovery): Promise<SharedHooks> {
+  const none = { file: null, names: [] }
+  for (const name of ['_hooks.ts', '_hooks.mts', '_hooks.js', '_hooks.mjs']) {
+    const file = resolve(join(directory, name))
+    if (!existsSync(file)) continue
+    try {
+      return { file, names: parsed(hooksShape, await defaultExport(file, 'defineHooks({…})')) }
+    } catch (error) {
+      found.broken.push({ file, error: error instanceof Error ? error.message : String(error) })
+      return none
+    }
   }
-  const { run: _run, params, ...rest } = parsed.data
+  return none
+}
+
+async function load(file: string, shared: SharedHooks): Promise<DefinitionRecord> {
+  const { run: _run, params, hooks, ...rest } = parsed(shape, await defaultExport(file, 'defineJob({…})'))
   return {
     file,
     ...rest,
+    hooks: [...new Set([...hooks, ...shared.names])],
+    hooksFile: shared.file,
     paramsSchema: z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject,
   }
+}
+
+async function defaultExport(file: string, expected: string): Promise<unknown> {
+  const module: { default?: unknown } = await import(pathToFileURL(file).href)
+  if (module.default === undefined) throw new Error(`the file has no default export; expected ${expected}`)
+  return module.default
+}
+
+/** @throws Error with every problem */
+function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const outcome = schema.safeParse(value)
+  if (outcome.success) return outcome.data
+  const problems = outcome.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`,
+  )
+  throw new Error(problems.join('; '))
 }

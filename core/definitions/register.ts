@@ -19,7 +19,7 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
     with given as materialized (
       select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
         key text, version int, queue text, "maxAttempts" int, "timeoutSeconds" float8, "concurrencyLimit" int,
-        "concurrencyKeyLimit" int, "rateLimitCount" int, "rateLimitSeconds" float8, backoff jsonb, "paramsSchema" jsonb
+        "concurrencyKeyLimit" int, "rateLimitCount" int, "rateLimitSeconds" float8, hooks text[], backoff jsonb, "paramsSchema" jsonb
       )
     ),
     -- Here already, so that enqueues in long transactions don't wait for one another over the first of a lane.
@@ -31,11 +31,11 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
     )
     insert into job_server.definitions (
       key, version, queue, default_max_attempts, timeout_seconds, concurrency_limit, key_concurrency_limit,
-      rate_limit_count, rate_limit_seconds, backoff, params_schema
+      rate_limit_count, rate_limit_seconds, hooks, backoff, params_schema
     )
     select
       key, version, queue, "maxAttempts", "timeoutSeconds", "concurrencyLimit", "concurrencyKeyLimit",
-      "rateLimitCount", "rateLimitSeconds", backoff, "paramsSchema"
+      "rateLimitCount", "rateLimitSeconds", hooks, backoff, "paramsSchema"
     from given
     order by key, version
     on conflict on constraint definitions_pk do update set
@@ -46,6 +46,7 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
       key_concurrency_limit = excluded.key_concurrency_limit,
       rate_limit_count = excluded.rate_limit_count,
       rate_limit_seconds = excluded.rate_limit_seconds,
+      hooks = excluded.hooks,
       backoff = excluded.backoff,
       params_schema = excluded.params_schema,
       registered_at = now()`

@@ -1,17 +1,6 @@
 /** Reads how the children of a job ended, for the attempt that goes on after them. */
 import type { Sql } from '../db.ts'
-import type { FinalStatus } from '../job-state.ts'
-import type { Json } from '../json.ts'
-
-export interface ChildEnd {
-  jobId: string
-  definitionKey: string
-  status: FinalStatus
-  /** Null unless it succeeded. */
-  result: Json
-  errorCode: string | null
-  errorSummary: string | null
-}
+import type { ChildEnd } from '../job.ts'
 
 /** @param since `ClaimedJob.childrenSince`: only the newest round. In the order they were enqueued in. */
 export async function readChildren(sql: Sql, jobId: string, since: Date): Promise<ChildEnd[]> {

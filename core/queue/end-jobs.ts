@@ -120,6 +120,12 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
     strayed as (
       insert into job_server.stray_outputs (lease_epoch, job_id, remove_after)
       select lease_epoch, id, now() + interval '2 hours' from decided where outcome = 'lease_expired'
+      union all
+      -- What a job wrote before it waited for its children, when it comes to nothing.
+      select waited.lease_epoch, decided.id, now()
+      from decided
+      join job_server.attempts as waited on waited.job_id = decided.id and waited.outcome = 'waiting'
+      where decided.children_since is not null and status in ('failed', 'cancelled')
     ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)

@@ -3,19 +3,9 @@
  * there, and recorded when they fail. What they do never changes the job.
  */
 import type { Sql } from '../db.ts'
+import type { HookName } from '../job.ts'
 import { type JsonObject, storable } from '../json.ts'
 import { jsonParameter } from './row.ts'
-
-export const hookNames = [
-  'onStart',
-  'onSuccess',
-  'onFail',
-  'onRetry',
-  'onCancel',
-  'onDeadLetter',
-  'onEnd',
-] as const
-export type HookName = (typeof hookNames)[number]
 
 /** A hook whose worker died is given to others so often. */
 const triesLimit = 3
@@ -36,13 +26,17 @@ export async function claimHooks(
 ): Promise<HookRun[]> {
   const { definitions, limit, leaseSeconds } = request
   if (limit < 1 || definitions.length === 0) return []
-  // hook_runs_pk, oldest first: the table holds only what is not done.
+  // hook_runs_pk, oldest first: the table holds only what is not done. hook_runs_job_idx: those of a job take turns.
   return await sql<HookRun[]>`
     with next as (
       select id from job_server.hook_runs
       where lease_expires_at < now() and tries < ${triesLimit} and (definition_key, definition_version) in (
         select * from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[])
       )
+        and not exists (
+          select from job_server.hook_runs as earlier
+          where earlier.job_id = hook_runs.job_id and earlier.id < hook_runs.id
+        )
       order by id
       limit ${limit}
       for update skip locked

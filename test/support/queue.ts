@@ -22,6 +22,8 @@ const anything: DefinitionRecord = {
   logLimitBytes: 1_048_576,
   nice: 0,
   runsPerProcess: 1,
+  hooks: [],
+  hooksFile: null,
   paramsSchema: {},
 }
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defaultBackoff } from '../../../core/backoff.ts'
-import { endOf } from '../../../worker/attempt-end.ts'
-import type { ProcessEnd } from '../../../worker/job-process.ts'
+import { type EndOfProcess, endOf } from '../../../worker/attempt-end.ts'
 
 const job = {
   attempt: 1,
@@ -12,7 +11,7 @@ const job = {
 }
 const known = { peakMemoryBytes: 5, lastLines: ['last words'] }
 
-const ends: { end: ProcessEnd; errorCode: string; crashed: boolean }[] = [
+const ends: { end: EndOfProcess; errorCode: string; crashed: boolean }[] = [
   { end: { kind: 'exited', exitCode: 3 }, errorCode: 'process_exited', crashed: true },
   { end: { kind: 'exited', exitCode: 0 }, errorCode: 'exited_without_result', crashed: true },
   { end: { kind: 'signalled', signal: 'SIGSEGV' }, errorCode: 'process_killed', crashed: true },
@@ -38,7 +37,7 @@ describe('each way a process dies has an error code of its own, and tells what i
   })
 })
 
-const thrown: ProcessEnd = { kind: 'threw', errorCode: 'boom', message: 'm', stack: '', retry: true }
+const thrown: EndOfProcess = { kind: 'threw', errorCode: 'boom', message: 'm', stack: '', retry: true }
 
 test('an error that was thrown keeps its code and is no crash', () => {
   expect(endOf(thrown, job, known)).toMatchObject({ errorCode: 'boom', crashed: false, retry: true })

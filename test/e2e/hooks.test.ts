@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { startServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
+
+const jobs = new URL('../fixtures/hooked-jobs', import.meta.url).pathname
+const server = await startServer({ environment: { JOBS_DIR: jobs } })
+const directory = mkdtempSync(join(tmpdir(), 'job-server-hooks-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+let count = 0
+async function run(params: object) {
+  const notes = join(directory, String(++count))
+  const job = await server.enqueue('hooked', { notes, ...params })
+  const told = async () =>
+    (await readFile(notes, 'utf8').catch(() => ''))
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  return {
+    job,
+    /** What the hooks noted, once the last of them has. */
+    notes: () =>
+      until('onEnd to be noted', async () => {
+        const lines = await told()
+        return lines.at(-1)?.hook === 'onEnd' && lines
+      }),
+  }
+}
+
+test('a job that succeeds: onStart, onSuccess, onEnd, with what became of it', async () => {
+  const { job, notes } = await run({ end: 'succeed' })
+  await job.reaches('succeeded')
+  expect(await notes()).toEqual([
+    { hook: 'onStart', attempt: 1 },
+    { hook: 'onSuccess', attempt: 1, status: 'succeeded', result: { well: true } },
+    { hook: 'onEnd', attempt: 1, status: 'succeeded', result: { well: true } },
+  ])
+})
+
+test('a job that fails: onRetry between the attempts, then onFail, onDeadLetter, onEnd', async () => {
+  const { job, notes } = await run({ end: 'fail' })
+  await job.reaches('failed')
+  expect((await notes()).map(({ hook, attempt }) => `${hook} ${attempt}`)).toEqual([
+    'onStart 1',
+    'onRetry 1',
+    'onStart 2',
+    'onFail 2',
+    'onDeadLetter 2',
+    'onEnd 2',
+  ])
+})
+
+test('a job that is cancelled: onCancel', async () => {
+  const { job, notes } = await run({ end: 'wait' })
+  await job.reaches('running')
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+  await job.reaches('cancelled')
+  expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onCancel', 'onEnd'])
+})
+
+test.each([
+  ['throw', 'the hook stumbled'],
+  ['exit', 'The process exited with status 3.'],
+] as const)('a hook that fails (%s) is recorded and changes nothing', async (hooks, error) => {
+  const { job, notes } = await run({ end: 'succeed', hooks })
+  expect(await job.reaches('succeeded')).toMatchObject({ attempts: 1, result: { well: true } })
+  // Its own hook came to nothing, and with it the one of its directory for the same moment.
+  expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onEnd'])
+  const failed = await until('the failure to be an event', async () =>
+    (await job.events()).find(({ eventType }) => eventType === 'hook_failed'),
+  )
+  expect(failed.payload).toEqual({ hook: 'onSuccess', error })
+})
