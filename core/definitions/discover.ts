@@ -147,7 +147,19 @@ async function sharedHooks(directory: string, found: Discovery): Promise<SharedH
 }
 
 async function load(file: string, shared: SharedHooks): Promise<DefinitionRecord> {
-  const { run: _run, params, hooks, ...rest } = parsed(shape, await defaultExport(file, 'defineJob({…})'))
+  return recordOf(await defaultExport(file, 'defineJob({…})'), { file, hooks: shared })
+}
+
+/**
+ * A definition as plain data.
+ * @param from where it came from, and the hooks it shares with others there
+ * @throws Error with every problem of what should be a definition
+ */
+export function recordOf(
+  definition: unknown,
+  { file, hooks: shared }: { file: string; hooks: SharedHooks },
+): DefinitionRecord {
+  const { run: _run, params, hooks, ...rest } = parsed(shape, definition)
   return {
     file,
     ...rest,

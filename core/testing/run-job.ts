@@ -1,0 +1,144 @@
+/**
+ * Runs one job in this process, with a context of its own making: for tests of job files. There is no queue, no worker
+ * and no storage behind it; what the job did is given back.
+ *
+ *   const run = await runJob(greet, { name: 'Ada' })
+ *   expect(run.outcome).toEqual({ kind: 'succeeded', result: { greeting: 'Hello, Ada!' } })
+ *
+ * A job that would end its process, or block it, does so here too: that is what job processes are for.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import {
+  type ChildEnd,
+  type ChildJob,
+  type JobContext,
+  type JobDefinition,
+  JobError,
+  type JobLog,
+  JobSnooze,
+  JobWaits,
+  type Json,
+  type JsonObject,
+} from '../job.ts'
+import { MemoryStorage } from './memory-storage.ts'
+
+export interface RunJobOptions {
+  /** From 1, default 1. */
+  attempt?: number
+  maxAttempts?: number
+  /** What an earlier attempt stored. */
+  checkpoint?: Json
+  /** How the children ended that the job has waited for: `onChildren` is run instead of `run`. */
+  children?: ChildEnd[]
+  /** Default: one that never aborts. */
+  signal?: AbortSignal
+  tools?: JobContext['tools']
+  /** What is in storage, by key. */
+  objects?: Record<string, Uint8Array | string>
+}
+
+export interface JobRun {
+  outcome:
+    | { kind: 'succeeded'; result: Json }
+    | { kind: 'failed'; errorCode: string; message: string; retry: boolean; retryInSeconds?: number }
+    | { kind: 'snoozed'; seconds: number }
+    | { kind: 'waits'; children: ChildJob[]; onFailure: 'fail' | 'continue' }
+  progress: JsonObject[]
+  events: { type: string; payload: JsonObject }[]
+  logs: { level: keyof JobLog; text: string; fields: JsonObject }[]
+  /** The newest that was saved, or the one given. */
+  checkpoint: Json
+  /** What is in storage afterwards, by key. */
+  objects: Map<string, Uint8Array>
+}
+
+export async function runJob<Schema extends z.ZodType, Result>(
+  definition: JobDefinition<Schema, Result>,
+  params: z.input<Schema>,
+  options: RunJobOptions = {},
+): Promise<JobRun> {
+  const { attempt = 1, maxAttempts = definition.maxAttempts ?? 3, children } = options
+  const scratchDirectory = await mkdtemp(join(tmpdir(), 'job-server-run-job-'))
+  const storage = new MemoryStorage(options.objects ?? {})
+  const run: Omit<JobRun, 'outcome'> = {
+    progress: [],
+    events: [],
+    logs: [],
+    checkpoint: options.checkpoint ?? null,
+    objects: storage.objects,
+  }
+  const log =
+    (level: keyof JobLog) =>
+    (text: string, fields: JsonObject = {}) => {
+      run.logs.push({ level, text, fields })
+    }
+  const context: JobContext = {
+    jobId: '00000000-0000-7000-8000-000000000000',
+    attempt,
+    maxAttempts,
+    signal: options.signal ?? new AbortController().signal,
+    scratchDirectory,
+    checkpoint: options.checkpoint ?? null,
+    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    tools: options.tools ?? { ffmpeg: 'ffmpeg', ffprobe: 'ffprobe' },
+    storage,
+    progress: (progress) => run.progress.push(progress),
+    event: (type, payload = {}) => run.events.push({ type, payload }),
+    saveCheckpoint: (value) => {
+      run.checkpoint = value
+    },
+    fail: (message, { retry, code = 'failed' } = {}) => {
+      throw new JobError(code, message, retry === undefined ? {} : { retry })
+    },
+    retryIn: (seconds, message = `The job asked for another attempt in ${seconds} s.`) => {
+      throw new JobError('retry_in', message, { retryInSeconds: seconds })
+    },
+    snooze: (seconds) => {
+      throw new JobSnooze(seconds)
+    },
+    enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
+      throw new JobWaits(jobs, onFailure)
+    },
+  }
+  try {
+    const parsed = definition.params.parse(params)
+    const result =
+      children === undefined
+        ? await definition.run(parsed, context)
+        : await definition.onChildren?.(parsed, context, children)
+    // As the queue would give it back: what JSON can carry.
+    return { outcome: { kind: 'succeeded', result: asJson(result) }, ...run }
+  } catch (error) {
+    return { outcome: outcomeOf(error), ...run }
+  } finally {
+    await rm(scratchDirectory, { recursive: true, force: true })
+  }
+}
+
+function asJson(result: unknown): Json {
+  return result === undefined ? null : (JSON.parse(JSON.stringify(result)) as Json)
+}
+
+function outcomeOf(error: unknown): JobRun['outcome'] {
+  if (error instanceof JobSnooze) return { kind: 'snoozed', seconds: error.seconds }
+  if (error instanceof JobWaits) return { kind: 'waits', children: error.jobs, onFailure: error.onFailure }
+  if (error instanceof JobError) {
+    const { code, message, retry, retryInSeconds } = error
+    return {
+      kind: 'failed',
+      errorCode: code,
+      message,
+      retry,
+      ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
+    }
+  }
+  return {
+    kind: 'failed',
+    errorCode: 'threw',
+    message: error instanceof Error ? error.message : String(error),
+    retry: true,
+  }
+}
