@@ -9,18 +9,32 @@ export const workChannel = 'job_server_work'
 export const cancelChannel = 'job_server_cancel'
 export const watchChannel = 'job_server_watch'
 
-const coalesceMs = 5
-const pending = new WeakMap<Pool, NodeJS.Timeout>()
+const coalesceMs = 10
 
-/** Tells idle workers to look for work. Inside a transaction it does nothing: the commit is not ours to see. */
+interface Hints {
+  /** `performance.now()` of the last one. */
+  sentAt: number
+  timer: NodeJS.Timeout | undefined
+}
+const hintsOf = new WeakMap<Pool, Hints>()
+
+/**
+ * Tells idle workers to look for work: at once after a silence, and then every few milliseconds at most. Inside a
+ * transaction it does nothing: the commit is not ours to see.
+ */
 export function hintWork(sql: Sql): void {
-  if (!isPool(sql) || pending.has(sql)) return
-  const timer = setTimeout(() => {
-    pending.delete(sql)
-    // A lost hint costs one poll interval, and a pool that was just closed needs none.
-    sql`select pg_notify(${workChannel}, '')`.catch(() => {})
-  }, coalesceMs)
-  pending.set(sql, timer)
+  if (!isPool(sql)) return
+  const hints = hintsOf.get(sql) ?? { sentAt: Number.NEGATIVE_INFINITY, timer: undefined }
+  hintsOf.set(sql, hints)
+  hints.timer ??= setTimeout(
+    () => {
+      hints.timer = undefined
+      hints.sentAt = performance.now()
+      // A lost hint costs one poll interval, and a pool that was just closed needs none.
+      sql`select pg_notify(${workChannel}, '')`.catch(() => {})
+    },
+    Math.max(0, hints.sentAt + coalesceMs - performance.now()),
+  )
 }
 
 /** Tells the owner of a running job that it is to be cancelled. */
