@@ -14,7 +14,7 @@ const scratchIntervalMs = 1000
 const shareOfTime = 0.05
 const mebibyte = 1024 * 1024
 
-export type ExceededLimit = 'out_of_memory' | 'scratch_full'
+type ExceededLimit = 'out_of_memory' | 'scratch_full'
 
 export interface Watched {
   tree: ProcessTree
