@@ -2,13 +2,19 @@
 import { fileURLToPath } from 'node:url'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
-import { discoverDefinitions } from '../core/definitions/discover.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
+import { createLog } from '../core/log.ts'
+import { discoverInProcess } from '../worker/discovery.ts'
 
 const config = configOrExit(process.env)
 const builtInJobs = fileURLToPath(new URL('../jobs', import.meta.url))
-const { definitions, broken } = await discoverDefinitions(
+const { definitions, broken } = await discoverInProcess(
   config.JOBS_DIR === undefined ? [builtInJobs] : [builtInJobs, config.JOBS_DIR],
+  {
+    environment: process.env,
+    log: createLog({ level: config.LOG_LEVEL, name: 'register-definitions' }),
+    signal: new AbortController().signal,
+  },
 )
 for (const { file, error } of broken) console.error(`${file}: ${error}`)
 const sql = openPool(config, 'job-server register-definitions')

@@ -31,8 +31,8 @@ export class Guardian {
 
   constructor(
     private readonly options: {
-      /** The coordinator's scratch directory. */
-      directory: string
+      /** Removed with what is left; null: none. */
+      directory: string | null
       environment: Record<string, string | undefined>
       log: Log
     },
@@ -69,7 +69,7 @@ export class Guardian {
       detached: true,
     })
     this.#process = fresh
-    this.#tell({ type: 'scratch', directory })
+    if (directory !== null) this.#tell({ type: 'scratch', directory })
     for (const root of this.#roots.values()) this.#tell({ type: 'watch', root })
     fresh.exited.then((status) => {
       if (this.#stopped) return

@@ -19,6 +19,7 @@ import type { Children } from '../core/queue/finish.ts'
 import { Channel } from './channel.ts'
 import { endOfOutput } from './end-of-output.ts'
 import type { Guardian } from './guardian.ts'
+import { jobEnvironment } from './job-environment.ts'
 import { ProcessOutput, within } from './process-output.ts'
 import { beNice, sacrificeFirst } from './process-priority.ts'
 import { readProcessTable } from './process-table.ts'
@@ -26,15 +27,6 @@ import { markName, ProcessTree } from './process-tree.ts'
 import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
 
 const entry = fileURLToPath(new URL('./child.ts', import.meta.url))
-const allowedEnvironment = [
-  'PATH',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'NODE_EXTRA_CA_CERTS',
-]
 const EX_PROTOCOL = 76
 /** From the last word, or from the end of the channel, to the end of the process. */
 const exitPatienceMs = 1000
@@ -121,12 +113,9 @@ export class JobProcess {
 
   constructor(private readonly options: JobProcessOptions) {
     const mark = randomUUID()
-    const environment = Object.fromEntries(
-      allowedEnvironment.map((name) => [name, options.environment[name]]),
-    )
     this.#child = Bun.spawn([process.execPath, '--no-install', '--no-env-file', entry], {
       cwd: options.directory,
-      env: { ...environment, [markName]: mark },
+      env: { ...jobEnvironment(options.environment), [markName]: mark },
       stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
       detached: true,
     })

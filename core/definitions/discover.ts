@@ -1,15 +1,13 @@
 /**
- * Finds definitions: every file directly in the given directories whose name does not begin with `_`.
- * It imports them, so it runs where job code may do no harm: in a process of its own or a short-lived script.
+ * Makes definitions of job files. It imports them, so it runs where job code may do no harm: in a process of its own
+ * or a short-lived script.
  */
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
 import { type HookName, hookNames, type JobDefinition, type RateLimit } from '../job.ts'
 import type { JsonObject } from '../json.ts'
+import { findJobFiles, isHooksFile, type JobFile } from './job-files.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
 export interface DefinitionRecord {
@@ -87,42 +85,60 @@ const shape = z.object({
   run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
 })
 
-/** A directory that does not exist counts as broken, under its own name. */
+/** What a file gives when it is loaded. */
+type LoadedFile =
+  | { kind: 'definition'; record: DefinitionRecord }
+  | { kind: 'hooks'; names: HookName[] }
+
+/** What came of a file. */
+export type FileOutcome = LoadedFile | { kind: 'broken'; error: string }
+
+/** In this very process: only where a job file may do harm. Workers use `discoverInProcess`. */
 export async function discoverDefinitions(directories: string[]): Promise<Discovery> {
-  const found: Discovery = { definitions: [], broken: [] }
-  const seen = new Map<string, string>()
-  for (const directory of directories) {
-    const shared = await sharedHooks(directory, found)
-    for (const file of await jobFiles(directory, found)) {
-      try {
-        const record = await load(file, shared)
-        const name = `${record.key}@${record.version}`
-        const other = seen.get(name)
-        if (other !== undefined) throw new Error(`${name} is already defined in ${other}`)
-        seen.set(name, file)
-        found.definitions.push(record)
-      } catch (error) {
-        found.broken.push({ file, error: error instanceof Error ? error.message : String(error) })
-      }
-    }
-  }
-  return found
+  const { files, broken } = await findJobFiles(directories)
+  const outcomes = new Map<string, FileOutcome>()
+  for (const { path } of files) outcomes.set(path, await loadJobFile(path))
+  return assembleDiscovery(files, outcomes, broken)
 }
 
-async function jobFiles(directory: string, found: Discovery): Promise<string[]> {
+/** Never throws: what is wrong with the file is an outcome too. */
+export async function loadJobFile(path: string): Promise<FileOutcome> {
   try {
-    const entries = await readdir(directory, { withFileTypes: true })
-    return entries
-      .filter(
-        (entry) =>
-          entry.isFile() && /^[^_.].*\.(ts|mts|js|mjs)$/.test(entry.name) && !entry.name.endsWith('.d.ts'),
-      )
-      .map((entry) => resolve(join(directory, entry.name)))
-      .sort()
+    if (isHooksFile(path)) {
+      return { kind: 'hooks', names: parsed(hooksShape, await defaultExport(path, 'defineHooks({…})')) }
+    }
+    const definition = await defaultExport(path, 'defineJob({…})')
+    return { kind: 'definition', record: recordOf(definition, { file: path, hooks: noHooks }) }
   } catch (error) {
-    found.broken.push({ file: directory, error: error instanceof Error ? error.message : String(error) })
-    return []
+    return { kind: 'broken', error: error instanceof Error ? error.message : String(error) }
   }
+}
+
+/** Gives definitions the hooks of their directory, and finds those that are defined twice: the first one counts. */
+export function assembleDiscovery(
+  files: JobFile[],
+  outcomes: ReadonlyMap<string, FileOutcome>,
+  broken: Discovery['broken'],
+): Discovery {
+  const found: Discovery = { definitions: [], broken: [...broken] }
+  const hooks = new Map<string, SharedHooks>()
+  const seen = new Map<string, string>()
+  for (const { path, directory } of files) {
+    const outcome = outcomes.get(path)
+    if (outcome?.kind === 'hooks') hooks.set(directory, { file: path, names: outcome.names })
+  }
+  for (const { path, directory } of files) {
+    const outcome = outcomes.get(path)
+    if (outcome?.kind === 'broken') found.broken.push({ file: path, error: outcome.error })
+    if (outcome?.kind !== 'definition') continue
+    const name = `${outcome.record.key}@${outcome.record.version}`
+    const other = seen.get(name)
+    if (other !== undefined)
+      found.broken.push({ file: path, error: `${name} is already defined in ${other}` })
+    else found.definitions.push(withHooks(outcome.record, hooks.get(directory) ?? noHooks))
+    if (other === undefined) seen.set(name, path)
+  }
+  return found
 }
 
 interface SharedHooks {
@@ -130,24 +146,10 @@ interface SharedHooks {
   names: HookName[]
 }
 
-/** Of a directory: `_hooks.ts`, for all definitions in it. */
-async function sharedHooks(directory: string, found: Discovery): Promise<SharedHooks> {
-  const none = { file: null, names: [] }
-  for (const name of ['_hooks.ts', '_hooks.mts', '_hooks.js', '_hooks.mjs']) {
-    const file = resolve(join(directory, name))
-    if (!existsSync(file)) continue
-    try {
-      return { file, names: parsed(hooksShape, await defaultExport(file, 'defineHooks({…})')) }
-    } catch (error) {
-      found.broken.push({ file, error: error instanceof Error ? error.message : String(error) })
-      return none
-    }
-  }
-  return none
-}
+const noHooks: SharedHooks = { file: null, names: [] }
 
-async function load(file: string, shared: SharedHooks): Promise<DefinitionRecord> {
-  return recordOf(await defaultExport(file, 'defineJob({…})'), { file, hooks: shared })
+function withHooks(record: DefinitionRecord, { file, names }: SharedHooks): DefinitionRecord {
+  return { ...record, hooks: [...new Set([...record.hooks, ...names])], hooksFile: file }
 }
 
 /**
@@ -160,13 +162,8 @@ export function recordOf(
   { file, hooks: shared }: { file: string; hooks: SharedHooks },
 ): DefinitionRecord {
   const { run: _run, params, hooks, ...rest } = parsed(shape, definition)
-  return {
-    file,
-    ...rest,
-    hooks: [...new Set([...hooks, ...shared.names])],
-    hooksFile: shared.file,
-    paramsSchema: z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject,
-  }
+  const paramsSchema = z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject
+  return withHooks({ file, ...rest, hooks, hooksFile: null, paramsSchema }, shared)
 }
 
 async function defaultExport(file: string, expected: string): Promise<unknown> {
