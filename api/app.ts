@@ -19,10 +19,13 @@ import { requireScope } from './middleware/scopes.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
+import { encodeRoutes } from './routes/encode.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { referenceRoutes } from './routes/reference.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { videoRoutes } from './routes/videos.ts'
 
@@ -44,7 +47,9 @@ export interface ApiEnv {
 /** What is not below these is free of data: health, documents, the dashboard's files. */
 const guarded = ['/v1/*', '/metrics']
 
-export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
+export type App = ReturnType<typeof createApp>
+
+export function createApp(dependencies: AppDependencies) {
   const { config, log, openTo, connectionOf } = dependencies
   const app = new Hono<ApiEnv>()
   app.onError(answerProblem)
@@ -59,13 +64,20 @@ export function createApp(dependencies: AppDependencies): Hono<ApiEnv> {
   for (const path of guarded) {
     app.use(path, noStore, authenticate({ ...dependencies, limit }), rateLimit(limit, openTo), requireScope)
   }
-  app.route('/', healthRoutes(dependencies))
-  app.route('/v1/jobs', jobRoutes(dependencies))
-  app.route('/v1', eventRoutes(dependencies))
-  app.route('/v1/definitions', definitionRoutes(dependencies))
-  app.route('/v1/dlq', deadLetterRoutes(dependencies))
-  app.route('/v1/queues', queueRoutes(dependencies))
-  app.route('/v1/videos/uploads', uploadRoutes(dependencies))
-  app.route('/v1/videos', videoRoutes(dependencies))
+  app.route(
+    '/',
+    referenceRoutes(() => app),
+  )
+  // One chain, so that the type knows every route: the typed client is made of it.
   return app
+    .route('/', healthRoutes(dependencies))
+    .route('/v1/jobs', jobRoutes(dependencies))
+    .route('/v1/jobs', jobActionRoutes(dependencies))
+    .route('/v1', eventRoutes(dependencies))
+    .route('/v1/definitions', definitionRoutes(dependencies))
+    .route('/v1/dlq', deadLetterRoutes(dependencies))
+    .route('/v1/queues', queueRoutes(dependencies))
+    .route('/v1/videos/uploads', uploadRoutes(dependencies))
+    .route('/v1/videos', encodeRoutes(dependencies))
+    .route('/v1/videos', videoRoutes(dependencies))
 }

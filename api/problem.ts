@@ -7,7 +7,7 @@ import { HTTPException } from 'hono/http-exception'
 import { DomainError, InvalidParams } from '../core/errors.ts'
 import type { ApiEnv } from './app.ts'
 
-const statusOfCode = {
+export const statusOfCode = {
   bad_request: 400,
   malformed_body: 400,
   invalid_request: 400,
@@ -22,9 +22,11 @@ const statusOfCode = {
   job_not_found: 404,
   dead_letter_not_found: 404,
   upload_not_found: 404,
+  source_not_found: 404,
   output_not_ready: 404,
   idempotency_conflict: 409,
   dependency_failed: 409,
+  job_not_in_status: 409,
   upload_not_usable: 409,
   upload_incomplete: 409,
   body_too_large: 413,
@@ -36,7 +38,7 @@ const statusOfCode = {
   not_ready: 503,
 } as const
 
-type ProblemCode = keyof typeof statusOfCode
+export type ProblemCode = keyof typeof statusOfCode
 
 export interface ProblemDetail {
   path: string

@@ -1,12 +1,15 @@
 /** Validators of parts of a request; what they refuse becomes a problem with every issue in it. */
 import { zValidator } from '@hono/zod-validator'
-import type { ValidationTargets } from 'hono'
+import type { MiddlewareHandler, ValidationTargets } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import { isId } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { ApiEnv } from './app.ts'
+import { describeInput } from './openapi/operation.ts'
 import { RequestProblem } from './problem.ts'
+import { requireJson } from './require-json.ts'
 
 const jsonBodyBytes = 1024 ** 2
 const bulkJsonBodyBytes = 32 * 1024 ** 2
@@ -15,9 +18,25 @@ export function validate<Target extends keyof ValidationTargets, Schema extends 
   target: Target,
   schema: Schema,
 ) {
-  return zValidator(target, schema, (outcome) => {
+  const validator = zValidator(target, schema, (outcome) => {
     if (!outcome.success) throw invalidRequest(outcome.error.issues)
   })
+  describeInput(validator, { target, schema })
+  return validator
+}
+
+/**
+ * Headers that may be sent. They are no part of the handler's typed input, or the typed client would have to send them;
+ * the handler reads them as headers.
+ */
+export function validateHeaders(schema: z.ZodType): MiddlewareHandler<ApiEnv> {
+  const validator: MiddlewareHandler<ApiEnv> = async (c, next) => {
+    const outcome = schema.safeParse(c.req.header())
+    if (!outcome.success) throw invalidRequest(outcome.error.issues)
+    await next()
+  }
+  describeInput(validator, { target: 'header', schema })
+  return validator
 }
 
 export function invalidRequest(issues: readonly { path: readonly PropertyKey[]; message: string }[]) {
@@ -34,6 +53,14 @@ export const jsonBody = jsonBodyOf(jsonBodyBytes)
 /** For many things at once. */
 export const bulkJsonBody = jsonBodyOf(bulkJsonBodyBytes)
 
+/** For a body that may be left out: one that is there is read like any other. */
+export const optionalJsonBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const hasBody =
+    c.req.header('content-type') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
+  return hasBody ? await jsonBody(c, next) : await next()
+}
+describeInput(optionalJsonBody, 'optional body')
+
 function jsonBodyOf(maxSize: number) {
   const limitBody = bodyLimit({
     maxSize,
@@ -44,11 +71,8 @@ function jsonBodyOf(maxSize: number) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     requireMediaType(c.req.header('content-type'), ['application/json'])
     await limitBody(c, async () => {
-      try {
-        await c.req.json()
-      } catch (cause) {
-        throw new RequestProblem('malformed_body', 'The body is not valid JSON.', [], { cause })
-      }
+      // The validator parses the same bytes again, and less strictly.
+      requireJson(await c.req.arrayBuffer())
       await next()
     })
   })
@@ -66,7 +90,7 @@ export function requireMediaType<Type extends string>(header: string | undefined
   )
 }
 
-export const id = z.string().refine(isId, 'expected a UUID')
+export const id = z.string().refine(isId, 'expected a UUID').meta({ format: 'uuid' })
 
 /** Text that PostgreSQL can store. */
 export const text = (max: number) =>
@@ -83,3 +107,22 @@ export const queryInteger = (min: number, max: number) =>
     .regex(/^-?\d{1,10}$/, 'expected an integer')
     .transform(Number)
     .pipe(z.int().min(min).max(max))
+    .meta({ openapi: { type: 'integer', minimum: min, maximum: max } })
+
+/** A moment that PostgreSQL and UUIDv7 can express. */
+export const time = z.iso
+  .datetime({ offset: true, error: 'expected an ISO 8601 time with its zone' })
+  .transform((value) => new Date(value))
+  .refine(
+    (date) => date.getUTCFullYear() >= 2000 && date.getUTCFullYear() < 9000,
+    'expected a year from 2000',
+  )
+  .meta({ openapi: { type: 'string', format: 'date-time' } })
+
+/** Any object: what is in it is somebody else's to judge. */
+export const jsonObject = z
+  .custom<JsonObject>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected an object',
+  )
+  .meta({ openapi: { type: 'object', additionalProperties: true } })

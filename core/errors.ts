@@ -44,6 +44,14 @@ export class JobAlreadyFinished extends DomainError {
   }
 }
 
+/** What was asked for is possible only before a job's turn has come, or once it has ended. */
+export class JobNotInStatus extends DomainError {
+  readonly code = 'job_not_in_status'
+  constructor(jobId: string, status: string, needed: string) {
+    super(`Job ${jobId} is ${status}; it must be ${needed} for this.`)
+  }
+}
+
 /** A job that another is to wait for has already ended, and not well. */
 export class DependencyFailed extends DomainError {
   readonly code = 'dependency_failed'
@@ -71,6 +79,14 @@ export class UploadNotUsable extends DomainError {
   readonly code = 'upload_not_usable'
   constructor(uploadId: string, status: string) {
     super(`Upload ${uploadId} can't be used: it is ${status}.`)
+  }
+}
+
+/** There is no such object among those that jobs may read. */
+export class SourceNotFound extends DomainError {
+  readonly code = 'source_not_found'
+  constructor(key: string) {
+    super(`There is no source ${JSON.stringify(key)} in the storage.`)
   }
 }
 

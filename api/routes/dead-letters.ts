@@ -1,13 +1,15 @@
 /** Dead letters: jobs that failed for good, and their second chance. */
 import { Hono } from 'hono'
-import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import { listDeadLetters, readDeadLetter } from '../../core/dead-letters/read.ts'
 import { redrive, redriveMatching } from '../../core/dead-letters/redrive.ts'
 import { DeadLetterNotFound } from '../../core/errors.ts'
 import { statusOf } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
-import { id, jsonBody, queryInteger, text, validate } from '../validate.ts'
+import { operation } from '../openapi/operation.ts'
+import { id, jsonBody, optionalJsonBody, queryInteger, text, validate } from '../validate.ts'
+import { DeadLetter, DeadLetterSummary, exampleLetter } from './dead-letter-answers.ts'
+import { Enqueued, exampleId } from './job-answers.ts'
 
 const ListQuery = z.object({
   definitionKey: text(255).optional(),
@@ -26,48 +28,93 @@ const RedriveBody = z.object({
 
 const LetterParam = z.object({ dlqJobId: id })
 
-/** For a body that may be left out: one that is there is read like any other. */
-const optionalJsonBody = createMiddleware<ApiEnv>(async (c, next) => {
-  const hasBody =
-    c.req.header('content-type') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
-  return hasBody ? await jsonBody(c, next) : await next()
-})
-
-export function deadLetterRoutes({ sql }: AppDependencies): Hono<ApiEnv> {
-  const routes = new Hono<ApiEnv>()
-
-  routes.get('/', validate('query', ListQuery), async (c) => {
-    return c.json(await listDeadLetters(sql, c.req.valid('query')))
-  })
-
-  routes.post('/redrive', jsonBody, validate('json', RedriveBody), async (c) => {
-    const { limit, maxAttempts: attempts, ...filter } = c.req.valid('json')
-    const redriven = await redriveMatching(sql, filter, { limit, maxAttempts: attempts })
-    return c.json({ jobs: redriven.map(({ deadLetterId, jobId }) => ({ dlqJobId: deadLetterId, jobId })) })
-  })
-
-  routes.get('/:dlqJobId', validate('param', LetterParam), async (c) => {
-    const { dlqJobId } = c.req.valid('param')
-    const letter = await readDeadLetter(sql, dlqJobId)
-    if (letter === null) throw new DeadLetterNotFound(dlqJobId)
-    return c.json(letter)
-  })
-
-  routes.post(
-    '/:dlqJobId/retry',
-    validate('param', LetterParam),
-    optionalJsonBody,
-    validate('json', RetryBody),
-    async (c) => {
-      const { dlqJobId } = c.req.valid('param')
-      const [redriven] = await redrive(sql, [dlqJobId], c.req.valid('json'))
-      if (redriven === undefined) throw new DeadLetterNotFound(dlqJobId)
-      const { jobId, created } = redriven
-      const status = created ? 'queued' : await statusOf(sql, jobId)
-      const message = created ? 'The job is queued again.' : 'The job was retried before.'
-      return c.json({ jobId, status, message }, 201)
-    },
-  )
-
-  return routes
+export function deadLetterRoutes({ sql }: AppDependencies) {
+  return new Hono<ApiEnv>()
+    .get(
+      '/',
+      operation({
+        summary: 'List dead letters, newest first',
+        answers: {
+          200: {
+            description: 'A page, and how many there are in all.',
+            schema: z.object({ jobs: z.array(DeadLetterSummary), total: z.int() }),
+            example: { jobs: [exampleLetter], total: 1 },
+          },
+        },
+      }),
+      validate('query', ListQuery),
+      async (c) => c.json(await listDeadLetters(sql, c.req.valid('query'))),
+    )
+    .post(
+      '/redrive',
+      operation({
+        summary: 'Retry the dead letters that match, oldest first',
+        example: { definitionKey: 'echo', limit: 100 },
+        answers: {
+          200: {
+            description: 'Which letter became which job.',
+            schema: z.object({ jobs: z.array(z.object({ dlqJobId: z.uuid(), jobId: z.uuid() })) }),
+            example: { jobs: [{ dlqJobId: exampleId, jobId: exampleId }] },
+          },
+        },
+      }),
+      jsonBody,
+      validate('json', RedriveBody),
+      async (c) => {
+        const { limit, maxAttempts: attempts, ...filter } = c.req.valid('json')
+        const redriven = await redriveMatching(sql, filter, { limit, maxAttempts: attempts })
+        return c.json({
+          jobs: redriven.map(({ deadLetterId, jobId }) => ({ dlqJobId: deadLetterId, jobId })),
+        })
+      },
+    )
+    .get(
+      '/:dlqJobId',
+      operation({
+        summary: 'Read a dead letter',
+        answers: {
+          200: {
+            description: 'With parameters and what is known of its end.',
+            schema: DeadLetter,
+            example: { ...exampleLetter, params: {}, idempotencyKey: null, details: null },
+          },
+        },
+        problems: ['dead_letter_not_found'],
+      }),
+      validate('param', LetterParam),
+      async (c) => {
+        const { dlqJobId } = c.req.valid('param')
+        const letter = await readDeadLetter(sql, dlqJobId)
+        if (letter === null) throw new DeadLetterNotFound(dlqJobId)
+        return c.json(letter)
+      },
+    )
+    .post(
+      '/:dlqJobId/retry',
+      operation({
+        summary: 'Retry a dead letter',
+        description: 'Retrying twice makes one job.',
+        example: { maxAttempts: 5 },
+        answers: {
+          201: {
+            description: 'The new job.',
+            schema: Enqueued.extend({ message: z.string() }),
+            example: { jobId: exampleId, status: 'queued', message: 'The job is queued again.' },
+          },
+        },
+        problems: ['dead_letter_not_found'],
+      }),
+      validate('param', LetterParam),
+      optionalJsonBody,
+      validate('json', RetryBody),
+      async (c) => {
+        const { dlqJobId } = c.req.valid('param')
+        const [redriven] = await redrive(sql, [dlqJobId], c.req.valid('json'))
+        if (redriven === undefined) throw new DeadLetterNotFound(dlqJobId)
+        const { jobId, created } = redriven
+        const status = created ? 'queued' : await statusOf(sql, jobId)
+        const message = created ? 'The job is queued again.' : 'The job was retried before.'
+        return c.json({ jobId, status, message }, 201)
+      },
+    )
 }

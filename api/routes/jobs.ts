@@ -1,26 +1,42 @@
-/** Jobs: enqueue, list, read, logs, cancel. */
+/** Jobs: enqueue, list, read, logs. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { JobAlreadyFinished, JobNotFound } from '../../core/errors.ts'
-import { jobStatuses } from '../../core/job-state.ts'
-import { cancel } from '../../core/queue/cancel.ts'
+import { JobNotFound } from '../../core/errors.ts'
 import { type EnqueueInput, enqueue, enqueueMany } from '../../core/queue/enqueue.ts'
+import { listJobs } from '../../core/queue/list.ts'
 import { readLogs } from '../../core/queue/logs.ts'
-import { listJobs, readAttempts, readJob } from '../../core/queue/read.ts'
+import { readJob } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
-import { bulkJsonBody, id, invalidRequest, jsonBody, queryInteger, text, validate } from '../validate.ts'
+import { cursor, cursorBehind } from '../cursor.ts'
+import { operation } from '../openapi/operation.ts'
+import {
+  bulkJsonBody,
+  id,
+  invalidRequest,
+  jsonBody,
+  jsonObject,
+  queryInteger,
+  text,
+  time,
+  validate,
+  validateHeaders,
+} from '../validate.ts'
+import { Enqueued, exampleId, exampleJob, exampleSummary, Job, JobSummary } from './job-answers.ts'
+import { jobFilter, maxTags, tag } from './job-filter.ts'
+import { viewJob } from './view-job.ts'
 
 export const priority = z.int32().describe('Higher runs first.')
 
 const seconds = z.number().positive()
+const metadataBytes = 16 * 1024
 
 const EnqueueBody = z.object({
   definitionKey: text(255),
-  definitionVersion: z.int32().positive().optional(),
-  params: z.record(z.string(), z.json()).optional(),
+  definitionVersion: z.int32().positive().default(1).optional(),
+  params: jsonObject.optional(),
   priority: priority.optional(),
   maxAttempts: z.int().min(1).max(1000).optional(),
-  timeoutSeconds: seconds.max(604_800).optional(),
+  timeoutSeconds: seconds.max(604_800).describe('Wall-clock limit of an attempt.').optional(),
   backoff: z
     .strictObject({
       baseSeconds: z.number().min(0),
@@ -29,14 +45,25 @@ const EnqueueBody = z.object({
     })
     .partial()
     .optional(),
-  idempotencyKey: text(255).optional(),
-  uniqueFor: seconds.max(31_536_000).optional(),
+  idempotencyKey: text(255).describe('The same key and definition again meet the first job.').optional(),
+  uniqueFor: seconds
+    .max(31_536_000)
+    .describe('For so many seconds the same parameters meet this job.')
+    .optional(),
   delaySeconds: z.number().min(0).max(31_536_000).optional(),
-  scheduledAt: z.iso.datetime({ offset: true, error: 'expected an ISO 8601 time with its zone' }).optional(),
+  scheduledAt: time.optional(),
   queue: text(100).optional(),
-  concurrencyKey: text(255).optional(),
+  concurrencyKey: text(255).describe('Jobs of one key run one after the other.').optional(),
   concurrencyKeyLimit: z.int32().positive().optional(),
-  dependsOn: z.array(id).min(1).max(1000).optional(),
+  dependsOn: z.array(id).min(1).max(1000).describe('Jobs that must succeed first.').optional(),
+  tags: z.array(tag).max(maxTags).optional(),
+  metadata: jsonObject
+    .refine(
+      (value) => JSON.stringify(value).length <= metadataBytes,
+      `at most ${metadataBytes} bytes of JSON`,
+    )
+    .describe('Kept with the job.')
+    .optional(),
 })
 type EnqueueBody = z.output<typeof EnqueueBody>
 
@@ -55,88 +82,177 @@ const Enqueue = EnqueueBody.superRefine((body, context) => {
 
 const BulkBody = z.object({ jobs: z.array(Enqueue).min(1).max(10_000) })
 
+const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
+
+const ListQuery = z.object({
+  ...jobFilter,
+  tag: z
+    .union([tag, z.array(tag).max(maxTags)])
+    .describe('All of them, where it stands more than once.')
+    .optional(),
+  limit: queryInteger(1, 1000).default(100),
+  offset: queryInteger(0, 2_147_483_647).default(0),
+  cursor: cursor.optional(),
+})
+
 const LogQuery = z.object({
   after: z
     .string()
     .regex(/^\d{1,18}$/, 'expected the id of a log entry')
+    .describe('Only entries behind this one.')
     .optional(),
   limit: queryInteger(1, 10_000).default(1000),
 })
 
-const ListQuery = z.object({
-  status: z.enum(jobStatuses).optional(),
-  definitionKey: text(255).optional(),
-  limit: queryInteger(1, 1000).default(100),
-  offset: queryInteger(0, 2_147_483_647).default(0),
-})
+export const JobParam = z.object({ jobId: id })
 
-const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
+const enqueueProblems = ['invalid_params', 'definition_not_found', 'idempotency_conflict'] as const
 
-const JobParam = z.object({ jobId: id })
-
-export function jobRoutes({ sql, config }: AppDependencies): Hono<ApiEnv> {
-  const routes = new Hono<ApiEnv>()
-
-  const inputOf = ({ uniqueFor, scheduledAt, ...body }: EnqueueBody): EnqueueInput => ({
+export function jobRoutes({ sql, config }: AppDependencies) {
+  const inputOf = ({ uniqueFor, ...body }: EnqueueBody): EnqueueInput => ({
     ...body,
     uniqueForSeconds: uniqueFor,
-    scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt),
     idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
   })
 
-  routes.post('/', jsonBody, validate('header', EnqueueHeader), validate('json', Enqueue), async (c) => {
-    const body = c.req.valid('json')
-    const idempotencyKey = c.req.valid('header')['idempotency-key'] ?? body.idempotencyKey
-    if (idempotencyKey !== undefined && body.uniqueFor !== undefined) {
-      throw invalidRequest([{ path: ['uniqueFor'], message: "can't stand beside an idempotency key" }])
-    }
-    const { job, created } = await enqueue(sql, inputOf({ ...body, idempotencyKey }))
-    return c.json({ jobId: job.id, status: job.status }, created ? 201 : 200)
-  })
-
-  routes.post('/bulk', bulkJsonBody, validate('json', BulkBody), async (c) => {
-    const enqueued = await enqueueMany(sql, c.req.valid('json').jobs.map(inputOf))
-    return c.json(
-      { jobs: enqueued.map(({ job, created }) => ({ jobId: job.id, status: job.status, created })) },
-      201,
+  return new Hono<ApiEnv>()
+    .post(
+      '/',
+      operation({
+        summary: 'Enqueue a job',
+        description: 'A 2xx answer means that the job is committed. A key may also stand in Idempotency-Key.',
+        example: { definitionKey: 'echo', params: { message: 'hello' }, tags: ['greeting'] },
+        answers: {
+          201: {
+            description: 'The job is queued.',
+            schema: Enqueued,
+            example: { jobId: exampleId, status: 'queued' },
+          },
+          200: { description: 'The idempotency key or uniqueFor met an earlier job.', schema: Enqueued },
+        },
+        problems: [...enqueueProblems, 'job_not_found', 'dependency_failed'],
+      }),
+      jsonBody,
+      validateHeaders(EnqueueHeader),
+      validate('json', Enqueue),
+      async (c) => {
+        const body = c.req.valid('json')
+        const idempotencyKey = c.req.header('idempotency-key') ?? body.idempotencyKey
+        if (idempotencyKey !== undefined && body.uniqueFor !== undefined) {
+          throw invalidRequest([{ path: ['uniqueFor'], message: "can't stand beside an idempotency key" }])
+        }
+        const { job, created } = await enqueue(sql, inputOf({ ...body, idempotencyKey }))
+        return c.json({ jobId: job.id, status: job.status }, created ? 201 : 200)
+      },
     )
-  })
-
-  routes.get('/', validate('query', ListQuery), async (c) => {
-    const { jobs, total } = await listJobs(sql, c.req.valid('query'))
-    return c.json({
-      jobs: jobs.map(({ params: _params, result: _result, progress: _progress, ...job }) => job),
-      total,
-    })
-  })
-
-  routes.get('/:jobId', validate('param', JobParam), async (c) => {
-    const { jobId } = c.req.valid('param')
-    const [job, attemptHistory] = await Promise.all([readJob(sql, jobId), readAttempts(sql, jobId)])
-    if (job === null) throw new JobNotFound(jobId)
-    return c.json({ ...job, attemptHistory })
-  })
-
-  routes.get('/:jobId/logs', validate('param', JobParam), validate('query', LogQuery), async (c) => {
-    const { jobId } = c.req.valid('param')
-    if ((await readJob(sql, jobId)) === null) throw new JobNotFound(jobId)
-    return c.json({ jobId, logs: await readLogs(sql, jobId, c.req.valid('query')) })
-  })
-
-  routes.post('/:jobId/cancel', validate('param', JobParam), async (c) => {
-    const { jobId } = c.req.valid('param')
-    const outcome = await cancel(sql, jobId)
-    switch (outcome.kind) {
-      case 'not_found':
-        throw new JobNotFound(jobId)
-      case 'already_finished':
-        throw new JobAlreadyFinished(jobId, outcome.status)
-      case 'cancelled':
-        return c.json({ message: 'The job is cancelled.' }, 202)
-      case 'cancelling':
-        return c.json({ message: 'The job is being stopped.' }, 202)
-    }
-  })
-
-  return routes
+    .post(
+      '/bulk',
+      operation({
+        summary: 'Enqueue many jobs, all or none',
+        example: { jobs: [{ definitionKey: 'echo' }, { definitionKey: 'echo', delaySeconds: 60 }] },
+        answers: {
+          201: {
+            description: 'One answer for each, in order.',
+            schema: z.object({ jobs: z.array(Enqueued.extend({ created: z.boolean() })) }),
+            example: { jobs: [{ jobId: exampleId, status: 'queued', created: true }] },
+          },
+        },
+        problems: [...enqueueProblems, 'job_not_found', 'dependency_failed'],
+      }),
+      bulkJsonBody,
+      validate('json', BulkBody),
+      async (c) => {
+        const enqueued = await enqueueMany(sql, c.req.valid('json').jobs.map(inputOf))
+        return c.json(
+          { jobs: enqueued.map(({ job, created }) => ({ jobId: job.id, status: job.status, created })) },
+          201,
+        )
+      },
+    )
+    .get(
+      '/',
+      operation({
+        summary: 'List jobs, newest first',
+        description:
+          'By limit and offset, or by cursor, which costs the same at any depth; total is left out with a cursor.',
+        answers: {
+          200: {
+            description: 'A page.',
+            schema: z.object({
+              jobs: z.array(JobSummary),
+              total: z.int().optional().describe('How many jobs match.'),
+              nextCursor: z.string().nullable(),
+            }),
+            example: { jobs: [exampleSummary], total: 1, nextCursor: null },
+          },
+        },
+      }),
+      validate('query', ListQuery),
+      async (c) => {
+        const { limit, offset, cursor: after, tag: tags, ...filter } = c.req.valid('query')
+        const page = await listJobs(sql, { ...filter, tags: [tags ?? []].flat() }, { limit, offset, after })
+        return c.json({
+          jobs: page.jobs.map(
+            ({ params: _params, result: _result, progress: _progress, metadata: _metadata, ...job }) => job,
+          ),
+          ...(page.total === null ? {} : { total: page.total }),
+          nextCursor: page.nextAfter === null ? null : cursorBehind(page.nextAfter),
+        })
+      },
+    )
+    .get(
+      '/:jobId',
+      operation({
+        summary: 'Read a job',
+        answers: { 200: { description: 'The job.', schema: Job, example: exampleJob } },
+        problems: ['job_not_found'],
+      }),
+      validate('param', JobParam),
+      async (c) => c.json(await viewJob(sql, c.req.valid('param').jobId)),
+    )
+    .get(
+      '/:jobId/logs',
+      operation({
+        summary: 'Read what a job wrote',
+        answers: {
+          200: {
+            description: 'Oldest first.',
+            schema: z.object({
+              jobId: z.uuid(),
+              logs: z.array(
+                z.object({
+                  id: z.string(),
+                  at: z.iso.datetime(),
+                  stream: z.enum(['stdout', 'stderr', 'log']),
+                  level: z.string().nullable(),
+                  text: z.string(),
+                  fields: z.record(z.string(), z.unknown()).nullable(),
+                }),
+              ),
+            }),
+            example: {
+              jobId: exampleId,
+              logs: [
+                {
+                  id: '1',
+                  at: exampleSummary.queuedAt,
+                  stream: 'log',
+                  level: 'info',
+                  text: 'half way',
+                  fields: null,
+                },
+              ],
+            },
+          },
+        },
+        problems: ['job_not_found'],
+      }),
+      validate('param', JobParam),
+      validate('query', LogQuery),
+      async (c) => {
+        const { jobId } = c.req.valid('param')
+        if ((await readJob(sql, jobId)) === null) throw new JobNotFound(jobId)
+        return c.json({ jobId, logs: await readLogs(sql, jobId, c.req.valid('query')) })
+      },
+    )
 }

@@ -41,13 +41,13 @@ export async function redrive(
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, backoff,
-        concurrency_key, concurrency_key_limit, params
+        concurrency_key, concurrency_key_limit, params, tags, metadata
       )
       select
         new_job_id, definition_key, definition_version, queue,
         case when concurrency_key is null then 'ready' else 'blocked' end,
         priority, coalesce(${options.maxAttempts ?? null}::int, max_attempts), timeout_seconds, backoff,
-        concurrency_key, concurrency_key_limit, params
+        concurrency_key, concurrency_key_limit, params, tags, metadata
       from fresh
     ),
     marked as (

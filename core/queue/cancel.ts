@@ -1,7 +1,8 @@
-/** Cancels a job: at once while it waits; a running one by asking its owner, who stops the process first. */
+/** Cancels jobs: at once while they wait; running ones by asking their owners, who stop the process first. */
 import type { Pool } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { endJobs } from './end-jobs.ts'
+import { type JobFilter, matching } from './filter.ts'
 import { release } from './release.ts'
 import { hintCancel } from './wake.ts'
 
@@ -13,25 +14,9 @@ export type Cancelled =
 
 export async function cancel(sql: Pool, jobId: string): Promise<Cancelled> {
   for (;;) {
-    const ended = await endJobs(
-      sql,
-      sql`
-        select
-          jobs.*, 'cancelled' as kind, 'cancelled' as outcome, null::jsonb as result, null::text as new_error_code,
-          null::text as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
-          false as crashed, null::text as child_failure
-        from job_server.jobs
-        where id = ${jobId} and state <> 'running'
-        for update`,
-    )
-    if (ended.length > 0) {
-      await release(sql, ended)
-      return { kind: 'cancelled' }
-    }
-    if (await askOwner(sql, jobId)) {
-      await hintCancel(sql, jobId)
-      return { kind: 'cancelling' }
-    }
+    const { cancelled, cancelling } = await cancelEach(sql, [jobId])
+    if (cancelled.length > 0) return { kind: 'cancelled' }
+    if (cancelling.length > 0) return { kind: 'cancelling' }
     const [finished] = await sql<{ status: FinalStatus }[]>`
       select status from job_server.job_history where id = ${jobId}`
     if (finished !== undefined) return { kind: 'already_finished', status: finished.status }
@@ -41,11 +26,60 @@ export async function cancel(sql: Pool, jobId: string): Promise<Cancelled> {
   }
 }
 
-/** @returns whether the job runs */
-async function askOwner(sql: Pool, jobId: string): Promise<boolean> {
-  const rows = await sql`
+/** Ids of jobs that are cancelled now, and of those whose owners were asked. */
+export interface CancelledMany {
+  cancelled: string[]
+  cancelling: string[]
+}
+
+/** Up to `limit` live jobs that match and were not asked to stop before, oldest first. */
+export async function cancelMatching(
+  sql: Pool,
+  filter: JobFilter,
+  { limit }: { limit: number },
+): Promise<CancelledMany> {
+  // jobs_pk or jobs_definition_idx: only live jobs are looked at, never history.
+  const found = await sql<{ id: string }[]>`
+    select id from job_server.jobs
+    where ${matching(sql, filter).live} and cancel_requested_at is null
+    order by id
+    limit ${limit}`
+  return await cancelEach(
+    sql,
+    found.map(({ id }) => id),
+  )
+}
+
+async function cancelEach(sql: Pool, jobIds: string[]): Promise<CancelledMany> {
+  const ended = await endJobs(
+    sql,
+    sql`
+      select
+        jobs.*, 'cancelled' as kind, 'cancelled' as outcome, null::jsonb as result, null::text as new_error_code,
+        null::text as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
+        false as crashed, null::text as child_failure
+      from job_server.jobs
+      where id = any(${jobIds}::uuid[]) and state <> 'running'
+      order by id
+      for update`,
+  )
+  await release(sql, ended)
+  const endedIds = new Set(ended.map(({ jobId }) => jobId))
+  const running = jobIds.filter((id) => !endedIds.has(id))
+  const cancelling = await askOwners(sql, running)
+  for (const id of cancelling) await hintCancel(sql, id)
+  return { cancelled: jobIds.filter((id) => endedIds.has(id)), cancelling }
+}
+
+/** @returns those that run, asked now or before */
+async function askOwners(sql: Pool, jobIds: string[]): Promise<string[]> {
+  if (jobIds.length === 0) return []
+  const rows = await sql<{ id: string }[]>`
     with running as materialized (
-      select id, cancel_requested_at from job_server.jobs where id = ${jobId} and state = 'running' for update
+      select id, cancel_requested_at from job_server.jobs
+      where id = any(${jobIds}::uuid[]) and state = 'running'
+      order by id
+      for update
     ),
     flagged as (
       update job_server.jobs set cancel_requested_at = now()
@@ -57,5 +91,5 @@ async function askOwner(sql: Pool, jobId: string): Promise<boolean> {
       select id, 'cancelling' from running where cancel_requested_at is null
     )
     select id from running`
-  return rows.length > 0
+  return rows.map(({ id }) => id)
 }

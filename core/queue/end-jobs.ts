@@ -86,13 +86,13 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       insert into job_server.job_history (
         id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count,
         timeout_seconds, idempotency_key, concurrency_key, parent_id, params, progress, result, error_code, error_summary,
-        queued_at, scheduled_at, started_at, finished_at, heartbeat_at, worker_id, lease_epoch
+        queued_at, scheduled_at, started_at, finished_at, heartbeat_at, worker_id, lease_epoch, tags, metadata
       )
       select
         id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count + crashed::int,
         timeout_seconds, idempotency_key, concurrency_key, parent_id, params, progress, case when status = 'succeeded' then result end,
         case when status <> 'succeeded' then new_error_code end, case when status <> 'succeeded' then message end,
-        queued_at, scheduled_at, started_at, now(), heartbeat_at, worker_id, lease_epoch
+        queued_at, scheduled_at, started_at, now(), heartbeat_at, worker_id, lease_epoch, tags, metadata
       from decided
       where status <> 'queued'
     ),
@@ -100,12 +100,12 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       insert into job_server.dead_letters (
         id, original_job_id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
         backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, error_code, error_summary, details,
-        queued_at, started_at, finished_at
+        queued_at, started_at, finished_at, tags, metadata
       )
       select
         gen_random_uuid(), id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
         backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, new_error_code, message, details,
-        queued_at, started_at, now()
+        queued_at, started_at, now(), tags, metadata
       from decided
       where status = 'failed'
     ),

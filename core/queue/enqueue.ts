@@ -55,6 +55,10 @@ export interface EnqueueInput {
   concurrencyKeyLimit?: number
   /** Jobs that must succeed before this one may run; it is cancelled when one of them doesn't. */
   dependsOn?: string[]
+  /** To find the job by. */
+  tags?: string[]
+  /** Kept with the job for whoever reads it. */
+  metadata?: JsonObject
 }
 
 export interface Enqueued {
@@ -110,9 +114,11 @@ function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinitio
   const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
   const definition = definitions.get(`${key}@${version}`)
   if (definition === undefined) throw new DefinitionNotFound({ key, version })
-  if (!isStorable(params)) {
+  const { metadata = {} } = input
+  for (const [path, value] of Object.entries({ params, metadata })) {
+    if (isStorable(value)) continue
     const message = 'Text with NUL characters or lone surrogates can not be stored.'
-    throw new InvalidParams(key, [{ path: 'params', message }])
+    throw new InvalidParams(key, [{ path, message }])
   }
   checkParams(definition, params)
   const paramsHash = hashParams(params)
@@ -140,6 +146,8 @@ function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinitio
         : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
     depends_on: [...new Set(input.dependsOn ?? [])],
     parent_id: parentId,
+    tags: [...new Set(input.tags ?? [])],
+    metadata,
   }
 }
 
@@ -214,7 +222,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
         timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
         params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
-        concurrency_key_limit int, depends_on uuid[], parent_id uuid
+        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb
       )
     ),
     key_held as (
@@ -253,7 +261,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, backoff,
-        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at
+        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at, tags, metadata
       )
       select
         id, definition_key, definition_version, queue,
@@ -265,7 +273,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         end,
         priority, greatest(due_at, now()), max_attempts, timeout_seconds, backoff,
         case when key_kind = 'client' then key end, concurrency_key, concurrency_key_limit, parent_id, params,
-        case when due_at > now() then due_at end
+        case when due_at > now() then due_at end, tags, metadata
       from met
       where job_id = id
       order by id

@@ -26,6 +26,9 @@ export interface JobView {
   workerId: string | null
   errorCode: string | null
   errorSummary: string | null
+  parentId: string | null
+  tags: string[]
+  metadata: JsonObject
   params: JsonObject
   progress: JsonObject | null
   result: Json

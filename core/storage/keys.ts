@@ -18,3 +18,8 @@ export function attemptPrefix(jobId: string, leaseEpoch: string): string {
 export function outputKey(jobId: string, leaseEpoch: string, name: string): string {
   return `${attemptPrefix(jobId, leaseEpoch)}${name}`
 }
+
+/** Whether it can be the key of a source or an output: nothing else in the bucket is a client's to name. */
+export function isMediaKey(key: string): boolean {
+  return /^(sources|outputs)(\/[A-Za-z0-9_-][\w.-]{0,200}){2,5}$/.test(key)
+}

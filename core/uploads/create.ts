@@ -62,24 +62,25 @@ export async function createUpload(
   }
 }
 
-async function presign(
+/** @param done numbers of the parts that need no link */
+export async function presign(
   storage: Storage,
   { objectKey, multipartId, partSizeBytes }: Upload,
-  { contentType, sizeBytes, expiresInSeconds }: UploadRequest,
+  { contentType, sizeBytes, expiresInSeconds }: Omit<UploadRequest, 'filename'>,
+  done: ReadonlySet<number> = new Set(),
 ): Promise<Target> {
   if (multipartId === null || partSizeBytes === null) {
     const options = { expiresInSeconds, contentType, sizeBytes, audience: 'client' } as const
     const url = await storage.presignPut(objectKey, options)
     return { kind: 'single', url, headers: { 'content-type': contentType } }
   }
-  const parts = partSizes(sizeBytes, partSizeBytes).map(async (size, index) => {
-    const options = { expiresInSeconds, multipartId, partNumber: index + 1, sizeBytes: size }
-    return {
-      partNumber: index + 1,
-      sizeBytes: size,
-      url: await storage.presignPart(objectKey, options),
-    }
-  })
+  const missing = partSizes(sizeBytes, partSizeBytes)
+    .map((size, index) => ({ partNumber: index + 1, sizeBytes: size }))
+    .filter(({ partNumber }) => !done.has(partNumber))
+  const parts = missing.map(async (part) => ({
+    ...part,
+    url: await storage.presignPart(objectKey, { expiresInSeconds, multipartId, ...part }),
+  }))
   return { kind: 'parts', parts: await Promise.all(parts) }
 }
 

@@ -109,6 +109,76 @@ describe('an upload', () => {
   })
 })
 
+describe('an upload in parts goes on after a break', () => {
+  test('with what is missing, by fresh links, and is whole at the end', async () => {
+    const opened = await openUpload(server, { sizeBytes: largeClip.size, expiresInSeconds: 600 })
+    const [first, second] = opened.parts ?? []
+    await put(first?.url ?? '', largeClip.slice(0, first?.sizeBytes))
+    await put(second?.url ?? '', new Blob(['too little']))
+    expect(await (await upload(opened.uploadId)).json()).toMatchObject({
+      status: 'waiting',
+      parts: [
+        { partNumber: 1, done: true },
+        { partNumber: 2, done: false },
+      ],
+    })
+    const response = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
+    const resumed = (await response.json()) as Opened
+    expect(resumed.parts).toMatchObject([{ partNumber: 2, sizeBytes: second?.sizeBytes }])
+    const life = Number(new URL(resumed.parts?.[0]?.url ?? '').searchParams.get('X-Amz-Expires'))
+    expect(life, "not longer than the upload's own time").toBeLessThanOrEqual(600)
+    expect(life).toBeGreaterThan(500)
+    await put(resumed.parts?.[0]?.url ?? '', largeClip.slice(first?.sizeBytes))
+    expect(await (await complete(opened.uploadId)).json()).toMatchObject({ status: 'completed' })
+    expect(await (await upload(opened.uploadId)).json()).not.toHaveProperty('parts')
+    const again = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
+    await problemOf(again, 409, 'upload_not_usable')
+    await emptyBucket()
+  })
+
+  test('by one link where it was one', async () => {
+    const opened = await openUpload(server, { sizeBytes: clip.size })
+    const response = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
+    await putAll((await response.json()) as Opened, clip)
+    expect((await complete(opened.uploadId)).status).toBe(200)
+    await emptyBucket()
+  })
+})
+
+test('a source is encoded by its key, as is an output; no other object can be named', async () => {
+  const opened = await openUpload(server, { sizeBytes: clip.size })
+  await putAll(opened, clip)
+  await complete(opened.uploadId)
+  const byKey = (sourceKey: string, more = {}) =>
+    server.request('POST', '/v1/videos/encode', { sourceKey, quality: '720p', ...more })
+  const sourceKey = `sources/${opened.uploadId}/source`
+  const { jobId } = await (await byKey(sourceKey, { filename: 'beach.mp4' })).json()
+  const job = server.job(jobId)
+  await job.reaches('succeeded')
+  expect(await statusOf(server, job)).toMatchObject({ outputFilename: 'beach-720p.mp4' })
+  const outputs = (await server.bucket.keys()).filter((key) => key.startsWith('outputs/'))
+  const again = await byKey(outputs[0] ?? '')
+  expect(again.status).toBe(201)
+  await server.job((await again.json()).jobId).reaches('succeeded')
+
+  await server.request('DELETE', `/v1/jobs/${jobId}`)
+  expect(await server.bucket.keys(), 'the outputs of a removed job').not.toContain(outputs[0])
+  await problemOf(await byKey(`sources/${unknownId}/source`), 404, 'source_not_found')
+  for (const other of [
+    '../x',
+    'sources/../secrets/x',
+    '/sources/a/b',
+    'private/a/b',
+    'sources/a//b',
+    's\0',
+    '',
+  ]) {
+    await problemOf(await byKey(other), 400, 'invalid_request')
+  }
+  await problemOf(await byKey(sourceKey, { uploadId: opened.uploadId }), 400, 'invalid_request')
+  await emptyBucket()
+})
+
 describe('an upload is not complete', () => {
   test('before its bytes have arrived; then it is', async () => {
     const opened = await openUpload(server, { sizeBytes: clip.size })

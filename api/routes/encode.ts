@@ -1,0 +1,140 @@
+/** Encodes a video: one that comes with the request as a form, or one that already lies in storage. */
+import { type Context, Hono, type Next } from 'hono'
+import { z } from 'zod'
+import { SourceNotFound, UploadNotUsable } from '../../core/errors.ts'
+import { enqueue } from '../../core/queue/enqueue.ts'
+import { isMediaKey } from '../../core/storage/keys.ts'
+import { readUpload } from '../../core/uploads/read.ts'
+import { rejectUpload } from '../../core/uploads/reject.ts'
+import type { ApiEnv, AppDependencies } from '../app.ts'
+import { operation } from '../openapi/operation.ts'
+import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
+import { id, invalidRequest, jsonBody, requireMediaType, text, validate } from '../validate.ts'
+import { Enqueued, exampleId } from './job-answers.ts'
+import { priority } from './jobs.ts'
+
+export const definitionKey = 'encode.video'
+
+const Settings = z.object({
+  quality: z.enum(['720p', '1080p', '4k']).default('1080p'),
+  format: z.enum(['mp4']).default('mp4'),
+  priority: priority.default(0),
+})
+type Settings = z.output<typeof Settings>
+
+const EncodeBody = Settings.extend({
+  uploadId: id.describe('A completed upload.').optional(),
+  sourceKey: z
+    .string()
+    .refine(isMediaKey, 'expected the key of a source or an output')
+    .describe('A source or an output in the storage.')
+    .optional(),
+  filename: text(255).describe("What sourceKey's file is called; the output is named after it.").optional(),
+  idempotencyKey: text(255).optional(),
+}).refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
+  path: ['uploadId'],
+  message: 'expected either this or sourceKey',
+})
+type EncodeBody = z.output<typeof EncodeBody>
+
+/** In a form everything is text. */
+const EncodeForm = Settings.extend({
+  priority: z
+    .string()
+    .regex(/^-?\d{1,10}$/, 'expected an integer')
+    .transform(Number)
+    .pipe(priority)
+    .default(0),
+})
+
+const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
+
+interface Source {
+  key: string
+  filename: string
+}
+
+export function encodeRoutes(dependencies: AppDependencies) {
+  const { sql, storage, config } = dependencies
+
+  /** A form is answered here; JSON goes on. */
+  async function takeForm(c: Context<ApiEnv>, next: Next) {
+    const type = requireMediaType(c.req.header('content-type'), ['multipart/form-data', 'application/json'])
+    if (type === 'application/json') return await next()
+    return c.json(await encodeReceived(await receiveVideo(c.req.raw, dependencies)), 201)
+  }
+
+  /** A form whose video arrived but which can't be enqueued leaves nothing in storage. */
+  async function encodeReceived({ upload, fields }: ReceivedVideo) {
+    try {
+      const form = EncodeForm.safeParse(fields)
+      if (!form.success) throw invalidRequest(form.error.issues)
+      // Without an idempotency key: each form brings bytes of its own, so no two requests are the same.
+      const source = { key: upload.objectKey, filename: upload.filename }
+      const { created: _created, ...answer } = await encode(source, form.data)
+      return answer
+    } catch (error) {
+      await rejectUpload(sql, storage, { id: upload.id }, 'The request it came with was refused.')
+      throw error
+    }
+  }
+
+  async function sourceOf({ uploadId, sourceKey, filename = 'video' }: EncodeBody): Promise<Source> {
+    if (uploadId !== undefined) {
+      const upload = await readUpload(sql, uploadId)
+      if (upload.status !== 'completed') throw new UploadNotUsable(uploadId, upload.status)
+      return { key: upload.objectKey, filename: upload.filename }
+    }
+    const key = sourceKey ?? ''
+    if ((await storage.head(key)) === null) throw new SourceNotFound(key)
+    return { key, filename }
+  }
+
+  async function encode({ key, filename }: Source, settings: Settings, idempotencyKey?: string) {
+    const { job, created } = await enqueue(sql, {
+      definitionKey,
+      params: { source: { key }, filename, quality: settings.quality, format: settings.format },
+      priority: settings.priority,
+      idempotencyKey,
+      idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
+    })
+    return { jobId: job.id, status: job.status, message: 'The video is queued for encoding.', created }
+  }
+
+  return new Hono<ApiEnv>().post(
+    '/encode',
+    operation({
+      summary: 'Encode a video',
+      description:
+        'As a form with the video in it, which is streamed to storage, or as JSON that names a source.',
+      example: { uploadId: exampleId, quality: '720p' },
+      answers: {
+        201: {
+          description: 'The job is queued.',
+          schema: Enqueued.extend({ message: z.string() }),
+          example: { jobId: exampleId, status: 'queued', message: 'The video is queued for encoding.' },
+        },
+        200: { description: 'The idempotency key met an earlier job.', schema: Enqueued },
+      },
+      problems: [
+        'video_missing',
+        'invalid_media',
+        'upload_not_found',
+        'upload_not_usable',
+        'source_not_found',
+        'definition_not_found',
+        'idempotency_conflict',
+        'storage_unavailable',
+      ],
+      otherBodies: { 'multipart/form-data': documentedForm },
+    }),
+    takeForm,
+    jsonBody,
+    validate('json', EncodeBody),
+    async (c) => {
+      const body = c.req.valid('json')
+      const { created, ...answer } = await encode(await sourceOf(body), body, body.idempotencyKey)
+      return c.json(answer, created ? 201 : 200)
+    },
+  )
+}

@@ -1,0 +1,15 @@
+/** A job as it is answered when it is asked for by itself. */
+import type { Sql } from '../../core/db.ts'
+import { JobNotFound } from '../../core/errors.ts'
+import { countChildren, readAttempts, readJob } from '../../core/queue/read.ts'
+
+/** @throws JobNotFound */
+export async function viewJob(sql: Sql, jobId: string) {
+  const [job, attemptHistory, children] = await Promise.all([
+    readJob(sql, jobId),
+    readAttempts(sql, jobId),
+    countChildren(sql, jobId),
+  ])
+  if (job === null) throw new JobNotFound(jobId)
+  return { ...job, attemptHistory, children }
+}

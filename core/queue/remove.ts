@@ -1,0 +1,34 @@
+/** Removes a finished job with all that is kept of it: attempts, events, logs, dead letter, outputs. */
+import type { Sql } from '../db.ts'
+import type { JobStatus } from '../job-state.ts'
+import type { Storage } from '../storage/client.ts'
+import { outputPrefix } from '../storage/keys.ts'
+import { statusIfAny } from './read.ts'
+
+export type Removed =
+  | { kind: 'removed' }
+  | { kind: 'not_found' }
+  | { kind: 'not_finished'; status: JobStatus }
+
+export async function removeJob(sql: Sql, storage: Storage, jobId: string): Promise<Removed> {
+  const [finished] = await sql`select from job_server.job_history where id = ${jobId}`
+  if (finished === undefined) {
+    const status = await statusIfAny(sql, jobId)
+    return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
+  }
+  // Before the row: should the storage fail, there is still something to repeat the removal by.
+  for await (const { key } of storage.list(outputPrefix(jobId))) await storage.remove(key)
+  // Each by its primary key, in one partition; dead_letters_original_job_unique, idempotency_keys_pk.
+  await sql`
+    with removed as (
+      delete from job_server.job_history where id = ${jobId} returning id, definition_key, idempotency_key
+    ),
+    attempts as (delete from job_server.attempts where job_id = ${jobId}),
+    events as (delete from job_server.events where job_id = ${jobId}),
+    logs as (delete from job_server.logs where job_id = ${jobId}),
+    letters as (delete from job_server.dead_letters where original_job_id = ${jobId})
+    delete from job_server.idempotency_keys as held using removed
+    where held.definition_key = removed.definition_key and held.kind = 'client' and held.key = removed.idempotency_key
+      and held.job_id = removed.id`
+  return { kind: 'removed' }
+}

@@ -1,0 +1,61 @@
+/** Runs a finished job again, as a new job with the same parameters and limits. */
+
+import type { Sql } from '../db.ts'
+import { redrive } from '../dead-letters/redrive.ts'
+import type { JobStatus } from '../job-state.ts'
+import type { JsonObject } from '../json.ts'
+import { type EnqueueInput, enqueue } from './enqueue.ts'
+import { statusIfAny, statusOf } from './read.ts'
+
+export type Retried =
+  | { kind: 'retried'; jobId: string; status: JobStatus }
+  | { kind: 'not_found' }
+  | { kind: 'not_finished'; status: JobStatus }
+
+interface Finished {
+  definitionKey: string
+  definitionVersion: number
+  queue: string
+  priority: number
+  maxAttempts: number
+  timeoutSeconds: number
+  concurrencyKey: string | null
+  params: JsonObject
+  tags: string[]
+  metadata: JsonObject
+  letterId: string | null
+}
+
+/**
+ * A failed job is redriven out of the dead letters, however often it is asked for: that makes one job. Any other is
+ * enqueued anew each time.
+ * @throws DefinitionNotFound, InvalidParams when the definition changed since
+ */
+export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
+  const [job] = await sql<Finished[]>`
+    select
+      job_history.definition_key, job_history.definition_version, job_history.queue, job_history.priority,
+      job_history.max_attempts, job_history.timeout_seconds, job_history.concurrency_key, job_history.params,
+      job_history.tags, job_history.metadata, letters.id as letter_id
+    from job_server.job_history
+    left join job_server.dead_letters as letters on letters.original_job_id = job_history.id
+    where job_history.id = ${jobId}`
+  if (job === undefined) {
+    const status = await statusIfAny(sql, jobId)
+    return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
+  }
+  const { letterId, concurrencyKey, ...again } = job
+  if (letterId !== null) {
+    const [redriven] = await redrive(sql, [letterId])
+    if (redriven !== undefined) {
+      const status = redriven.created ? 'queued' : await statusOf(sql, redriven.jobId)
+      return { kind: 'retried', jobId: redriven.jobId, status }
+    }
+  }
+  const input: EnqueueInput = concurrencyKey === null ? again : { ...again, concurrencyKey }
+  const enqueued = await enqueue(sql, input)
+  await sql`
+    insert into job_server.events (job_id, event_type, payload)
+    values (${jobId}, 'retried', jsonb_build_object('jobId', ${enqueued.job.id}::text))`
+  return { kind: 'retried', jobId: enqueued.job.id, status: enqueued.job.status }
+}

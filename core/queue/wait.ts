@@ -1,0 +1,56 @@
+/**
+ * Waits for jobs to finish. All who wait in one process share one look at the database: a statement by primary key
+ * every quarter of a second, and none while nobody waits.
+ */
+import type { Sql } from '../db.ts'
+
+const lookEveryMs = 250
+
+export interface FinishWatch {
+  /** Resolves when the job has finished, the time is up or the signal comes; which it was the job itself tells. */
+  wait(jobId: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<void>
+}
+
+export function createFinishWatch(sql: Sql): FinishWatch {
+  const waiting = new Map<string, Set<() => void>>()
+  let looking = false
+
+  async function look(): Promise<void> {
+    while (waiting.size > 0) {
+      try {
+        // jobs_pk: who is not live any more has finished, or never was.
+        const ids = [...waiting.keys()]
+        const live = await sql<
+          { id: string }[]
+        >`select id from job_server.jobs where id = any(${ids}::uuid[])`
+        const liveIds = new Set(live.map(({ id }) => id))
+        for (const id of ids) if (!liveIds.has(id)) for (const done of waiting.get(id) ?? []) done()
+      } catch {
+        // Who waits reads the job when its time is up, and is told then what is wrong with the database.
+      }
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+    }
+    looking = false
+  }
+
+  return {
+    async wait(jobId, { timeoutMs, signal }) {
+      if (signal.aborted) return
+      const finished = Promise.withResolvers<void>()
+      const done = () => finished.resolve()
+      const others = waiting.get(jobId) ?? new Set()
+      waiting.set(jobId, others.add(done))
+      const timer = setTimeout(done, timeoutMs)
+      signal.addEventListener('abort', done)
+      if (!looking) {
+        looking = true
+        void look()
+      }
+      await finished.promise
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      others.delete(done)
+      if (others.size === 0) waiting.delete(jobId)
+    },
+  }
+}
