@@ -86,9 +86,7 @@ const shape = z.object({
 })
 
 /** What a file gives when it is loaded. */
-type LoadedFile =
-  | { kind: 'definition'; record: DefinitionRecord }
-  | { kind: 'hooks'; names: HookName[] }
+type LoadedFile = { kind: 'definition'; record: DefinitionRecord } | { kind: 'hooks'; names: HookName[] }
 
 /** What came of a file. */
 export type FileOutcome = LoadedFile | { kind: 'broken'; error: string }
