@@ -40,3 +40,15 @@ export function openListener(
 export async function checkDatabase(sql: Sql): Promise<void> {
   await sql`select 1 from job_server.jobs limit 1`
 }
+
+export async function databaseTime(sql: Sql): Promise<Date> {
+  const [row] = await sql<{ now: Date }[]>`select now()`
+  if (row === undefined) throw new Error('the database gave no time')
+  return row.now
+}
+
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return (
+    error instanceof postgres.PostgresError && error.code === '23505' && error.constraint_name === constraint
+  )
+}

@@ -67,6 +67,46 @@ export class DeadLetterNotFound extends DomainError {
   }
 }
 
+export class ScheduleNotFound extends DomainError {
+  readonly code = 'schedule_not_found'
+  constructor(id: string) {
+    super(`There is no schedule ${id}.`)
+  }
+}
+
+/** It could not do what it says: an expression that is none or never fires, an unknown zone, too short a period. */
+export class InvalidSchedule extends DomainError {
+  readonly code = 'invalid_schedule'
+  constructor(readonly issues: { path: string; message: string }[]) {
+    super(
+      `The schedule can't be used: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}.`,
+    )
+  }
+}
+
+export class ScheduleNameTaken extends DomainError {
+  readonly code = 'schedule_name_taken'
+  constructor(name: string) {
+    super(`There is a schedule named "${name}" already.`)
+  }
+}
+
+/** Only its definition's code can change it, beside switching it on and off. */
+export class ScheduleDefinedInCode extends DomainError {
+  readonly code = 'schedule_defined_in_code'
+  constructor(name: string) {
+    super(`Schedule "${name}" is defined in code: change it there. It can be enabled and disabled here.`)
+  }
+}
+
+/** Its overlap policy does not allow another job now. */
+export class ScheduleOverlaps extends DomainError {
+  readonly code = 'schedule_overlaps'
+  constructor(reason: string) {
+    super(reason)
+  }
+}
+
 export class UploadNotFound extends DomainError {
   readonly code = 'upload_not_found'
   constructor(uploadId: string) {

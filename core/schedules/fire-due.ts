@@ -1,79 +1,90 @@
 /**
- * Fires the schedules that are due: enqueues their job and moves them to their next time, in one transaction
- * with the record of the fire. (schedule, fire time) is unique, so two leaders at once fire a time once.
+ * Fires the schedules that are due: enqueues their jobs, records each fire time and moves the schedules on, in one
+ * transaction. Any number may do so at once: the row lock makes them take turns, and should a schedule ever be aimed
+ * at a time again, (schedule, fire time) is unique, so the second job is undone with its record.
+ *
+ * Who is paused in the middle keeps its locks, and nobody else could fire those schedules; so PostgreSQL ends a
+ * transaction that is left idle, and its work is undone.
  */
-import { Cron } from 'croner'
-import type { Pool } from '../db.ts'
-import { DomainError } from '../errors.ts'
-import type { JsonObject } from '../json.ts'
-import { enqueue } from '../queue/enqueue.ts'
+import type postgres from 'postgres'
+import type { Pool, Sql } from '../db.ts'
+import { jsonParameter } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
+import { carryOut } from './carry-out.ts'
+import { type Decision, type DueSchedule, decide, type ScheduleError, type Turn } from './decide.ts'
+import { aimAt } from './due.ts'
+import { unendedJobs } from './overlap.ts'
+import { scheduleColumns } from './row.ts'
 
-interface DueSchedule {
-  id: string
-  definitionKey: string
-  definitionVersion: number
-  params: JsonObject
-  priority: number
-  cron: string
-  timezone: string
-  fireAt: Date
-  /** The database's clock. */
-  now: Date
+const schedulesPerPass = 100
+const passes = 100
+const idleLimit = '5s'
+
+export interface Fired {
+  enqueued: number
+  skipped: number
+  missed: number
+  failed: number
+  /** Errors that are no word of ours: the record does not show them. */
+  errors: ScheduleError[]
 }
 
-/** @returns how many fire times were enqueued, and how many failed with a recorded error */
-export async function fireDue(
-  sql: Pool,
-  options: { limit: number },
-): Promise<{ enqueued: number; failed: number }> {
-  const counts = { enqueued: 0, failed: 0 }
-  for (let turn = 0; turn < options.limit; turn++) {
-    const outcome = await fireNext(sql)
-    if (outcome === null) break
-    counts[outcome]++
+export async function fireDue(sql: Pool): Promise<Fired> {
+  const fired: Fired = { enqueued: 0, skipped: 0, missed: 0, failed: 0, errors: [] }
+  for (let pass = 0; pass < passes; pass++) {
+    const turns = await sql.begin((tx) => firePass(tx, fired.errors))
+    if (turns === null) break
+    for (const { record } of turns) fired[record.outcome]++
   }
-  if (counts.enqueued > 0) hintWork(sql)
-  return counts
+  if (fired.enqueued > 0) hintWork(sql)
+  return fired
 }
 
-async function fireNext(sql: Pool): Promise<'enqueued' | 'failed' | null> {
-  return await sql.begin(async (tx) => {
-    // schedules_due_idx; the row lock makes two leaders take turns, and the second skips what is being fired.
-    const [due] = await tx<DueSchedule[]>`
-      select id, definition_key, definition_version, params, priority, cron, timezone, next_fire_at as fire_at, now()
-      from job_server.schedules
-      where enabled and next_fire_at <= now()
-      order by next_fire_at
-      limit 1
-      for update skip locked`
-    if (due === undefined) return null
-    const fire = await attempt(() =>
-      tx.savepoint(async (inner) => {
-        const { definitionKey, definitionVersion, params, priority } = due
-        return await enqueue(inner, { definitionKey, definitionVersion, params, priority })
-      }),
-    )
-    await tx`
-      insert into job_server.schedule_fires (schedule_id, fire_at, job_id, outcome, error)
-      values (${due.id}, ${due.fireAt}, ${fire.jobId}, ${fire.outcome}, ${fire.error})
-      on conflict on constraint schedule_fires_pk do nothing`
-    const next = new Cron(due.cron, { timezone: due.timezone, paused: true }).nextRun(due.now)
-    await tx`update job_server.schedules set next_fire_at = ${next}, updated_at = now() where id = ${due.id}`
-    return fire.outcome
+async function firePass(tx: postgres.TransactionSql, errors: ScheduleError[]): Promise<Turn[] | null> {
+  await tx`select set_config('idle_in_transaction_session_timeout', ${idleLimit}, true)`
+  // schedules_due_idx
+  const due = await tx<DueSchedule[]>`
+    select ${scheduleColumns(tx)}, now() from job_server.schedules
+    where due_at <= now()
+    order by due_at
+    limit ${schedulesPerPass}
+    for update skip locked`
+  if (due.length === 0) return null
+  const exclusive = due.filter(({ overlap }) => overlap !== 'allow')
+  const unended = await unendedJobs(
+    tx,
+    exclusive.map(({ id }) => id),
+  )
+  const decided = due.map((schedule) => decide(schedule, unended.get(schedule.id) ?? [], errors))
+  const turns = decided.flatMap((decision) => decision.turns)
+  const written = await carryOut(tx, turns, errors)
+  await moveOn(tx, decided, written)
+  return written
+}
+
+async function moveOn(tx: Sql, decided: Decision[], written: Turn[]): Promise<void> {
+  const lastJobs = new Map(
+    written.filter(({ record }) => record.jobId !== null).map(({ record }) => [record.scheduleId, record]),
+  )
+  const rows = decided.map(({ schedule, next }) => {
+    const { nextFireAt, dueAt } = aimAt(schedule, next)
+    const last = lastJobs.get(schedule.id)
+    return {
+      id: schedule.id,
+      nextFireAt: nextFireAt?.toISOString() ?? null,
+      dueAt: dueAt?.toISOString() ?? null,
+      lastFireAt: last?.fireAt.toISOString() ?? null,
+      lastJobId: last?.jobId ?? null,
+    }
   })
-}
-
-type Fire =
-  | { outcome: 'enqueued'; jobId: string; error: null }
-  | { outcome: 'failed'; jobId: null; error: string }
-
-async function attempt(run: () => Promise<Awaited<ReturnType<typeof enqueue>>>): Promise<Fire> {
-  try {
-    return { outcome: 'enqueued', jobId: (await run()).job.id, error: null }
-  } catch (error) {
-    // What the schedule asks for can't be had: it is recorded, and the other schedules go on.
-    if (!(error instanceof DomainError)) throw error
-    return { outcome: 'failed', jobId: null, error: error.message }
-  }
+  await tx`
+    update job_server.schedules set
+      next_fire_at = given."nextFireAt",
+      due_at = given."dueAt",
+      last_fire_at = coalesce(given."lastFireAt", last_fire_at),
+      last_job_id = coalesce(given."lastJobId", last_job_id)
+    from jsonb_to_recordset(${tx.json(jsonParameter(rows))}) as given (
+      id uuid, "nextFireAt" timestamptz, "dueAt" timestamptz, "lastFireAt" timestamptz, "lastJobId" uuid
+    )
+    where schedules.id = given.id`
 }

@@ -1,0 +1,76 @@
+/** Enqueues the jobs of fire times and records them, both or neither. */
+import type postgres from 'postgres'
+import type { Sql } from '../db.ts'
+import { DomainError, InvalidParams } from '../errors.ts'
+import { enqueueMany } from '../queue/enqueue.ts'
+import type { ScheduleError, Turn } from './decide.ts'
+import { jobOf } from './overlap.ts'
+import { recordFires } from './record.ts'
+
+/**
+ * @param errors gets those that are no word of ours: the record does not show them
+ * @returns the turns as they were recorded; a time that was fired before is not among them
+ */
+export async function carryOut(
+  tx: postgres.TransactionSql,
+  turns: Turn[],
+  errors: ScheduleError[],
+): Promise<Turn[]> {
+  try {
+    return await tx.savepoint((inner) => writeAll(inner, turns))
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+  }
+  // One by one, so that what can't be had is recorded, and the others go on.
+  const written: Turn[] = []
+  for (const turn of turns) {
+    try {
+      written.push(...(await tx.savepoint((inner) => writeAll(inner, [turn]))))
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      if (error instanceof FiredBefore) continue
+      if (!(error instanceof DomainError)) errors.push({ schedule: turn.schedule.name, error })
+      const failed: Turn = {
+        ...turn,
+        record: { ...turn.record, outcome: 'failed', jobId: null, reason: reasonOf(error) },
+      }
+      if ((await recordFires(tx, [failed.record])) === 1) written.push(failed)
+    }
+  }
+  return written
+}
+
+async function writeAll(tx: Sql, turns: Turn[]): Promise<Turn[]> {
+  const enqueuing = turns.filter(({ record }) => record.outcome === 'enqueued')
+  const enqueued = await enqueueMany(
+    tx,
+    enqueuing.map(({ schedule }) => jobOf(schedule)),
+  )
+  const jobs = new Map(enqueuing.map((turn, index) => [turn, enqueued[index]?.job.id ?? null]))
+  const written = turns.map((turn) => ({
+    ...turn,
+    record: { ...turn.record, jobId: jobs.get(turn) ?? null },
+  }))
+  const recorded = await recordFires(
+    tx,
+    written.map(({ record }) => record),
+  )
+  if (recorded < written.length) throw new FiredBefore()
+  return written
+}
+
+/** Undoes the jobs of a savepoint of which a time was recorded before. */
+class FiredBefore extends Error {}
+
+/** What is asked for can't be had; everything else, such as a lost connection or a deadlock, is to be tried again. */
+function isRefusal(error: unknown): boolean {
+  const sqlState = error instanceof Error && 'code' in error ? String(error.code) : ''
+  // Classes 22 and 23 of SQLSTATE: data exception, integrity constraint violation.
+  return error instanceof DomainError || error instanceof FiredBefore || /^2[23]\w{3}$/.test(sqlState)
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof DomainError)) return "The job was refused; the scheduler's log says why."
+  if (!(error instanceof InvalidParams)) return error.message
+  return [error.message, ...error.issues.map(({ path, message }) => `${path}: ${message}`)].join(' ')
+}

@@ -1,0 +1,79 @@
+/** Refuses schedules that could not do what they say, with every reason at once. */
+import type { Sql } from '../db.ts'
+import { checkParams } from '../definitions/check-params.ts'
+import { readDefinitions } from '../definitions/read.ts'
+import { DefinitionNotFound, InvalidParams, InvalidSchedule } from '../errors.ts'
+import { isStorable } from '../json.ts'
+import type { ScheduleSettings } from './row.ts'
+import { isTimezone, nextTimes, parseExpression } from './timetable.ts'
+
+/** So many times are looked at for the shortest distance between two; a list of seconds shows in any minute. */
+const sampledTimes = 100
+
+export interface Limits {
+  /** Shortest distance between two times of a schedule. */
+  minPeriodSeconds: number
+}
+
+type Timing = Pick<ScheduleSettings, 'expression' | 'timezone' | 'startsAt' | 'endsAt' | 'jitterSeconds'> & {
+  createdAt: Date
+}
+
+/** @param now the database's. @throws InvalidSchedule */
+export function checkTiming(timing: Timing, now: Date, { minPeriodSeconds }: Limits): void {
+  const issues: { path: string; message: string }[] = []
+  const refuse = (path: string, message: string) => issues.push({ path, message })
+  const syntaxProblem = problemOf(() => parseExpression(timing.expression))
+  if (syntaxProblem !== null) refuse('expression', syntaxProblem)
+  if (!isTimezone(timing.timezone)) {
+    refuse('timezone', `expected an IANA time zone such as Europe/Berlin, got "${timing.timezone}"`)
+  }
+  if (timing.startsAt !== null && timing.endsAt !== null && timing.startsAt >= timing.endsAt) {
+    refuse('endsAt', 'expected a time after startsAt')
+  }
+  if (issues.length === 0) {
+    const times = nextTimes(timing, now, sampledTimes)
+    if (times.length === 0) refuse('expression', 'it never fires: no time of it is to come')
+    const periodSeconds = shortestDistance(times) / 1000
+    if (periodSeconds < minPeriodSeconds) {
+      refuse(
+        'expression',
+        `two fires are ${periodSeconds} s apart; at least ${minPeriodSeconds} s are needed`,
+      )
+    }
+    if (timing.jitterSeconds >= periodSeconds) {
+      refuse('jitterSeconds', `expected less than the ${periodSeconds} s between two fires`)
+    }
+  }
+  if (issues.length > 0) throw new InvalidSchedule(issues)
+}
+
+/** @throws DefinitionNotFound, InvalidParams */
+export async function checkWork(
+  sql: Sql,
+  work: Pick<ScheduleSettings, 'definitionKey' | 'definitionVersion' | 'params'>,
+): Promise<void> {
+  const { definitionKey: key, definitionVersion: version, params } = work
+  const definition = (await readDefinitions(sql, [work])).get(`${key}@${version}`)
+  if (definition === undefined) throw new DefinitionNotFound({ key, version })
+  if (!isStorable(params)) {
+    const message = 'Text with NUL characters or lone surrogates can not be stored.'
+    throw new InvalidParams(key, [{ path: 'params', message }])
+  }
+  checkParams(definition, params)
+}
+
+function shortestDistance(times: Date[]): number {
+  return times.slice(1).reduce((shortest, time, index) => {
+    return Math.min(shortest, time.getTime() - (times[index]?.getTime() ?? 0))
+  }, Number.POSITIVE_INFINITY)
+}
+
+function problemOf(run: () => unknown): string | null {
+  try {
+    run()
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}

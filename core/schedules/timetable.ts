@@ -1,0 +1,158 @@
+/**
+ * When a schedule fires: pure, given its expression, its zone and its bounds. An expression is a cron expression of
+ * five to seven fields or a nickname (read by croner), an interval (`every 90s`), or one time (ISO 8601).
+ *
+ * Cron expressions are read on the wall clock of the zone. One with fixed times, such as a daily 02:30, fires once a
+ * day on every day: a time that occurs twice counts at its first occurrence, one that a gap swallows at the gap's end.
+ * One with a wildcard or step in its time of day follows the real time through both hours of a repeated one.
+ */
+import { Cron } from 'croner'
+
+export interface Timetable {
+  expression: string
+  /** IANA zone. Intervals take no notice of it. */
+  timezone: string
+  /** Fires at and after this time. */
+  startsAt: Date | null
+  /** Fires before this time. */
+  endsAt: Date | null
+  /** Intervals count from `startsAt`, or without it from here. */
+  createdAt: Date
+}
+
+export type Expression =
+  | { kind: 'cron'; pattern: string }
+  | { kind: 'interval'; periodMs: number }
+  /** Without an offset the time is one of the schedule's zone. */
+  | { kind: 'once'; time: string }
+
+const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const interval = /^every((?:\s*\d+(?:\.\d+)?(?:ms|s|m|h|d))+)$/i
+const isoTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:[0-5]\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/
+
+/** @throws SyntaxError with a sentence when it is none of the three */
+export function parseExpression(text: string): Expression {
+  const expression = text.trim()
+  const parts = interval.exec(expression)?.[1]
+  if (parts !== undefined) return { kind: 'interval', periodMs: sumOf(parts) }
+  if (/^every\b/i.test(expression)) {
+    throw new SyntaxError('expected an interval such as "every 90s" or "every 1h 30m"')
+  }
+  if (/^\d{4}-/.test(expression)) {
+    if (!isRealTime(expression)) {
+      throw new SyntaxError('expected a time such as "2030-01-31T09:00:00" or "2030-01-31T09:00:00Z"')
+    }
+    return { kind: 'once', time: expression }
+  }
+  try {
+    new Cron(expression, { paused: true })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^Cron\w+: /, '') : String(error)
+    throw new SyntaxError(`not a cron expression: ${reason}`)
+  }
+  return { kind: 'cron', pattern: expression }
+}
+
+/** Whether the zone is an IANA name that this machine knows. */
+export function isTimezone(name: string): boolean {
+  // Offsets such as +02:00 are taken by Intl too, but are no places: they never change their clocks.
+  if (!/^[a-z]/i.test(name)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The first fire time after a moment; null: none is to come. */
+export function nextTime(table: Timetable, after: Date): Date | null {
+  const { startsAt, endsAt } = table
+  const time = timesOf(table).next(
+    startsAt !== null && startsAt > after ? new Date(startsAt.getTime() - 1) : after,
+  )
+  return time === null || (endsAt !== null && time >= endsAt) ? null : time
+}
+
+/** The next `count` fire times after a moment, or as many as there are. */
+export function nextTimes(table: Timetable, after: Date, count: number): Date[] {
+  const times: Date[] = []
+  for (
+    let time = nextTime(table, after);
+    time !== null && times.length < count;
+    time = nextTime(table, time)
+  ) {
+    times.push(time)
+  }
+  return times
+}
+
+/** The last `count` fire times up to and with a moment, oldest first, or as many as there were. */
+export function lastTimes(table: Timetable, upTo: Date, count: number): Date[] {
+  const { startsAt, endsAt } = table
+  const end = endsAt !== null && endsAt <= upTo ? endsAt.getTime() - 1 : upTo.getTime()
+  const times = timesOf(table).last(new Date(end), count)
+  return startsAt === null ? times : times.filter((time) => time >= startsAt)
+}
+
+interface Times {
+  /** Strictly after. */
+  next(after: Date): Date | null
+  /** Up to and with, oldest first. */
+  last(upTo: Date, count: number): Date[]
+}
+
+function timesOf({ expression, timezone, startsAt, createdAt }: Timetable): Times {
+  const parsed = parseExpression(expression)
+  if (parsed.kind === 'interval')
+    return everyPeriod(parsed.periodMs, startsAt ?? createdAt, startsAt === null ? 1 : 0)
+  const cron = new Cron(parsed.kind === 'once' ? parsed.time : parsed.pattern, {
+    paused: true,
+    timezone,
+    // As Vixie cron: `30 2,14 * * *` too is two fixed times, to fire once each.
+    fixedTimeRule: 'no-wildcard',
+  })
+  if (parsed.kind === 'once') return onlyAt(cron.nextRun(new Date(0)))
+  return {
+    next: (after) => cron.nextRun(after),
+    // croner looks strictly before.
+    last: (upTo, count) => cron.previousRuns(count, new Date(upTo.getTime() + 1)).reverse(),
+  }
+}
+
+/** `first`: how many periods after `from` the first time is. */
+function everyPeriod(periodMs: number, from: Date, first: number): Times {
+  const at = (index: number) => new Date(from.getTime() + index * periodMs)
+  const lastIndex = (upTo: Date) => Math.floor((upTo.getTime() - from.getTime()) / periodMs)
+  return {
+    next: (after) => at(Math.max(first, lastIndex(after) + 1)),
+    last: (upTo, count) => {
+      const end = lastIndex(upTo)
+      const begin = Math.max(first, end - count + 1)
+      return Array.from({ length: Math.max(0, end - begin + 1) }, (_, index) => at(begin + index))
+    },
+  }
+}
+
+function onlyAt(time: Date | null): Times {
+  return {
+    next: (after) => (time !== null && time > after ? time : null),
+    last: (upTo, count) => (time !== null && time <= upTo && count > 0 ? [time] : []),
+  }
+}
+
+function sumOf(parts: string): number {
+  let sum = 0
+  for (const [, amount, unit = ''] of parts.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gi)) {
+    sum += Number(amount) * (unitMs[unit.toLowerCase()] ?? 0)
+  }
+  if (sum < 1) throw new SyntaxError('expected an interval of a millisecond or more')
+  return Math.round(sum)
+}
+
+/** Date takes 30 February for 2 March. */
+function isRealTime(expression: string): boolean {
+  const [, minute] = isoTime.exec(expression) ?? []
+  if (minute === undefined || Number.isNaN(Date.parse(expression))) return false
+  return new Date(`${minute}Z`).toJSON()?.startsWith(minute) ?? false
+}
