@@ -26,13 +26,19 @@ import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { videoRoutes } from './routes/videos.ts'
+import { workerRoutes } from './routes/workers.ts'
 
 export interface AppDependencies {
   sql: Pool
   storage: Storage
-  config: Pick<Config, 'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS'> & RateLimitConfig
+  config: Pick<
+    Config,
+    'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS' | 'SCHEDULE_MIN_PERIOD_SECONDS'
+  > &
+    RateLimitConfig
   log: Log
   openTo: OpenTo
   /** What the runtime knows of the connection that a request came by. */
@@ -77,6 +83,8 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/definitions', definitionRoutes(dependencies))
     .route('/v1/dlq', deadLetterRoutes(dependencies))
     .route('/v1/queues', queueRoutes(dependencies))
+    .route('/v1/schedules', scheduleRoutes(dependencies))
+    .route('/v1/workers', workerRoutes(dependencies))
     .route('/v1/videos/uploads', uploadRoutes(dependencies))
     .route('/v1/videos', encodeRoutes(dependencies))
     .route('/v1/videos', videoRoutes(dependencies))

@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { DomainError, InvalidParams } from '../core/errors.ts'
+import { DomainError, InvalidParams, InvalidSchedule } from '../core/errors.ts'
 import type { ApiEnv } from './app.ts'
 
 export const statusOfCode = {
@@ -13,6 +13,7 @@ export const statusOfCode = {
   invalid_request: 400,
   invalid_params: 400,
   invalid_media: 400,
+  invalid_schedule: 400,
   video_missing: 400,
   job_already_finished: 400,
   unauthorized: 401,
@@ -21,12 +22,16 @@ export const statusOfCode = {
   definition_not_found: 404,
   job_not_found: 404,
   dead_letter_not_found: 404,
+  schedule_not_found: 404,
   upload_not_found: 404,
   source_not_found: 404,
   output_not_ready: 404,
   idempotency_conflict: 409,
   dependency_failed: 409,
   job_not_in_status: 409,
+  schedule_name_taken: 409,
+  schedule_defined_in_code: 409,
+  schedule_overlaps: 409,
   upload_not_usable: 409,
   upload_incomplete: 409,
   body_too_large: 413,
@@ -80,7 +85,7 @@ function describe(error: Error): Problem {
     return { code: error.code, detail: error.message, details: error.details, headers: error.headers }
   }
   if (error instanceof DomainError && isProblemCode(error.code)) {
-    const details = error instanceof InvalidParams ? error.issues : []
+    const details = error instanceof InvalidParams || error instanceof InvalidSchedule ? error.issues : []
     return { code: error.code, detail: error.message, details }
   }
   // Hono's own, for what its validators and middleware refuse.

@@ -211,6 +211,20 @@ export const configFields = {
     default: '30',
     about: 'Days that finished jobs, their attempts and events are kept; dropped by whole weeks.',
   }),
+  SCHEDULER_LEASE_SECONDS: field({
+    schema: integer(1, 3600),
+    default: '6',
+    about:
+      'Seconds after which another scheduler takes over from a silent one. Renewed at least four times in that span.',
+  }),
+  SCHEDULE_MIN_PERIOD_SECONDS: field({
+    schema: z
+      .string()
+      .regex(/^\d+(\.\d+)?$/, 'expected a number of seconds')
+      .transform(Number),
+    default: '1',
+    about: 'Shortest time between two fires that a schedule of the API may ask for.',
+  }),
   LOG_LEVEL: field({
     schema: z.enum(['debug', 'info', 'warn', 'error'], 'expected debug, info, warn or error'),
     default: 'info',

@@ -1,54 +1,113 @@
-/** The long-lived scheduler: one of many leads, by a lease in PostgreSQL; the others wait to take over. */
+/**
+ * The long-lived scheduler: one of many leads, by a lease in PostgreSQL; the others look whether it still does.
+ * One statement renews the lease and says how long it is until the next schedule is due, on the database's clock:
+ * so the leader is awake at that moment, whatever its own clock says.
+ */
 import { lead, resign } from '../core/schedules/lead.ts'
-import { type TickDependencies, tick, upkeep } from './tick.ts'
+import { registerDuties } from '../core/upkeep/duties.ts'
+import { beat, signOff } from '../core/workers/beat.ts'
+import { doDuties, fire, type TickDependencies } from './tick.ts'
 
-const leaseSeconds = 10
-const tickMs = 1000
-const upkeepMs = 60_000
+const beatMs = 10_000
+/** A schedule that was just made is found within this time. */
+const longestPollMs = 1500
+/** When another is at the schedules that are due. */
+const otherIsFiringMs = 50
+
+export interface SchedulerOptions extends TickDependencies {
+  /** Its name among the holders of the lease. */
+  id: string
+  leaseSeconds: number
+  info: { pid: number; bun: string }
+}
 
 export class Scheduler {
+  readonly #pollMs: number
+  #state: 'stopped' | 'running' = 'stopped'
   #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  #pass: Promise<void> | undefined
+  #upkeep: Promise<unknown> | undefined
   #epoch: string | null = null
-  #upkeepAt = 0
+  #isRegistered = false
+  #beatAt = Number.NEGATIVE_INFINITY
 
-  constructor(
-    private readonly holder: string,
-    private readonly dependencies: TickDependencies,
-  ) {}
+  constructor(private readonly options: SchedulerOptions) {
+    this.#pollMs = Math.min(longestPollMs, (options.leaseSeconds * 1000) / 4)
+  }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#wake(), tickMs)
+    if (this.#state === 'running') return
+    this.#state = 'running'
     this.#wake()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#running
-    if (this.#epoch !== null) await resign(this.dependencies.sql, this.holder)
-    this.#epoch = null
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    clearTimeout(this.#timer)
+    await this.#pass
+    await this.#upkeep
+    await this.#leave()
   }
 
-  async runOnce(): Promise<void> {
-    const { sql, log } = this.dependencies
+  /** @returns milliseconds until it should look again */
+  async runOnce(): Promise<number> {
+    const { sql, id, leaseSeconds, duties, log } = this.options
     try {
-      const epoch = await lead(sql, this.holder, leaseSeconds)
+      await this.#appear()
+      const names = duties.map(({ name }) => name)
+      const { epoch, nextDueInSeconds, nextDutyInSeconds } = await lead(sql, id, {
+        leaseSeconds,
+        duties: names,
+      })
       if (epoch !== this.#epoch) log.info({ epoch }, epoch === null ? 'leadership.lost' : 'leadership.taken')
       this.#epoch = epoch
-      if (epoch === null) return
-      await tick(this.dependencies)
-      if (performance.now() < this.#upkeepAt) return
-      this.#upkeepAt = performance.now() + upkeepMs
-      await upkeep(this.dependencies)
+      if (epoch === null) return this.#pollMs
+      if (nextDutyInSeconds !== null && nextDutyInSeconds <= 0) this.#doUpkeep()
+      if (nextDueInSeconds === null || nextDueInSeconds * 1000 > this.#pollMs) return this.#pollMs
+      // A timer may be a little early by the database's clock.
+      if (nextDueInSeconds > 0) return nextDueInSeconds * 1000 + 1
+      const fired = await fire(this.options)
+      return Object.values(fired).some((count) => count > 0) ? 0 : otherIsFiringMs
     } catch (error) {
-      log.warn({ err: error }, 'tick.failed')
+      log.warn({ err: error }, 'pass.failed')
+      return this.#pollMs
     }
   }
 
   #wake(): void {
-    this.#running ??= this.runOnce().finally(() => {
-      this.#running = undefined
+    this.#pass ??= this.runOnce().then((waitMs) => {
+      this.#pass = undefined
+      if (this.#state === 'running') this.#timer = setTimeout(() => this.#wake(), waitMs)
     })
+  }
+
+  async #appear(): Promise<void> {
+    const { sql, id, info, duties } = this.options
+    if (!this.#isRegistered) await registerDuties(sql, duties)
+    this.#isRegistered = true
+    if (performance.now() < this.#beatAt) return
+    this.#beatAt = performance.now() + beatMs
+    await beat(sql, { id, kind: 'scheduler', slots: 0, info })
+  }
+
+  /** Beside the schedules: however long it takes, they fire in time. */
+  #doUpkeep(): void {
+    this.#upkeep ??= doDuties(this.options)
+      .catch((error) => this.options.log.warn({ err: error }, 'upkeep.failed'))
+      .finally(() => {
+        this.#upkeep = undefined
+      })
+  }
+
+  async #leave(): Promise<void> {
+    const { sql, id, log } = this.options
+    try {
+      await resign(sql, id)
+      await signOff(sql, id)
+    } catch (error) {
+      log.warn({ err: error }, 'sign_off.failed')
+    }
+    this.#epoch = null
   }
 }

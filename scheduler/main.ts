@@ -4,27 +4,49 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { dutiesOf } from './duties.ts'
 import { Scheduler } from './leader.ts'
+import { tick } from './tick.ts'
 
 const config = configOrExit(process.env)
-const holder = config.WORKER_ID ?? `${hostname()}:${process.pid}`
-const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' })
-const sql = openPool(config, `job-server scheduler ${holder}`)
-const scheduler = new Scheduler(holder, { sql, storage: createStorage(config), config, log })
+const id = config.WORKER_ID ?? `${hostname()}:${process.pid}`
+const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ schedulerId: id })
+const sql = openPool(config, `job-server scheduler ${id}`)
+const duties = dutiesOf({ sql, storage: createStorage(config), config })
 
-if (process.argv[2] === 'tick') {
-  await scheduler.runOnce()
-  await shutDown()
-} else {
+if (process.argv[2] === 'tick') await passOnce()
+else stayOn()
+
+async function passOnce(): Promise<void> {
+  try {
+    log.info(await tick({ sql, duties, log }), 'tick.done')
+  } catch (error) {
+    log.error({ err: error }, 'tick.failed')
+    process.exitCode = 1
+  }
+  await sql.end({ timeout: 1 })
+  process.exit()
+}
+
+function stayOn(): void {
+  const scheduler = new Scheduler({
+    id,
+    leaseSeconds: config.SCHEDULER_LEASE_SECONDS,
+    info: { pid: process.pid, bun: Bun.version },
+    sql,
+    duties,
+    log,
+  })
   scheduler.start()
   log.info('scheduler.started')
   // For process managers that wait for it, as pm2 does.
   process.send?.('ready')
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void shutDown())
-}
-
-async function shutDown(): Promise<void> {
-  await scheduler.stop()
-  await sql.end({ timeout: 1 })
-  process.exit(0)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, async () => {
+      await scheduler.stop()
+      await sql.end({ timeout: 1 })
+      log.info('scheduler.stopped')
+      process.exit(0)
+    })
+  }
 }

@@ -37,6 +37,15 @@ export function hintWork(sql: Sql): void {
   )
 }
 
+/** Sends the hint that still waits: for a process that is about to end. */
+export async function flushHints(sql: Pool): Promise<void> {
+  const timer = pending.get(sql)
+  if (timer === undefined) return
+  clearTimeout(timer)
+  pending.delete(sql)
+  await sql`select pg_notify(${workChannel}, '')`
+}
+
 /** Tells the owner of a running job that it is to be cancelled. */
 export async function hintCancel(sql: Sql, jobId: string): Promise<void> {
   await sql`select pg_notify(${cancelChannel}, ${jobId})`

@@ -10,7 +10,7 @@ const units = [
   ['millisecond', 1],
 ] as const
 
-/** For example `At 02:30, Monday through Friday (Europe/Berlin)`. @throws SyntaxError when it is no expression */
+/** For example `At 02:30, Monday through Friday (Europe/Berlin)`. @throws SyntaxError when it can't be read */
 export function describe(expression: string, timezone: string): string {
   const parsed = parseExpression(expression)
   switch (parsed.kind) {

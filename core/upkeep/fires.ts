@@ -1,0 +1,10 @@
+/** Removes the records of fires past retention; a schedule itself remembers its last one. */
+import type { Sql } from '../db.ts'
+
+/** @returns how many were removed */
+export async function removeOldFires(sql: Sql, options: { retentionDays: number }): Promise<number> {
+  // schedule_fires_recorded_idx. The jobs of a record that old are gone from history too.
+  const removed = await sql`
+    delete from job_server.schedule_fires where recorded_at < now() - make_interval(days => ${options.retentionDays})`
+  return removed.count
+}

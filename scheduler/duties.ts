@@ -1,0 +1,58 @@
+/** The upkeep of the product: what is done, and how often. */
+import type { Config } from '../core/config.ts'
+import type { Pool } from '../core/db.ts'
+import { rescue } from '../core/queue/finish.ts'
+import { giveUpHooks } from '../core/queue/hooks.ts'
+import { sweep } from '../core/queue/release.ts'
+import type { Storage } from '../core/storage/client.ts'
+import type { Duty } from '../core/upkeep/duties.ts'
+import { removeOldFires } from '../core/upkeep/fires.ts'
+import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
+import { keepPartitions } from '../core/upkeep/partitions.ts'
+import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
+import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
+import { expireUploads } from '../core/uploads/expire.ts'
+import { forgetSilent } from '../core/workers/beat.ts'
+
+const minute = 60
+const hour = 3600
+const rescueLimit = 1000
+const keyLimit = 10_000
+const strayLimit = 100
+const silentWorkerSeconds = 3600
+
+export interface DutyDependencies {
+  sql: Pool
+  storage: Storage
+  config: Pick<Config, 'HISTORY_RETENTION_DAYS'>
+}
+
+export function dutiesOf({ sql, storage, config }: DutyDependencies): Duty[] {
+  const retentionDays = config.HISTORY_RETENTION_DAYS
+  return [
+    // Workers rescue from one another; this is for when none is left.
+    duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
+    duty('waiting-jobs', minute, async () => {
+      await sweep(sql)
+      return null
+    }),
+    duty('hooks', minute, async () => ({ givenUp: await giveUpHooks(sql) })),
+    duty('rate-starts', minute, async () => ({ removed: await removeOldStarts(sql) })),
+    duty('uploads', minute, () => expireUploads(sql, storage)),
+    duty('stray-outputs', minute, async () => ({
+      attempts: await removeStrayOutputs(sql, storage, { limit: strayLimit }),
+    })),
+    duty('idempotency-keys', 5 * minute, async () => ({
+      removed: await removeExpiredKeys(sql, { limit: keyLimit }),
+    })),
+    duty('workers', 5 * minute, async () => ({
+      forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
+    })),
+    duty('partitions', hour, () => keepPartitions(sql, { retentionDays })),
+    duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
+  ]
+}
+
+function duty(name: string, intervalSeconds: number, run: Duty['run']): Duty {
+  return { name, intervalSeconds, run }
+}

@@ -1,0 +1,35 @@
+/**
+ * One pass of the scheduler as a function handler: for an EventBridge rule that calls an AWS Lambda function each
+ * minute, or anything alike. What falls due in between fires with the next call. Calls that overlap are harmless.
+ */
+import { type Config, parseConfig } from '../core/config.ts'
+import { openPool } from '../core/db.ts'
+import { createLog, type Log } from '../core/log.ts'
+import { createStorage } from '../core/storage/client.ts'
+import { dutiesOf } from './duties.ts'
+import { type Ticked, tick } from './tick.ts'
+
+let prepared: { config: Config; log: Log } | undefined
+
+/**
+ * @returns what was done, in numbers
+ * @throws ConfigError, or when the database can't be reached: so the call counts as failed
+ */
+export async function handler(): Promise<Ticked> {
+  prepared ??= prepare()
+  const { config, log } = prepared
+  // One connection, and none between calls: a function is frozen then, and its connections die unseen.
+  const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server scheduler function')
+  try {
+    const ticked = await tick({ sql, duties: dutiesOf({ sql, storage: createStorage(config), config }), log })
+    log.info(ticked, 'tick.done')
+    return ticked
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+function prepare(): { config: Config; log: Log } {
+  const config = parseConfig(process.env)
+  return { config, log: createLog({ level: config.LOG_LEVEL, name: 'scheduler' }) }
+}
