@@ -31,35 +31,41 @@ export interface Fired {
 
 export async function fireDue(sql: Pool): Promise<Fired> {
   const fired: Fired = { enqueued: 0, skipped: 0, missed: 0, failed: 0, errors: [] }
-  for (let pass = 0; pass < passes; pass++) {
-    const turns = await sql.begin((tx) => firePass(tx, fired.errors))
-    if (turns === null) break
-    for (const { record } of turns) fired[record.outcome]++
+  for (let pass = 0, isMore = true; isMore && pass < passes; pass++) {
+    const passed = await sql.begin((tx) => firePass(tx, fired.errors))
+    for (const { record } of passed.turns) fired[record.outcome]++
+    isMore = passed.isMore
   }
   if (fired.enqueued > 0) hintWork(sql)
   return fired
 }
 
-async function firePass(tx: postgres.TransactionSql, errors: ScheduleError[]): Promise<Turn[] | null> {
-  await tx`select set_config('idle_in_transaction_session_timeout', ${idleLimit}, true)`
+async function firePass(
+  tx: postgres.TransactionSql,
+  errors: ScheduleError[],
+): Promise<{ turns: Turn[]; isMore: boolean }> {
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
-    select ${scheduleColumns(tx)}, now() from job_server.schedules
+    select
+      ${scheduleColumns(tx)}, now(), set_config('idle_in_transaction_session_timeout', ${idleLimit}, true)
+    from job_server.schedules
     where due_at <= now()
     order by due_at
     limit ${schedulesPerPass}
     for update skip locked`
-  if (due.length === 0) return null
+  const [first] = due
+  if (first === undefined) return { turns: [], isMore: false }
   const exclusive = due.filter(({ overlap }) => overlap !== 'allow')
   const unended = await unendedJobs(
     tx,
     exclusive.map(({ id }) => id),
   )
   const decided = due.map((schedule) => decide(schedule, unended.get(schedule.id) ?? [], errors))
-  const turns = decided.flatMap((decision) => decision.turns)
-  const written = await carryOut(tx, turns, errors)
-  await moveOn(tx, decided, written)
-  return written
+  const planned = decided.flatMap(({ turns }) => turns)
+  const turns = await carryOut(tx, planned, errors)
+  await moveOn(tx, decided, turns)
+  const goesOn = decided.some(({ next }) => next !== null && next <= first.now)
+  return { turns, isMore: goesOn || due.length === schedulesPerPass }
 }
 
 async function moveOn(tx: Sql, decided: Decision[], written: Turn[]): Promise<void> {

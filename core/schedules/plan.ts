@@ -13,7 +13,7 @@ import type { CatchUpPolicy } from './row.ts'
 import { lastTimes, nextTime, type Timetable } from './timetable.ts'
 
 /** Above the minute that lies between two ticks of a serverless cron. */
-export const lateSeconds = 120
+const lateSeconds = 120
 /** What is left goes on in the next pass, so that a transaction stays short. */
 const firesPerPass = 100
 /** Counting goes from time to time: 20 µs each. */
@@ -27,7 +27,7 @@ export interface Plan {
   next: Date | null
 }
 
-export interface Missed {
+interface Missed {
   from: Date
   through: Date
   /** Null: more than were counted. */
@@ -48,8 +48,8 @@ export function planFires(schedule: Due, now: Date): Plan {
   const { catchUp, catchUpLimit, nextFireAt } = schedule
   const keep = catchUp === 'all' ? catchUpLimit : 1
   // One more than is kept: the latest may still have to wait for its jitter.
-  const latest = lastTimes(schedule, now, keep + 1).filter(
-    (time) => time >= nextFireAt && dueTime(schedule, time) <= now,
+  const latest = lastTimes(schedule, { since: nextFireAt, upTo: now, count: keep + 1 }).filter(
+    (time) => dueTime(schedule, time) <= now,
   )
   const kept = latest.slice(-keep)
   const last = kept.at(-1)
@@ -63,7 +63,11 @@ export function planFires(schedule: Due, now: Date): Plan {
     return { fires: [], missed: missedThrough(schedule, last, reason), next: afterLast }
   }
   const [first = last] = kept
-  const [before] = lastTimes(schedule, new Date(first.getTime() - 1), 1)
+  const [before] = lastTimes(schedule, {
+    since: nextFireAt,
+    upTo: new Date(first.getTime() - 1),
+    count: 1,
+  })
   return {
     fires: kept.slice(0, firesPerPass),
     missed: before === undefined ? null : missedThrough(schedule, before, reasonOf(schedule)),
@@ -77,9 +81,8 @@ function reasonOf({ catchUp, catchUpLimit }: Due): string {
     : 'Nobody fired it before the next time was due.'
 }
 
-function missedThrough(schedule: Due, through: Date, reason: string): Missed | null {
+function missedThrough(schedule: Due, through: Date, reason: string): Missed {
   const from = schedule.nextFireAt
-  if (through < from) return null
   let times = 1
   for (
     let time = nextTime(schedule, from);

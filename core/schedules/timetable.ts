@@ -87,12 +87,22 @@ export function nextTimes(table: Timetable, after: Date, count: number): Date[] 
   return times
 }
 
-/** The last `count` fire times up to and with a moment, oldest first, or as many as there were. */
-export function lastTimes(table: Timetable, upTo: Date, count: number): Date[] {
-  const { startsAt, endsAt } = table
+/**
+ * The last `count` fire times from `since` up to and with `upTo`, oldest first, or as many as there were. Costs as much
+ * as there are times in between, and never more than for `count`.
+ */
+export function lastTimes(
+  table: Timetable,
+  { since, upTo, count }: { since: Date; upTo: Date; count: number },
+): Date[] {
+  const times: Date[] = []
+  let time = nextTime(table, new Date(since.getTime() - 1))
+  for (; time !== null && time <= upTo && times.length < count; time = nextTime(table, time)) times.push(time)
+  if (time === null || time > upTo) return times
+  // Too many to count from the front.
+  const { endsAt } = table
   const end = endsAt !== null && endsAt <= upTo ? endsAt.getTime() - 1 : upTo.getTime()
-  const times = timesOf(table).last(new Date(end), count)
-  return startsAt === null ? times : times.filter((time) => time >= startsAt)
+  return timesOf(table).last(new Date(end), count)
 }
 
 interface Times {

@@ -46,7 +46,7 @@ export async function updateSchedule(
   }
 }
 
-export function aim(before: Schedule, after: Schedule, now: Date): Aim {
+function aim(before: Schedule, after: Schedule, now: Date): Aim {
   const goesOn = before.enabled && after.enabled && !timingDiffers(before, after)
   return goesOn ? { nextFireAt: before.nextFireAt, dueAt: before.dueAt } : aimAfter(after, now)
 }

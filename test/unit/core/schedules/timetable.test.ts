@@ -146,7 +146,7 @@ test.each([
   const once = table(expression, { timezone })
   expect(iso(nextTimes(once, new Date('2026-01-01T00:00:00Z'), 5))).toEqual([at])
   expect(nextTime(once, new Date(at))).toBeNull()
-  expect(iso(lastTimes(once, new Date(at), 5))).toEqual([at])
+  expect(iso(lastTimes(once, { since: new Date(0), upTo: new Date(at), count: 5 }))).toEqual([at])
 })
 
 test('times lie from the start on and before the end', () => {
@@ -156,7 +156,9 @@ test('times lie from the start on and before the end', () => {
   })
   const within = ['2026-01-01T03:00:00.000Z', '2026-01-01T04:00:00.000Z']
   expect(iso(nextTimes(bounded, new Date('2025-01-01T00:00:00Z'), 9))).toEqual(within)
-  expect(iso(lastTimes(bounded, new Date('2027-01-01T00:00:00Z'), 9))).toEqual(within)
+  const upTo = new Date('2027-01-01T00:00:00Z')
+  expect(iso(lastTimes(bounded, { since: new Date(0), upTo, count: 9 }))).toEqual(within)
+  expect(iso(lastTimes(bounded, { since: new Date(0), upTo, count: 1 }))).toEqual(within.slice(1))
 })
 
 test.each([
@@ -230,14 +232,22 @@ describe('over random expressions and zones', () => {
     )
   })
 
-  test('looking back finds what looking forward gave', () => {
+  test('looking back finds the last of what looking forward gave', () => {
+    const schedules = fc.tuple(fc.oneof(expressions, fc.constant('every 17m')), fc.constantFrom(...zones))
     fc.assert(
-      fc.property(expressions, fc.constantFrom(...zones), moment, (expression, timezone, after) => {
-        const times = nextTimes(table(expression, { timezone }), after, 6)
-        const last = times.at(-1)
-        if (last === undefined) return
-        expect(iso(lastTimes(table(expression, { timezone }), last, times.length))).toEqual(iso(times))
-      }),
+      fc.property(
+        schedules,
+        moment,
+        fc.integer({ min: 1, max: 8 }),
+        ([expression, timezone], since, count) => {
+          const times = nextTimes(table(expression, { timezone }), since, 6)
+          const upTo = times.at(-1)
+          if (upTo === undefined) return
+          const from = new Date(since.getTime() + 1)
+          const found = lastTimes(table(expression, { timezone }), { since: from, upTo, count })
+          expect(iso(found)).toEqual(iso(times.slice(-count)))
+        },
+      ),
       { numRuns: 300 },
     )
   })
