@@ -28,10 +28,8 @@ export function hintWork(sql: Sql): void {
   hintsOf.set(sql, hints)
   hints.timer ??= setTimeout(
     () => {
-      hints.timer = undefined
-      hints.sentAt = performance.now()
       // A lost hint costs one poll interval, and a pool that was just closed needs none.
-      sql`select pg_notify(${workChannel}, '')`.catch(() => {})
+      send(sql, hints).catch(() => {})
     },
     Math.max(0, hints.sentAt + coalesceMs - performance.now()),
   )
@@ -39,10 +37,15 @@ export function hintWork(sql: Sql): void {
 
 /** Sends the hint that still waits: for a process that is about to end. */
 export async function flushHints(sql: Pool): Promise<void> {
-  const timer = pending.get(sql)
-  if (timer === undefined) return
-  clearTimeout(timer)
-  pending.delete(sql)
+  const hints = hintsOf.get(sql)
+  if (hints?.timer === undefined) return
+  clearTimeout(hints.timer)
+  await send(sql, hints)
+}
+
+async function send(sql: Pool, hints: Hints): Promise<void> {
+  hints.timer = undefined
+  hints.sentAt = performance.now()
   await sql`select pg_notify(${workChannel}, '')`
 }
 

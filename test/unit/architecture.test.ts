@@ -20,7 +20,13 @@ interface Rule {
   right: [path: string, text: string][]
 }
 
-const entries = new Set(['api/server.ts', 'worker/main.ts', 'worker/child.ts', 'scheduler/main.ts'])
+const entries = new Set([
+  'api/server.ts',
+  'worker/main.ts',
+  'worker/child.ts',
+  'scheduler/main.ts',
+  'scheduler/function.ts',
+])
 
 const rules: Rule[] = [
   {
