@@ -26,6 +26,7 @@ import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { scheduleTimeRoutes } from './routes/schedule-times.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { videoRoutes } from './routes/videos.ts'
@@ -83,6 +84,7 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/definitions', definitionRoutes(dependencies))
     .route('/v1/dlq', deadLetterRoutes(dependencies))
     .route('/v1/queues', queueRoutes(dependencies))
+    .route('/v1/schedules', scheduleTimeRoutes(dependencies))
     .route('/v1/schedules', scheduleRoutes(dependencies))
     .route('/v1/workers', workerRoutes(dependencies))
     .route('/v1/videos/uploads', uploadRoutes(dependencies))

@@ -89,6 +89,9 @@ describe('an operation has an example, and it is what the API itself would take 
     const failed = await server.enqueue('failing', {}, { maxAttempts: 1 })
     await failed.reaches('failed')
     const { jobs } = await (await server.request('GET', '/v1/dlq')).json()
+    const daily = { name: 'daily', definitionKey: 'echo', expression: '@daily' }
+    const { scheduleId } = await (await server.request('POST', '/v1/schedules', daily)).json()
+    await server.request('POST', `/v1/schedules/${scheduleId}/run-now`)
     for (const [template, path] of [
       ['/v1/jobs', '/v1/jobs'],
       ['/v1/jobs/{jobId}', `/v1/jobs/${job.id}`],
@@ -98,6 +101,12 @@ describe('an operation has an example, and it is what the API itself would take 
       ['/v1/queues', '/v1/queues'],
       ['/v1/dlq', '/v1/dlq'],
       ['/v1/dlq/{dlqJobId}', `/v1/dlq/${jobs[0].dlqJobId}`],
+      ['/v1/schedules', '/v1/schedules'],
+      ['/v1/schedules/{scheduleId}', `/v1/schedules/${scheduleId}`],
+      ['/v1/schedules/{scheduleId}/next', `/v1/schedules/${scheduleId}/next`],
+      ['/v1/schedules/{scheduleId}/fires', `/v1/schedules/${scheduleId}/fires`],
+      ['/v1/schedules/preview', '/v1/schedules/preview?expression=@daily'],
+      ['/v1/workers', '/v1/workers'],
       ['/healthz', '/healthz'],
       ['/v1/jobs/{jobId}', `/v1/jobs/${newId()}`],
       ['/v1/jobs/{jobId}', '/v1/jobs/x'],
