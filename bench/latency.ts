@@ -2,18 +2,17 @@
  * How long a job waits when nothing stands before it: from the request to the API until a worker has claimed it and
  * until its code runs, against a bare NOTIFY from one connection to another on the same PostgreSQL.
  */
-import postgres from 'postgres'
 import { z } from 'zod'
 import { type Bench, timeOfDayMs } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
 import mark, { Mark } from './jobs/mark.ts'
 import { compare, percentile } from './measurement.ts'
+import { bareNotify, openNotify } from './notify.ts'
 
 const jobs = 200
 const warmUpJobs = 5
 /** The worker must have gone back to sleep, or it finds the next job by looking rather than by being woken. */
 const settleMs = 50
-const channel = 'bench'
 
 const Enqueued = z.object({ jobId: z.string() })
 
@@ -45,12 +44,11 @@ export const latencyBench: Bench = {
     await bare.close()
     await database.close()
 
-    const peer = 'bare NOTIFY, from before it is sent until it is heard'
     const p50 = (name: string, side: 'claimed' | 'firstLine') =>
       compare(
         { name: `${name}, p50`, unit: 'ms', better: 'lower' },
         { label: 'Job Server', values: passes.map((pass) => percentile(pass[side], 0.5)) },
-        { label: peer, values: passes.map((pass) => percentile(pass.bare, 0.5)) },
+        { label: bareNotify, values: passes.map((pass) => percentile(pass.bare, 0.5)) },
       )
     // Of one round's few jobs it would be the slowest: taken over all.
     const p99 = (name: string, side: 'claimed' | 'firstLine') =>
@@ -66,7 +64,7 @@ export const latencyBench: Bench = {
           ],
         },
         {
-          label: peer,
+          label: bareNotify,
           values: [
             percentile(
               passes.flatMap((pass) => pass.bare),
@@ -101,29 +99,5 @@ async function jobWait(
   return {
     claimedMs: (await database.claimedAtMs(jobId)) - sentAtMs,
     firstLineMs: Mark.parse(done?.result).atMs - sentAtMs,
-  }
-}
-
-async function openNotify(url: string) {
-  const listener = postgres(url, { max: 1, onnotice: () => {} })
-  const sender = postgres(url, { max: 1, onnotice: () => {} })
-  let heard: () => void = () => {}
-  await listener.listen(channel, () => heard())
-  return {
-    /** Milliseconds. */
-    roundTrip: async () => {
-      const arrived = new Promise<void>((resolve) => {
-        heard = resolve
-      })
-      const sentAt = performance.now()
-      const [, heardAt] = await Promise.all([
-        sender`select pg_notify(${channel}, '')`,
-        arrived.then(() => performance.now()),
-      ])
-      return heardAt - sentAt
-    },
-    close: async () => {
-      await Promise.all([listener.end({ timeout: 1 }), sender.end({ timeout: 1 })])
-    },
   }
 }

@@ -6,6 +6,7 @@
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { cancelBench } from './cancel.ts'
 import { type Circumstances, currentLoad, readCircumstances } from './circumstances.ts'
 import { encodeBench } from './encode.ts'
 import { latencyBench } from './latency.ts'
@@ -14,7 +15,7 @@ import { queueBench } from './queue.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { BenchStack } from './stack.ts'
 
-const benches = [queueBench, processBench, encodeBench, latencyBench]
+const benches = [queueBench, processBench, encodeBench, latencyBench, cancelBench]
 const limitSeconds = 300
 const EX_USAGE = 64
 
