@@ -163,18 +163,20 @@ export class Coordinator {
 
   async #look(): Promise<void> {
     try {
+      // First, since most hints are of jobs that are ready: none should wait for the tending.
+      await this.#claim()
       if (this.#tendWanted) {
         this.#tendWanted = false
-        await this.#tend()
+        if (await this.#tend()) await this.#claim()
       }
-      await this.#claim()
       await this.#hooks.runOnce()
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
   }
 
-  async #tend(): Promise<void> {
+  /** @returns whether there may be more to claim than before */
+  async #tend(): Promise<boolean> {
     const { sql } = this.options
     const rescued = await rescue(sql, { limit: rescueLimit })
     // Who lost its lease may have died between the end of a job and what follows from it.
@@ -189,6 +191,7 @@ export class Coordinator {
       if (this.#admittedUpTo !== null) this.wake()
     }
     if (performance.now() >= this.#beatAt) await this.#beat()
+    return rescued.length > 0 || staged > 0 || blocked || limited
   }
 
   async #claim(): Promise<void> {
