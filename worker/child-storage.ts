@@ -1,9 +1,4 @@
 /** `context.storage` inside the job process: bytes go straight to storage, over links asked of the coordinator. */
-import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { JobError, type JobStorage } from '../core/job.ts'
 import type { StorageOperation } from './protocol.ts'
 
@@ -18,6 +13,12 @@ export function createChildStorage(ask: Ask, signal: AbortSignal): JobStorage {
     readUrl: async (key) => (await ask({ kind: 'get', key })).url,
 
     async download(key, path) {
+      // Not on top: streams alone take as long to load as the rest of the process.
+      const [{ createWriteStream }, { Readable, Transform }, { pipeline }] = await Promise.all([
+        import('node:fs'),
+        import('node:stream'),
+        import('node:stream/promises'),
+      ])
       const { url } = await ask({ kind: 'get', key })
       const response = await request(url, { signal })
       if (response.status === 404)
@@ -43,7 +44,7 @@ export function createChildStorage(ask: Ask, signal: AbortSignal): JobStorage {
     },
 
     async upload(path, { name, contentType }) {
-      const sizeBytes = (await stat(path)).size
+      const sizeBytes = (await Bun.file(path).stat()).size
       const sha256 = await sha256Of(path)
       const { url, key } = await ask({ kind: 'put', name, contentType, sizeBytes })
       const response = await request(url, {
@@ -76,7 +77,7 @@ function unavailable(detail: string, cause?: unknown): JobError {
 }
 
 async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256')
+  const hash = new Bun.CryptoHasher('sha256')
   for await (const chunk of Bun.file(path).stream()) hash.update(chunk)
   return hash.digest('hex')
 }

@@ -3,11 +3,11 @@
  * database, no keys of the storage, only the channel to its coordinator. When that closes, the coordinator is gone,
  * and the process ends itself and everything it started.
  */
-import { pathToFileURL } from 'node:url'
 import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../core/job.ts'
 import { ChildChannel } from './child-channel.ts'
 import { endOfThrown, resultOf } from './child-last-word.ts'
 import { Run } from './child-run.ts'
+import { provideZod } from './child-zod.ts'
 import { endOfOutput } from './end-of-output.ts'
 import type { RunMessage, ToChild } from './protocol.ts'
 
@@ -22,12 +22,19 @@ let current: Run | undefined
 process.on('uncaughtException', (error) => fail(error, 'uncaught_exception'))
 process.on('unhandledRejection', (error) => fail(error, 'unhandled_rejection'))
 
-channel.send({ type: 'ready' })
-// Every job file needs it for its parameters: a process that waits has the time, and a job that comes meanwhile
-// would wait for the same import.
-void import('zod')
-for await (const message of channel.messages()) receive(message)
-await channelClosed()
+void listen()
+
+// No await at the top: the bundle with bytecode can't have it.
+async function listen(): Promise<void> {
+  const [zodPath] = process.argv.slice(2)
+  if (zodPath !== undefined) provideZod(zodPath)
+  channel.send({ type: 'ready' })
+  // Every job file needs it for its parameters: a process that waits has the time, and a job that comes meanwhile
+  // would wait for the same import.
+  void import('zod')
+  for await (const message of channel.messages()) receive(message)
+  await channelClosed()
+}
 
 function receive(message: ToChild): void {
   switch (message.type) {
@@ -86,7 +93,7 @@ async function runHooks(
   } as HookEvent
   await definition.hooks?.[name]?.(event, { log, signal })
   if (file === null) return
-  const module: { default: JobHooks } = await import(pathToFileURL(file).href)
+  const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
   await module.default[name]?.(event, { log, signal })
 }
 
@@ -94,7 +101,7 @@ async function runHooks(
 async function load({ file, definition: wanted }: RunMessage): Promise<JobDefinition> {
   let found: JobDefinition
   try {
-    const module: { default: JobDefinition } = await import(pathToFileURL(file).href)
+    const module: { default: JobDefinition } = await import(Bun.pathToFileURL(file).href)
     found = module.default
   } catch (cause) {
     throw new JobError('definition_not_loaded', `The definition could not be loaded: ${cause}`, { cause })

@@ -93,6 +93,7 @@ export class Coordinator {
     this.#standby = new Standby({
       size: config.STANDBY_PROCESSES,
       usedSize: config.MAX_CONCURRENT_EXECUTIONS,
+      root: config.SCRATCH_DIRECTORY,
       directory: this.#scratch.directory,
       environment: options.environment,
       log,
@@ -122,7 +123,7 @@ export class Coordinator {
     if (this.#state !== 'stopped') return
     this.#state = 'running'
     await this.#scratch.start()
-    this.#standby.start()
+    await this.#standby.start()
     this.#keeper.start()
     await this.#listener.start()
     this.#pollTimer = setInterval(() => this.wake(), this.options.config.POLL_INTERVAL_SECONDS * 1000)

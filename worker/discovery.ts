@@ -51,7 +51,7 @@ export async function discoverInProcess(
 ): Promise<Discovery> {
   const { files, broken } = await findJobFiles(directories)
   const outcomes = new Map<string, FileOutcome>()
-  const guardian = new Guardian({ directory: null, ...options })
+  const guardian = new Guardian({ directories: [], ...options })
   guardian.start()
   try {
     let left = files.map(({ path }) => path)

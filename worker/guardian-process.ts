@@ -5,25 +5,25 @@ import type { ToGuardian } from './guardian.ts'
 import { ProcessTree, type TreeRoot } from './process-tree.ts'
 
 const roots = new Map<number, TreeRoot>()
-let scratchDirectory: string | undefined
+let directories: string[] = []
 
 // A signal to everything in the container must not reach the guardian first.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 for await (const line of createInterface({ input: process.stdin })) receive(JSON.parse(line))
 await Promise.all([...roots.values()].map(endTree))
-if (scratchDirectory !== undefined) await rm(scratchDirectory, { recursive: true, force: true })
+for (const directory of directories) await rm(directory, { recursive: true, force: true })
 process.exit(0)
 
 async function endTree(root: TreeRoot): Promise<void> {
   const tree = new ProcessTree(root)
-  tree.directory = scratchDirectory
+  tree.directories = directories
   await tree.end()
 }
 
 function receive(message: ToGuardian): void {
   switch (message.type) {
-    case 'scratch':
-      scratchDirectory = message.directory
+    case 'directories':
+      directories = message.directories
       break
     case 'watch':
       roots.set(message.root.pid, message.root)

@@ -4,7 +4,7 @@
  * A job process ends itself when its channel closes, but one that blocks its event loop never learns of that, and
  * FFmpeg doesn't even know of a channel. So a second process, in a session of its own, holds a pipe to the
  * coordinator. It is told of each job process from spawn to end. When the pipe closes, however the coordinator went,
- * it kills the trees that are left and removes the scratch directory (guardian-process.ts).
+ * it kills the trees that are left and removes the coordinator's directories (guardian-process.ts).
  *
  *   coordinator ──watch(root)──► guardian      a job process was spawned
  *   coordinator ──release(pid)──► guardian     it and all that came of it are gone
@@ -19,7 +19,7 @@ const entry = fileURLToPath(new URL('./guardian-process.ts', import.meta.url))
 const respawnMs = 500
 
 export type ToGuardian =
-  | { type: 'scratch'; directory: string }
+  | { type: 'directories'; directories: string[] }
   | { type: 'watch'; root: TreeRoot }
   | { type: 'release'; pid: number }
 
@@ -31,8 +31,8 @@ export class Guardian {
 
   constructor(
     private readonly options: {
-      /** Removed with what is left; null: none. */
-      directory: string | null
+      /** Of the coordinator. What works in one of them is killed, and they are removed. */
+      directories: string[]
       environment: Record<string, string | undefined>
       log: Log
     },
@@ -61,7 +61,7 @@ export class Guardian {
   }
 
   #spawn(): void {
-    const { log, environment, directory } = this.options
+    const { log, environment, directories } = this.options
     const fresh = Bun.spawn([process.execPath, '--no-install', '--no-env-file', '--smol', entry], {
       cwd: '/',
       env: { PATH: environment.PATH },
@@ -69,7 +69,7 @@ export class Guardian {
       detached: true,
     })
     this.#process = fresh
-    if (directory !== null) this.#tell({ type: 'scratch', directory })
+    this.#tell({ type: 'directories', directories })
     for (const root of this.#roots.values()) this.#tell({ type: 'watch', root })
     fresh.exited.then((status) => {
       if (this.#stopped) return

@@ -11,7 +11,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Subprocess } from 'bun'
 import type { Json } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
@@ -26,7 +25,6 @@ import { readProcessTable } from './process-table.ts'
 import { markName, ProcessTree } from './process-tree.ts'
 import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
 
-const entry = fileURLToPath(new URL('./child.ts', import.meta.url))
 const EX_PROTOCOL = 76
 /** From the last word, or from the end of the channel, to the end of the process. */
 const exitPatienceMs = 1000
@@ -73,6 +71,8 @@ export interface JobListener {
 }
 
 export interface JobProcessOptions {
+  /** What Bun is to run: `ChildProgram.command`. */
+  command: readonly string[]
   /** Where it waits for a job. */
   directory: string
   environment: Record<string, string | undefined>
@@ -113,7 +113,7 @@ export class JobProcess {
 
   constructor(private readonly options: JobProcessOptions) {
     const mark = randomUUID()
-    this.#child = Bun.spawn([process.execPath, '--no-install', '--no-env-file', entry], {
+    this.#child = Bun.spawn([process.execPath, '--no-install', '--no-env-file', ...options.command], {
       cwd: options.directory,
       env: { ...jobEnvironment(options.environment), [markName]: mark },
       stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
@@ -164,7 +164,7 @@ export class JobProcess {
     }
     this.#run = run
     const { nice, ...message } = job
-    this.tree.directory = job.scratchDirectory
+    this.tree.directories = [job.scratchDirectory]
     if (nice > 0) beNice(this.pid, nice)
     this.#channel.send({ type: 'run', run: run.number, ...message } satisfies RunMessage)
     // It died while it waited.

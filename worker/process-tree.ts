@@ -19,8 +19,8 @@ export interface TreeRoot {
 }
 
 export class ProcessTree {
-  /** What works in here is of the tree. */
-  directory: string | undefined
+  /** What works in one of these is of the tree. */
+  directories: string[] = []
   readonly #seen = new Map<number, number>()
   readonly #sessions: Set<number>
 
@@ -92,7 +92,7 @@ export class ProcessTree {
 
   #isHidden({ pid, startTime }: ProcessRow): boolean {
     if (startTime < this.root.startTime) return false
-    if (this.directory !== undefined && worksIn(pid, this.directory)) return true
+    if (this.directories.some((directory) => worksIn(pid, directory))) return true
     return wasStartedWith(pid, `${markName}=${this.root.mark}`)
   }
 }

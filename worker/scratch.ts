@@ -11,8 +11,8 @@ export class Scratch {
   readonly directory: string
   readonly #root: string
 
-  constructor(root: string | undefined) {
-    this.#root = join(root ?? tmpdir(), 'job-server-scratch')
+  constructor(root: string | undefined, name = 'job-server-scratch') {
+    this.#root = join(root ?? tmpdir(), name)
     this.directory = join(this.#root, `${hostname()}.${process.pid}`)
   }
 

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { ChildProgram } from './child-program.ts'
 import { Guardian } from './guardian.ts'
 import { JobProcess, type JobProcessOptions } from './job-process.ts'
 
@@ -27,6 +28,7 @@ interface Used {
 export class Standby {
   readonly #all = new Set<JobProcess>()
   readonly #fresh: JobProcess[] = []
+  readonly #program: ChildProgram
   readonly #guardian: Guardian
   #used: Used[] = []
   /** Counts the changes of code that the files alone don't show. */
@@ -34,18 +36,23 @@ export class Standby {
   #stopped = false
 
   constructor(
-    private readonly options: Omit<JobProcessOptions, 'guardian'> & {
+    private readonly options: Omit<JobProcessOptions, 'guardian' | 'command'> & {
+      /** Where directories of coordinators are made. */
+      root: string | undefined
       /** Fresh processes to hold ready. */
       size: number
       /** Used processes to keep, at most. */
       usedSize: number
     },
   ) {
-    this.#guardian = new Guardian(options)
+    const { root, directory, environment, log } = options
+    this.#program = new ChildProgram(root, log)
+    this.#guardian = new Guardian({ directories: [directory, this.#program.directory], environment, log })
   }
 
-  start(): void {
+  async start(): Promise<void> {
     this.#guardian.start()
+    await this.#program.start()
     this.#refill()
   }
 
@@ -73,6 +80,7 @@ export class Standby {
     this.#stopped = true
     for (const process of this.#all) process.kill()
     await Promise.all([...this.#all].map(({ gone }) => gone))
+    await this.#program.stop()
     await this.#guardian.stop()
   }
 
@@ -108,7 +116,11 @@ export class Standby {
   }
 
   #spawn(): JobProcess {
-    const fresh = new JobProcess({ ...this.options, guardian: this.#guardian })
+    const fresh = new JobProcess({
+      ...this.options,
+      command: this.#program.command,
+      guardian: this.#guardian,
+    })
     this.#all.add(fresh)
     fresh.gone.then(() => {
       this.#all.delete(fresh)

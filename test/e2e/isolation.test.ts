@@ -163,6 +163,11 @@ describe('limits', () => {
   })
 })
 
+test('a job file gets the zod that was compiled ahead, whole and once', async () => {
+  const job = await server.enqueue('look.around')
+  expect(await job.reaches('succeeded')).toMatchObject({ result: { isOneZod: true, zodFiles: 1 } })
+})
+
 test('a job sees no more of the environment than the list allows', async () => {
   const job = await server.enqueue('look.around')
   const { result } = (await job.reaches('succeeded')) as { result: Record<string, unknown> }

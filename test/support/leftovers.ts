@@ -35,7 +35,7 @@ export async function toolsOf(server: TestServer) {
 async function attemptDirectories({ scratch }: TestServer): Promise<string[]> {
   const entries = await readdir(scratch, { recursive: true })
   // job-server-scratch/<process>/<attempt>
-  return entries.filter((path) => path.split('/').length === 3)
+  return entries.filter((path) => /^job-server-scratch\/[^/]+\/[^/]+$/.test(path))
 }
 
 export async function openMultiparts({ config }: TestStorage): Promise<string[]> {
