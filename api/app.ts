@@ -15,6 +15,7 @@ import { foreignPages } from './middleware/foreign-pages.ts'
 import { noStore } from './middleware/no-store.ts'
 import { createRateLimit, type RateLimitConfig, rateLimit } from './middleware/rate-limit.ts'
 import { requestLog } from './middleware/request-log.ts'
+import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
@@ -24,6 +25,8 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { prometheusRoutes } from './routes/prometheus.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { scheduleTimeRoutes } from './routes/schedule-times.ts'
@@ -37,7 +40,11 @@ export interface AppDependencies {
   storage: Storage
   config: Pick<
     Config,
-    'CORS_ORIGINS' | 'MAX_UPLOAD_BYTES' | 'IDEMPOTENCY_TTL_SECONDS' | 'SCHEDULE_MIN_PERIOD_SECONDS'
+    | 'CORS_ORIGINS'
+    | 'DATABASE_POOL_SIZE'
+    | 'MAX_UPLOAD_BYTES'
+    | 'IDEMPOTENCY_TTL_SECONDS'
+    | 'SCHEDULE_MIN_PERIOD_SECONDS'
   > &
     RateLimitConfig
   log: Log
@@ -59,9 +66,10 @@ export type App = ReturnType<typeof createApp>
 export function createApp(dependencies: AppDependencies) {
   const { config, log, openTo, connectionOf } = dependencies
   const app = new Hono<ApiEnv>()
+  const requests = new RequestMetrics()
   app.onError(answerProblem)
   app.notFound((c) => answerProblem(new RequestProblem('not_found', `There is nothing at ${c.req.path}.`), c))
-  app.use(requestId(), requestLog(log), secureHeaders())
+  app.use(requestId(), requestLog(log), requests.middleware, secureHeaders())
   if (config.CORS_ORIGINS.length > 0) {
     const origin = config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS
     app.use(cors({ origin, exposeHeaders: ['X-Request-Id', 'Location', 'Retry-After'], maxAge: 600 }))
@@ -78,11 +86,13 @@ export function createApp(dependencies: AppDependencies) {
   // One chain, so that the type knows every route: the typed client is made of it.
   return app
     .route('/', healthRoutes(dependencies))
+    .route('/', prometheusRoutes(dependencies, requests))
     .route('/v1/jobs', jobRoutes(dependencies))
     .route('/v1/jobs', jobActionRoutes(dependencies))
     .route('/v1', eventRoutes(dependencies))
     .route('/v1/definitions', definitionRoutes(dependencies))
     .route('/v1/dlq', deadLetterRoutes(dependencies))
+    .route('/v1/metrics', metricsRoutes(dependencies))
     .route('/v1/queues', queueRoutes(dependencies))
     .route('/v1/schedules', scheduleTimeRoutes(dependencies))
     .route('/v1/schedules', scheduleRoutes(dependencies))

@@ -1,6 +1,7 @@
 /** The upkeep of the product: what is done, and how often. */
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
+import { foldTallies } from '../core/metrics/fold.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { giveUpHooks } from '../core/queue/hooks.ts'
 import { sweep } from '../core/queue/release.ts'
@@ -18,6 +19,7 @@ const minute = 60
 const hour = 3600
 const rescueLimit = 1000
 const keyLimit = 10_000
+const tallyLimit = 100_000
 const strayLimit = 100
 const silentWorkerSeconds = 3600
 
@@ -30,6 +32,7 @@ export interface DutyDependencies {
 export function dutiesOf({ sql, storage, config }: DutyDependencies): Duty[] {
   const retentionDays = config.HISTORY_RETENTION_DAYS
   return [
+    duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
     // Workers rescue from one another; this is for when none is left.
     duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
     duty('waiting-jobs', minute, async () => {

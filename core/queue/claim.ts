@@ -10,6 +10,7 @@
 import type { BackoffPolicy } from '../backoff.ts'
 import type { Pool, Sql } from '../db.ts'
 import type { Json, JsonObject } from '../json.ts'
+import { tallyClaims } from '../metrics/tally.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -109,7 +110,10 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       select next.*, definition_key, definition_version, room
       from open_lanes
       cross join lateral (
-        select id, priority, turn_at from job_server.jobs
+        select
+          id, priority, turn_at,
+          case when started_at is null or scheduled_at is not null then greatest(turn_at, scheduled_at) end as claimable_at
+        from job_server.jobs
         where state = 'ready' and jobs.queue = open_lanes.queue
           and jobs.definition_key = open_lanes.definition_key and jobs.definition_version = open_lanes.definition_version
         order by priority desc, turn_at, id
@@ -123,7 +127,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       from candidates
     ),
     chosen as (
-      select id from placed where place <= room
+      select id, claimable_at from placed where place <= room
       order by priority desc, turn_at, id
       limit ${limit}
     ),
@@ -140,8 +144,9 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
         progress = null
       from chosen
       where jobs.id = chosen.id
-      returning jobs.*
+      returning jobs.*, claimable_at
     ),
+    tallied as (${tallyClaims(sql)}),
     noted as (
       insert into job_server.events (job_id, event_type, payload)
       select id, 'started', jsonb_build_object('attempt', attempts, 'workerId', worker_id) from claimed

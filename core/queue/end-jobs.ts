@@ -15,6 +15,7 @@
 import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
+import { tallyEnds } from '../metrics/tally.ts'
 import { hintWork } from './wake.ts'
 
 const crashLimit = 3
@@ -117,6 +118,7 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       from decided
       where lease_epoch is not null
     ),
+    tallied as (${tallyEnds(sql)}),
     strayed as (
       insert into job_server.stray_outputs (lease_epoch, job_id, remove_after)
       select lease_epoch, id, now() + interval '2 hours' from decided where outcome = 'lease_expired'

@@ -72,7 +72,8 @@ export function liveColumns(sql: Sql) {
     progress, null::jsonb as result`
 }
 
-function liveStatusColumn(sql: Sql) {
+/** Of rows of `jobs`, as `status`. */
+export function liveStatusColumn(sql: Sql) {
   return sql`
     case when state <> 'running' then 'queued' when cancel_requested_at is null then 'running' else 'cancelling' end as status`
 }
