@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { readDefinitionMetrics, readRecentThroughput, readThroughput } from '../../core/metrics/read.ts'
 import { performanceOf, sumOfStatuses, sumOfTries, totalOf } from '../../core/metrics/summary.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
+import { operation } from '../openapi/operation.ts'
 import { queryInteger, validate } from '../validate.ts'
 
 const SummaryQuery = z.object({
@@ -14,8 +15,59 @@ const SummaryQuery = z.object({
 
 const ThroughputQuery = z.object({ hours: queryInteger(1, 168).default(24) })
 
-export function metricsRoutes({ sql }: AppDependencies): Hono<ApiEnv> {
-  const routes = new Hono<ApiEnv>()
+const count = z.int().min(0)
+const rate = z.number().min(0).max(1)
+const mean = z.number().nullable()
+
+const StatusCounts = z
+  .object({
+    queued: count,
+    running: count,
+    succeeded: count,
+    failed: count,
+    cancelling: count,
+    cancelled: count,
+  })
+  .meta({ id: 'StatusCounts' })
+
+const successRate = rate.describe('Of the jobs that succeeded or failed, the part that succeeded.')
+const avgProcessingTime = mean.describe('Mean seconds of the last attempt of those jobs.')
+const avgQueueTime = mean.describe('Mean seconds from their enqueuing to the beginning of that attempt.')
+
+const Performance = z
+  .object({
+    successRate,
+    avgProcessingTime,
+    avgQueueTime,
+    retryRate: rate.describe('The part of them that took more than one attempt.'),
+  })
+  .meta({ id: 'Performance' })
+
+const Summary = z.object({
+  summary: z.object({ total: count, byStatus: StatusCounts }),
+  performance: Performance,
+  throughput: z
+    .object({ lastHour: count, lastDay: count, lastWeek: count })
+    .describe('Jobs that succeeded, to the minute.'),
+})
+
+const DefinitionMetrics = z.object({
+  definitionKey: z.string(),
+  definitionVersion: z.int(),
+  total: count,
+  byStatus: StatusCounts,
+  successRate,
+  avgProcessingTime,
+  avgQueueTime,
+})
+
+const Throughput = z.object({ period: z.iso.datetime(), completed: count, failed: count })
+
+const byStatus = { queued: 3, running: 2, succeeded: 94, failed: 1, cancelling: 0, cancelled: 0 }
+const exampleTimes = { successRate: 0.989, avgProcessingTime: 12.4, avgQueueTime: 0.3 }
+const examplePerformance = { ...exampleTimes, retryRate: 0.02 }
+
+export function metricsRoutes({ sql }: AppDependencies) {
   let last: { at: number; summary: Awaited<ReturnType<typeof readSummary>> } | undefined
 
   async function readOverall() {
@@ -33,37 +85,84 @@ export function metricsRoutes({ sql }: AppDependencies): Hono<ApiEnv> {
     return { summary: { total: totalOf(byStatus), byStatus }, performance, throughput }
   }
 
-  routes.get('/', validate('query', SummaryQuery), async (c) => {
-    const { ttl } = c.req.valid('query')
-    const at = performance.now()
-    if (last === undefined || at - last.at >= ttl * 1000) last = { at, summary: await readSummary() }
-    return c.json(last.summary)
-  })
-
-  routes.get('/definitions', async (c) => {
-    const definitions = await readDefinitionMetrics(sql)
-    return c.json({
-      definitions: definitions.map(({ definitionKey, definitionVersion, byStatus, tried }) => {
-        const { successRate, avgProcessingTime, avgQueueTime } = performanceOf(byStatus, tried)
-        const total = totalOf(byStatus)
-        return {
-          definitionKey,
-          definitionVersion,
-          total,
-          byStatus,
-          successRate,
-          avgProcessingTime,
-          avgQueueTime,
-        }
+  return new Hono<ApiEnv>()
+    .get(
+      '/',
+      operation({
+        summary: 'Metrics of all jobs',
+        answers: {
+          200: {
+            description: 'Finished jobs count even when their history was dropped.',
+            schema: Summary,
+            example: {
+              summary: { total: 100, byStatus },
+              performance: examplePerformance,
+              throughput: { lastHour: 12, lastDay: 94, lastWeek: 94 },
+            },
+          },
+        },
       }),
-    })
-  })
-
-  routes.get('/throughput', validate('query', ThroughputQuery), async (c) => {
-    return c.json({ data: await readThroughput(sql, c.req.valid('query')) })
-  })
-
-  routes.get('/performance', async (c) => c.json((await readOverall()).performance))
-
-  return routes
+      validate('query', SummaryQuery),
+      async (c) => {
+        const { ttl } = c.req.valid('query')
+        const at = performance.now()
+        if (last === undefined || at - last.at >= ttl * 1000) last = { at, summary: await readSummary() }
+        return c.json(last.summary)
+      },
+    )
+    .get(
+      '/definitions',
+      operation({
+        summary: 'Metrics by definition',
+        answers: {
+          200: {
+            description: 'By key and version: those that ever had a job.',
+            schema: z.object({ definitions: z.array(DefinitionMetrics) }),
+            example: {
+              definitions: [
+                { definitionKey: 'echo', definitionVersion: 1, total: 100, byStatus, ...exampleTimes },
+              ],
+            },
+          },
+        },
+      }),
+      async (c) => {
+        const definitions = await readDefinitionMetrics(sql)
+        return c.json({
+          definitions: definitions.map(({ byStatus, tried, ...definition }) => {
+            const { retryRate: _retryRate, ...performance } = performanceOf(byStatus, tried)
+            return { ...definition, total: totalOf(byStatus), byStatus, ...performance }
+          }),
+        })
+      },
+    )
+    .get(
+      '/throughput',
+      operation({
+        summary: 'Jobs done by the hour',
+        answers: {
+          200: {
+            description: 'A point for each hour, oldest first; the last is the hour that is under way.',
+            schema: z.object({ data: z.array(Throughput) }),
+            example: { data: [{ period: '2026-11-26T09:00:00.000Z', completed: 94, failed: 1 }] },
+          },
+        },
+      }),
+      validate('query', ThroughputQuery),
+      async (c) => c.json({ data: await readThroughput(sql, c.req.valid('query')) }),
+    )
+    .get(
+      '/performance',
+      operation({
+        summary: 'Rates and mean times of all jobs',
+        answers: {
+          200: {
+            description: 'As in the metrics of all jobs.',
+            schema: Performance,
+            example: examplePerformance,
+          },
+        },
+      }),
+      async (c) => c.json((await readOverall()).performance),
+    )
 }

@@ -1,20 +1,33 @@
 /** Metrics for Prometheus: of the fleet, from PostgreSQL, and of this process. */
 import { Hono } from 'hono'
+import { z } from 'zod'
 import { exposition, expositionType, family } from '../../core/metrics/exposition.ts'
 import { readFleet } from '../../core/metrics/fleet.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import type { RequestMetrics } from '../middleware/request-metrics.ts'
+import { operation } from '../openapi/operation.ts'
 
-export function prometheusRoutes({ sql, config }: AppDependencies, requests: RequestMetrics): Hono<ApiEnv> {
-  const routes = new Hono<ApiEnv>()
-
-  routes.get('/metrics', async (c) => {
-    const poolSize = family('gauge', 'job_server_api_pool_size', 'Connections this API process may open.', [
-      { value: config.DATABASE_POOL_SIZE },
-    ])
-    const families = [...(await readFleet(sql)), poolSize, ...requests.families()]
-    return c.body(exposition(families), 200, { 'content-type': expositionType })
-  })
-
-  return routes
+export function prometheusRoutes({ sql, config }: AppDependencies, requests: RequestMetrics) {
+  return new Hono<ApiEnv>().get(
+    '/metrics',
+    operation({
+      summary: 'Metrics for Prometheus',
+      answers: {
+        200: {
+          description:
+            'Of the whole fleet, the same from every API process, and of the process that answers.',
+          contentType: 'text/plain',
+          schema: z.string(),
+          example: '# HELP job_server_dead_letters Dead letters that were not redriven.\n',
+        },
+      },
+    }),
+    async (c) => {
+      const poolSize = family('gauge', 'job_server_api_pool_size', 'Connections this API process may open.', [
+        { value: config.DATABASE_POOL_SIZE },
+      ])
+      const families = [...(await readFleet(sql)), poolSize, ...requests.families()]
+      return c.body(exposition(families), 200, { 'content-type': expositionType })
+    },
+  )
 }
