@@ -116,7 +116,12 @@ function problemResponse(c: Context<ApiEnv>, { code, detail, details, headers }:
       ...(details.length > 0 ? { details } : {}),
     },
     status,
-    { ...headers, 'content-type': 'application/problem+json' },
+    {
+      ...headers,
+      'content-type': 'application/problem+json',
+      // The rest of such a body is not read, so nothing else can follow it on the connection.
+      ...(code === 'body_too_large' ? { connection: 'close' } : {}),
+    },
   )
 }
 

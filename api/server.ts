@@ -1,38 +1,20 @@
 /** Entry of the API on Bun. */
 import { getConnInfo } from 'hono/bun'
-import { configOrExit } from '../core/config-or-exit.ts'
-import { openPool } from '../core/db.ts'
-import { createLog } from '../core/log.ts'
-import { createStorage } from '../core/storage/client.ts'
-import { accessOrExit, openTo } from './access.ts'
-import { createApp } from './app.ts'
+import { exitIfPortIsTaken, serveUntilSignal, start } from './start.ts'
 
 /** Bun's largest. A large upload over a slow line may pause; Bun's own 10 s would cut it off. */
 const idleTimeoutSeconds = 255
-const drainMs = 10_000
 const partsPerWholeCollection = 32
 
 let storedParts = 0
 
-const config = configOrExit(process.env)
-const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
-const sql = openPool(config, 'job-server api')
-const storage = createStorage(config, { afterPart: collectGarbage })
-await accessOrExit(sql, config, log)
-const app = createApp({ sql, storage, config, log, openTo: openTo(config), connectionOf: getConnInfo })
+const started = await start(process.env, { connectionOf: getConnInfo, afterPart: collectGarbage })
 const server = listen()
-log.info({ url: server.url.href }, 'api.started')
-// For process managers that wait for it, as pm2 does.
-process.send?.('ready')
-
-let stopping = false
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    if (stopping) process.exit(1)
-    stopping = true
-    void shutDown()
-  })
-}
+serveUntilSignal(started, {
+  url: server.url.href,
+  close: () => server.stop(),
+  abort: () => void server.stop(true),
+})
 
 /**
  * Bodies that stream through leave garbage faster than Bun collects it of its own accord: one of 2 GB raised the memory
@@ -44,6 +26,7 @@ function collectGarbage(): void {
 }
 
 function listen() {
+  const { app, config } = started
   try {
     return Bun.serve({
       hostname: config.HOST,
@@ -54,18 +37,6 @@ function listen() {
       fetch: app.fetch,
     })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
-    console.error(`PORT  ${config.PORT} on ${config.HOST} is taken by another process; choose another.`)
-    process.exit(1)
+    return exitIfPortIsTaken(error, config)
   }
-}
-
-/** Requests under way are answered; what takes longer than the drain is cut off. */
-async function shutDown(): Promise<void> {
-  const patience = setTimeout(() => void server.stop(true), drainMs)
-  await server.stop()
-  clearTimeout(patience)
-  await sql.end({ timeout: 1 })
-  log.info('api.stopped')
-  process.exit(0)
 }

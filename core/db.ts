@@ -9,13 +9,16 @@ export type Pool = postgres.Sql
 /**
  * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.
  * Without prepared statements, so that a pooler in transaction mode may stand between.
+ * @param options.idleSeconds after which an unused connection is closed; left out: never
  */
 export function openPool(
   config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
   applicationName: string,
+  { idleSeconds }: { idleSeconds?: number } = {},
 ): Pool {
   return postgres(config.DATABASE_URL, {
     max: config.DATABASE_POOL_SIZE,
+    ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
     prepare: false,
     connection: { application_name: applicationName },
     transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },

@@ -22,6 +22,9 @@ interface Rule {
 
 const entries = new Set([
   'api/server.ts',
+  'api/function.ts',
+  'api/deno.ts',
+  'api/node.ts',
   'worker/main.ts',
   'worker/child.ts',
   'scheduler/main.ts',

@@ -1,0 +1,29 @@
+/**
+ * Entry of the API on AWS Lambda behind a function URL with response streaming (InvokeMode RESPONSE_STREAM), built by
+ * `bun run build:function`. A function URL can be reached from anywhere, so callers need a key unless AUTH=none.
+ */
+import { configOrExit } from '../core/config-or-exit.ts'
+import { openPool } from '../core/db.ts'
+import { createLog } from '../core/log.ts'
+import { createStorage } from '../core/storage/client.ts'
+import { createApp } from './app.ts'
+import { connectionOf, type FunctionUrlEvent, streamingHandler } from './lambda-stream.ts'
+
+/** An instance serves one request at a time, and there may be thousands of instances. */
+const connections = 1
+/** A connection that was idle while the instance was frozen may be dead without anybody having been told. */
+const idleSeconds = 20
+
+const config = configOrExit(process.env)
+const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
+const sql = openPool({ ...config, DATABASE_POOL_SIZE: connections }, 'job-server function', { idleSeconds })
+const app = createApp({
+  sql,
+  storage: createStorage(config),
+  config,
+  log,
+  openTo: config.AUTH === 'none' ? 'everybody' : 'nobody',
+  connectionOf,
+})
+
+export const handler = streamingHandler((request, event: FunctionUrlEvent) => app.fetch(request, { event }))

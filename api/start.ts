@@ -1,0 +1,74 @@
+/** What every entry does before it serves: configuration, log, database, storage, and the app over them. */
+import type { Context } from 'hono'
+import type { ConnInfo } from 'hono/conninfo'
+import type { Config } from '../core/config.ts'
+import { configOrExit } from '../core/config-or-exit.ts'
+import { openPool, type Pool } from '../core/db.ts'
+import { createLog, type Log } from '../core/log.ts'
+import { createStorage } from '../core/storage/client.ts'
+import { accessOrExit, openTo } from './access.ts'
+import { type App, createApp } from './app.ts'
+
+const drainMs = 10_000
+
+export interface Started {
+  app: App
+  config: Config
+  log: Log
+  sql: Pool
+}
+
+/** For entries that listen. @param afterPart called when a part of a body is stored */
+export async function start(
+  environment: Record<string, string | undefined>,
+  { connectionOf, afterPart }: { connectionOf: (c: Context) => ConnInfo; afterPart?: () => void },
+): Promise<Started> {
+  const config = configOrExit(environment)
+  const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
+  const sql = openPool(config, 'job-server api')
+  const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
+  await accessOrExit(sql, config, log)
+  const app = createApp({ sql, storage, config, log, openTo: openTo(config), connectionOf })
+  return { app, config, log, sql }
+}
+
+/** The server that a runtime gave. */
+export interface Listening {
+  url: string
+  /** Takes nothing more and resolves when the requests under way are answered. */
+  close(): Promise<void>
+  /** Cuts them off. */
+  abort(): void
+}
+
+/** Says that it is up, and stops on a signal; a second one ends at once. */
+export function serveUntilSignal({ log, sql }: Started, server: Listening): void {
+  log.info({ url: server.url }, 'api.started')
+  // For process managers that wait for it, as pm2 does.
+  process.send?.('ready')
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1)
+      stopping = true
+      void shutDown()
+    })
+  }
+
+  async function shutDown(): Promise<void> {
+    const patience = setTimeout(() => server.abort(), drainMs)
+    await server.close()
+    clearTimeout(patience)
+    await sql.end({ timeout: 1 })
+    log.info('api.stopped')
+    process.exit(0)
+  }
+}
+
+/** A port that cannot be had ends the start with a sentence. */
+export function exitIfPortIsTaken(error: unknown, { PORT, HOST }: Config): never {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code !== 'EADDRINUSE') throw error
+  console.error(`PORT  ${PORT} on ${HOST} is taken by another process; choose another.`)
+  process.exit(1)
+}

@@ -1,0 +1,23 @@
+/** `bun run build:function` and `bun run build:node`: one file each, with all that it needs, into `dist/` or a directory that is named. */
+import { rm } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const targets = { function: 'api/function.ts', node: 'api/node.ts' }
+
+const name = process.argv[2] ?? ''
+if (!(name in targets)) {
+  console.error(`Build what? One of ${Object.keys(targets).join(', ')}.`)
+  process.exit(2)
+}
+const outdir = process.argv[3] ?? `${root}dist/${name}`
+await rm(outdir, { recursive: true, force: true })
+const { outputs } = await Bun.build({
+  entrypoints: [root + targets[name as keyof typeof targets]],
+  outdir,
+  naming: 'index.mjs',
+  target: 'node',
+  format: 'esm',
+  minify: { whitespace: true, syntax: true },
+})
+for (const { path, size } of outputs) console.log(`${path}  ${(size / 1024 ** 2).toFixed(2)} MB`)
