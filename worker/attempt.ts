@@ -21,10 +21,13 @@ import type { Reporter } from './reporter.ts'
 import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
 
+/** A worker that can't keep a process alive for so many must say so. */
+const processTries = 3
+
 export interface AttemptDependencies {
   sql: Pool
   storage: Storage
-  standby: Standby
+  standby: Pick<Standby, 'take'>
   scratch: Scratch
   reporter: Reporter
   limits: LimitWatch
@@ -116,8 +119,30 @@ export class Attempt {
   async #run(): Promise<End | Extract<ProcessEnd, { kind: 'waits' }> | null> {
     const { job, definition, dependencies } = this
     const children = await this.#readChildren()
-    const { memoryLimitMb, scratchLimitMb } = definition
     const scratchDirectory = await dependencies.scratch.make(job.lease.epoch)
+    const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
+    const ended = await this.#runProcess(scratchDirectory, children)
+    clearTimeout(timeout)
+    this.#output.end()
+    const { end, peakMemoryBytes } = ended
+    if (end.kind === 'waits') return end
+    const { attempt, timeoutSeconds } = job
+    const { memoryLimitMb, scratchLimitMb } = definition
+    const backoff = { ...definition.backoff, ...job.backoff }
+    return endOf(
+      end,
+      { attempt, timeoutSeconds, memoryLimitMb, scratchLimitMb, backoff },
+      { peakMemoryBytes, lastLines: this.#output.lastLines() },
+    )
+  }
+
+  /** In another one if the first dies before it takes up the job. */
+  async #runProcess(
+    scratchDirectory: string,
+    children: ChildEnd[] | null,
+    tries = 1,
+  ): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {
+    const { definition, dependencies } = this
     const { process, waitIn, giveBack } = dependencies.standby.take(definition)
     const watch = dependencies.limits.watch({
       tree: process.tree,
@@ -125,28 +150,21 @@ export class Attempt {
       limits: definition,
       exceeded: (limit) => this.stop(limit),
     })
-    const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
     this.#process = process
     const running = process.run(this.#message(scratchDirectory, waitIn, children), this.#listener())
     if (this.#stopReason !== undefined) this.stop(this.#stopReason)
-    let end = await running
-    clearTimeout(timeout)
+    const end = await running
     watch.stop()
-    this.#output.end()
     giveBack()
-    if (end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill())
-      end = { kind: 'stopped', reason: 'out_of_memory' }
-    if (end.kind === 'waits') return end
-    const { attempt, timeoutSeconds } = job
-    const backoff = { ...definition.backoff, ...job.backoff }
-    return endOf(
-      end,
-      { attempt, timeoutSeconds, memoryLimitMb, scratchLimitMb, backoff },
-      {
-        peakMemoryBytes: Math.max(watch.peakMemoryBytes, process.peakMemoryBytes),
-        lastLines: this.#output.lastLines(),
-      },
-    )
+    if (!process.hasBegun && (end.kind === 'exited' || end.kind === 'signalled') && tries < processTries) {
+      this.#log.warn({ pid: process.pid, ...end }, 'process.died_waiting')
+      return await this.#runProcess(scratchDirectory, children, tries + 1)
+    }
+    const isOutOfMemory = end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill()
+    return {
+      end: isOutOfMemory ? { kind: 'stopped', reason: 'out_of_memory' } : end,
+      peakMemoryBytes: Math.max(watch.peakMemoryBytes, process.peakMemoryBytes),
+    }
   }
 
   /** Their results are among what the job may read from storage. */

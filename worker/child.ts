@@ -52,6 +52,7 @@ function receive(message: ToChild): void {
 
 async function perform(run: Run): Promise<void> {
   const { message } = run
+  channel.send({ type: 'began', run: message.run })
   try {
     process.chdir(message.scratchDirectory)
     process.env.TMPDIR = message.scratchDirectory

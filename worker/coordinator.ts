@@ -52,7 +52,7 @@ export class Coordinator {
   readonly #keeper: LeaseKeeper
   readonly #listener: WakeListener
   readonly #reporter: Reporter
-  readonly #limits = new LimitWatch()
+  readonly #limits: LimitWatch
   readonly #scratch: Scratch
   readonly #standby: Standby
   readonly #log: Log
@@ -89,6 +89,7 @@ export class Coordinator {
       { leaseSeconds: config.LEASE_DURATION_SECONDS, log },
     )
     this.#reporter = new Reporter(sql, log)
+    this.#limits = new LimitWatch(log)
     this.#scratch = new Scratch(config.SCRATCH_DIRECTORY)
     this.#standby = new Standby({
       size: config.STANDBY_PROCESSES,

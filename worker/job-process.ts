@@ -88,6 +88,7 @@ interface Run {
   waits: boolean
   listener: JobListener
   ended: PromiseWithResolvers<ProcessEnd>
+  hasBegun: boolean
   lastWord?: ProcessEnd
   stopReason?: StopReason
 }
@@ -150,6 +151,11 @@ export class JobProcess {
     return this.#run === undefined && !this.#isUnfit && !this.#hasExited
   }
 
+  /** Whether the last job was taken up: a process that died before has done it nothing. */
+  get hasBegun(): boolean {
+    return this.#run?.hasBegun ?? false
+  }
+
   /** The largest resident size of the process itself, in bytes; 0 while it lives. */
   get peakMemoryBytes(): number {
     return this.#child.resourceUsage()?.maxRSS ?? 0
@@ -161,6 +167,7 @@ export class JobProcess {
       waits: job.waitIn !== null,
       listener,
       ended: Promise.withResolvers(),
+      hasBegun: false,
     }
     this.#run = run
     const { nice, ...message } = job
@@ -204,6 +211,9 @@ export class JobProcess {
     // What a job says after its end is for nobody.
     if (run === undefined || message.run !== run.number || run.lastWord !== undefined) return
     switch (message.type) {
+      case 'began':
+        run.hasBegun = true
+        break
       case 'storage':
         void this.#answer(run, message)
         break
@@ -238,7 +248,8 @@ export class JobProcess {
 
   /** Idle again, when all it wrote is read and it has no child; otherwise it ends here. */
   async #settle(run: Run): Promise<void> {
-    if (await this.#isAsBefore(run)) {
+    const isAsBefore = await this.#isAsBefore(run).catch(() => false)
+    if (isAsBefore) {
       clearTimeout(this.#killTimer)
       this.#run = undefined
       run.ended.resolve(this.#endOf(run))

@@ -4,6 +4,7 @@
  * and a limit may be passed for a moment. Memory that processes share counts for each of them.
  */
 import { readFileSync } from 'node:fs'
+import type { Log } from '../core/log.ts'
 import { directoryBytes } from './directory-bytes.ts'
 import { readProcessTable } from './process-table.ts'
 import type { ProcessTree } from './process-tree.ts'
@@ -34,6 +35,8 @@ export class LimitWatch {
   readonly #attempts = new Set<WatchedAttempt>()
   #timer: NodeJS.Timeout | undefined
 
+  constructor(private readonly log: Log) {}
+
   watch(watched: Watched): Watch {
     const attempt = new WatchedAttempt(watched, () => this.#attempts.delete(attempt))
     this.#attempts.add(attempt)
@@ -43,8 +46,12 @@ export class LimitWatch {
 
   async #look(): Promise<void> {
     const began = performance.now()
-    const table = await readProcessTable()
-    for (const attempt of this.#attempts) attempt.lookAtMemory(table)
+    try {
+      const table = await readProcessTable()
+      for (const attempt of this.#attempts) attempt.lookAtMemory(table)
+    } catch (error) {
+      this.log.warn({ err: error }, 'limits.not_seen')
+    }
     const wait = pause(memoryIntervalMs, began)
     this.#timer = this.#attempts.size === 0 ? undefined : setTimeout(() => this.#look(), wait)
   }

@@ -62,15 +62,19 @@ export class ProcessTree {
     kill(-this.root.pid)
   }
 
-  /** Kills what there is until nothing is left. @returns whether that was reached in some seconds */
+  /** Kills what there is until nothing is left. @returns whether that was seen within some seconds */
   async end(): Promise<boolean> {
-    for (let waitedMs = 0; ; waitedMs += betweenLooksMs) {
-      const left = this.members(await readProcessTable(), { hidden: true })
-      if (left.length === 0) return true
-      if (waitedMs > patienceMs) return false
-      for (const { pid } of left) kill(pid)
+    for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += betweenLooksMs) {
+      // A look that fails, for want of descriptors perhaps, says nothing: the next one may.
+      const left = await readProcessTable().then(
+        (table) => this.members(table, { hidden: true }),
+        () => null,
+      )
+      if (left?.length === 0) return true
+      for (const { pid } of left ?? []) kill(pid)
       await Bun.sleep(betweenLooksMs)
     }
+    return false
   }
 
   #belongs(row: ProcessRow, table: Map<number, ProcessRow>, found: Set<ProcessRow>): boolean {

@@ -5,6 +5,7 @@
  *
  *   child ──ready──► coordinator          the runtime is up, a job may come
  *   child ◄──run──── coordinator          one job, everything it needs
+ *   child ──began──► coordinator          what happens from now on is the job's doing
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows
  *   child ──progress, event, log, checkpoint──►      reports, any number
  *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
@@ -77,6 +78,7 @@ const childJob = z.strictObject({
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('began'), run }),
   z.object({ type: z.literal('progress'), run, progress: jsonObject }),
   z.object({ type: z.literal('event'), run, eventType: z.string().min(1).max(100), payload: jsonObject }),
   z.object({ type: z.literal('checkpoint'), run, value: json }),

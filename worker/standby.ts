@@ -2,7 +2,7 @@
  * Processes that wait for a job: fresh ones, spawned ahead, with the runtime up; and used ones, whose definition lets
  * a process run several jobs. A used one serves only jobs of its definition, and only while the code is unchanged.
  */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { ChildProgram } from './child-program.ts'
 import { Guardian } from './guardian.ts'
@@ -136,7 +136,15 @@ export class Standby {
 
   /** What must stay as it is for a process that has loaded the definition to serve it again. */
   #codeOf({ key, version, file }: DefinitionRecord): string {
-    const stat = statSync(file, { throwIfNoEntry: false })
+    const stat = statOf(file)
     return [key, version, file, stat?.mtimeMs, stat?.size, stat?.ino, this.#changes].join(' ')
+  }
+}
+
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file)
+  } catch {
+    return undefined
   }
 }

@@ -1,0 +1,97 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pino from 'pino'
+import { afterAll, expect, test } from 'vitest'
+import { recordOf } from '../../../core/definitions/discover.ts'
+import type { ClaimedJob } from '../../../core/queue/claim.ts'
+import type { End } from '../../../core/queue/finish.ts'
+import echo from '../../../jobs/echo.ts'
+import { Attempt } from '../../../worker/attempt.ts'
+import { Guardian } from '../../../worker/guardian.ts'
+import { JobProcess } from '../../../worker/job-process.ts'
+import { LimitWatch } from '../../../worker/limits.ts'
+import { Reporter } from '../../../worker/reporter.ts'
+import { Scratch } from '../../../worker/scratch.ts'
+import { testDatabase } from '../../support/database.ts'
+import { testStorage } from '../../support/storage.ts'
+
+const log = pino({ level: 'silent' })
+const environment = { PATH: process.env.PATH }
+const { sql } = await testDatabase()
+const { storage } = await testStorage()
+const directory = await mkdtemp(join(tmpdir(), 'job-server-attempt-'))
+const scratch = new Scratch(directory)
+await scratch.start()
+const guardian = new Guardian({ directories: [], environment, log })
+guardian.start()
+afterAll(async () => {
+  await guardian.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+const child = fileURLToPath(new URL('../../../worker/child.ts', import.meta.url))
+const definition = recordOf(echo, {
+  file: fileURLToPath(new URL('../../../jobs/echo.ts', import.meta.url)),
+  hooks: { file: null, names: [] },
+})
+/** A program that dies before it takes up any job. */
+const dies = join(directory, 'dies.ts')
+await writeFile(dies, 'process.exit(1)')
+
+let epoch = 0
+
+/** Runs an echo job in processes that run these programs, one after the other. @returns its end */
+async function endIn(...programs: string[]): Promise<{ end: End; left: string[] }> {
+  const left = [...programs]
+  const lease = { jobId: Bun.randomUUIDv7(), epoch: String(++epoch) }
+  const job: ClaimedJob = {
+    lease,
+    definitionKey: 'echo',
+    definitionVersion: 1,
+    attempt: 1,
+    maxAttempts: 1,
+    timeoutSeconds: 20,
+    backoff: null,
+    params: { message: 'hello' },
+    checkpoint: null,
+    childrenSince: null,
+    queuedAt: new Date(),
+  }
+  const { promise, resolve } = Promise.withResolvers<End>()
+  const attempt = new Attempt(job, definition, {
+    sql,
+    storage,
+    scratch,
+    log,
+    standby: {
+      take: () => {
+        const command = [left.shift() ?? child]
+        const process = new JobProcess({ command, directory, environment, guardian, log })
+        return { process, waitIn: null, giveBack: () => {} }
+      },
+    },
+    reporter: new Reporter(sql, log),
+    limits: new LimitWatch(log),
+    tools: { ffmpeg: '', ffprobe: '' },
+    stopGraceSeconds: 1,
+    finish: async (_, end) => {
+      resolve(end)
+      return { lease, status: 'succeeded' }
+    },
+    finishWithChildren: async () => 'lost',
+  })
+  await attempt.done
+  return { end: await promise, left }
+}
+
+test('a process that dies before it takes up its job costs the job nothing', async () => {
+  expect((await endIn(dies, dies, child)).end).toEqual({ kind: 'succeeded', result: { message: 'hello' } })
+})
+
+test('three that die are a failure, which says how', async () => {
+  const { end, left } = await endIn(dies, dies, dies, child)
+  expect(end).toMatchObject({ kind: 'failed', errorCode: 'process_exited', details: { exitCode: 1 } })
+  expect(left).toEqual([child])
+})
