@@ -6,6 +6,7 @@
 import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../core/job.ts'
 import { ChildChannel } from './child-channel.ts'
 import { endOfThrown, resultOf } from './child-last-word.ts'
+import { flushOutput } from './child-output.ts'
 import { Run } from './child-run.ts'
 import { provideZod } from './child-zod.ts'
 import { endOfOutput } from './end-of-output.ts'
@@ -142,7 +143,10 @@ function end(run: Run, last: ReturnType<typeof resultOf>): void {
     process.exit(EX_PROTOCOL)
   }
   const { waitIn } = run.message
-  if (waitIn === null || last.type !== 'result') process.exit(0)
+  if (waitIn === null || last.type !== 'result') {
+    void flushOutput().then(() => process.exit(0))
+    return
+  }
   process.chdir(waitIn)
   for (const stream of [process.stdout, process.stderr]) stream.write(endOfOutput(run.message.run))
 }

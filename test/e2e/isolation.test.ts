@@ -136,6 +136,12 @@ describe('limits', () => {
     )
   })
 
+  test('what a job writes just before it ends is kept to the last line', async () => {
+    const job = await server.enqueue('write.at.the.end')
+    await job.reaches('succeeded')
+    expect((await logsOf(job)).at(-1)).toMatchObject({ stream: 'stdout', text: 'the very last line' })
+  })
+
   test('a job that prints 1 GB is not slowed: the limit is kept, the rest is counted', async () => {
     const printBytes = 1_000_000_000
     const job = await server.enqueue('talk', { printBytes }, { timeoutSeconds: 30 })
