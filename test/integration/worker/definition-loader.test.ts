@@ -1,0 +1,51 @@
+import pino from 'pino'
+import { afterAll, expect, test } from 'vitest'
+import { openPool } from '../../../core/db.ts'
+import { listDefinitions } from '../../../core/definitions/read.ts'
+import { anyPort } from '../../../scripts/ports.ts'
+import { DefinitionLoader } from '../../../worker/definition-loader.ts'
+import { testDatabase } from '../../support/database.ts'
+import { jobDirectory, jobFile } from '../../support/job-files.ts'
+
+const { sql } = await testDatabase()
+const nobodyListens = `postgres://nobody@127.0.0.1:${await anyPort()}/none`
+const away = openPool({ DATABASE_URL: nobodyListens, DATABASE_POOL_SIZE: 1 }, 'test')
+afterAll(() => away.end({ timeout: 0 }))
+
+function loaderOf(directory: string, given: { sql: typeof sql }) {
+  const loaded: string[][] = []
+  const loader = new DefinitionLoader({
+    ...given,
+    directories: [directory],
+    environment: { PATH: process.env.PATH },
+    watch: false,
+    log: pino({ level: 'silent' }),
+    onLoaded: (definitions) => loaded.push(definitions.map(({ key }) => key)),
+  })
+  return { loader, loaded }
+}
+
+test('definitions are loaded and registered once, and again only after a change', async () => {
+  const jobs = await jobDirectory({ 'a.ts': jobFile({ key: 'a' }) })
+  const { loader, loaded } = loaderOf(jobs.path, { sql })
+  expect(await loader.runOnce()).toBe('loaded')
+  expect(await loader.runOnce()).toBe('unchanged')
+  expect(await listDefinitions(sql)).toMatchObject([{ key: 'a' }])
+
+  await jobs.write('b.ts', jobFile({ key: 'b' }))
+  expect(await loader.runOnce(), 'it may still be being written').toBe('unchanged')
+  expect(await loader.runOnce()).toBe('loaded')
+  expect(loaded).toEqual([['a'], ['a', 'b']])
+  await loader.stop()
+})
+
+test('without a database nothing changes, and nothing falls over', async () => {
+  const jobs = await jobDirectory({ 'a.ts': jobFile({ key: 'a' }) })
+  const { loader, loaded } = loaderOf(jobs.path, { sql: away })
+  expect(await loader.runOnce()).toBe('failed')
+  expect(await loader.runOnce(), 'it is tried again').toBe('failed')
+  await loader.start()
+  await loader.stop()
+  await loader.stop()
+  expect(loaded).toEqual([])
+})
