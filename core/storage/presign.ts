@@ -68,7 +68,7 @@ export function createPresigner(clients: Record<Audience, S3Client>, Bucket: str
 /** RFC 6266: an ASCII form for old clients, and the whole name in UTF-8. */
 export function contentDisposition(filename: string): string {
   const ascii = filename.replace(/[^\x20-\x7e]|["\\%]/g, '_')
-  const encoded = encodeURIComponent(filename).replace(
+  const encoded = encodeURIComponent(filename.toWellFormed()).replace(
     /['()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   )
