@@ -103,7 +103,7 @@ test.each(['dev', 'demo [file]', 'test'])(
 
 test('every command that README names is one', async () => {
   const { scripts, devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const named = [...readme.matchAll(/\bbun run ([a-z-]+)/g)].map(([, name]) => name)
+  const named = [...readme.matchAll(/\bbun run ([a-z:-]+)/g)].map(([, name]) => name)
   expect(named.length).toBeGreaterThan(10)
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named))
   expect(readme.match(/bun@[\d.]+/g)?.every((version) => version === `bun@${devDependencies.bun}`)).toBe(true)
