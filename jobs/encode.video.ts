@@ -11,6 +11,8 @@ import { verifyOutput } from './video/verify.ts'
 export default defineJob({
   key: 'encode.video',
   timeoutSeconds: 6 * 3600,
+  // A frame of 8K takes 50 MB, and x264 looks at many at once.
+  memoryLimitMb: 16_384,
   params: z.object({
     source: z.object({ key: z.string().min(1).max(1024) }),
     /** The client's name of the file. */
