@@ -4,7 +4,8 @@
  * at a time again, (schedule, fire time) is unique, so the second job is undone with its record.
  *
  * Who is paused in the middle keeps its locks, and nobody else could fire those schedules; so PostgreSQL ends a
- * transaction that is left idle, and its work is undone.
+ * transaction that stands still, and its work is undone. Before version 17 it does so only between two statements, not
+ * in the moment in which the text of one has come and its parameters have not: then they wait for the paused one.
  */
 import type postgres from 'postgres'
 import type { Pool, Sql } from '../db.ts'
@@ -16,9 +17,10 @@ import { aimAt } from './due.ts'
 import { unendedJobs } from './overlap.ts'
 import { scheduleColumns } from './row.ts'
 
-const schedulesPerPass = 100
+const schedulesPerPass = 50
 const passes = 100
-const idleLimit = '5s'
+/** Far above what a pass takes, as it is bounded in schedules and in jobs of each. */
+const standstill = '5s'
 
 export interface Fired {
   enqueued: number
@@ -47,7 +49,15 @@ async function firePass(
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
     select
-      ${scheduleColumns(tx)}, now(), set_config('idle_in_transaction_session_timeout', ${idleLimit}, true)
+      ${scheduleColumns(tx)}, now(),
+      set_config(
+        case
+          when current_setting('server_version_num')::int >= 170000 then 'transaction_timeout'
+          else 'idle_in_transaction_session_timeout'
+        end,
+        ${standstill},
+        true
+      )
     from job_server.schedules
     where due_at <= now()
     order by due_at

@@ -15,7 +15,7 @@ import { lastTimes, nextTime, type Timetable } from './timetable.ts'
 /** Above the minute that lies between two ticks of a serverless cron. */
 const lateSeconds = 120
 /** What is left goes on in the next pass, so that a transaction stays short. */
-const firesPerPass = 100
+const firesPerPass = 20
 /** Counting goes from time to time: 20 µs each. */
 const countedTimes = 1000
 

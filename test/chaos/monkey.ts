@@ -35,18 +35,6 @@ const weights: [Mischief, number][] = [
   ['drain a coordinator', 2],
 ]
 
-/** Mulberry32 (Tommy Ettinger, public domain): enough for dice, and the same on every machine. */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 export function chooseMischief(random: () => number): Mischief {
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0)
   let left = random() * total

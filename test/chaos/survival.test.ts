@@ -16,10 +16,11 @@ import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { startPostgres } from '../../scripts/embedded/servers.ts'
 import { anyPort } from '../../scripts/ports.ts'
+import { dice } from '../support/dice.ts'
 import { processesNaming } from '../support/processes.ts'
 import { testStorage } from '../support/storage.ts'
 import { until } from '../support/until.ts'
-import { chooseMischief, dice, doMischief, type Mischief, type Scene } from './monkey.ts'
+import { chooseMischief, doMischief, type Mischief, type Scene } from './monkey.ts'
 
 const jobCount = Number(process.env.CHAOS_JOBS ?? 400)
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)

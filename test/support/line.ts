@@ -1,4 +1,7 @@
-/** A way to PostgreSQL that counts what passes, and can be cut: nothing passes any more, and nobody is told. */
+/**
+ * A way to PostgreSQL that counts what passes. It can be cut: nothing passes any more, and nobody is told. Or dropped:
+ * connections end and new ones are refused, as when PostgreSQL is down.
+ */
 import { connect, createServer, type Socket } from 'node:net'
 import { afterAll } from 'vitest'
 
@@ -8,7 +11,9 @@ export interface Line {
   /** Statements that were sent over it. */
   statements(): number
   cut(): void
+  drop(): void
   mend(): void
+  restore(): Promise<void>
 }
 
 export async function openLine(databaseUrl: string): Promise<Line> {
@@ -36,7 +41,9 @@ export async function openLine(databaseUrl: string): Promise<Line> {
       })
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const listen = (port: number) =>
+    new Promise<void>((resolve) => server.listen(port, '127.0.0.1', () => resolve()))
+  await listen(0)
   afterAll(async () => {
     for (const socket of sockets) socket.destroy()
     await new Promise((resolve) => server.close(resolve))
@@ -46,6 +53,7 @@ export async function openLine(databaseUrl: string): Promise<Line> {
   const url = new URL(databaseUrl)
   url.hostname = '127.0.0.1'
   url.port = String(address.port)
+  const { port } = address
   return {
     url: url.href,
     statements: () => statements,
@@ -53,10 +61,15 @@ export async function openLine(databaseUrl: string): Promise<Line> {
       isCut = true
       for (const socket of sockets) socket.pause()
     },
+    drop: () => {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
     mend: () => {
       isCut = false
       for (const socket of sockets) socket.resume()
     },
+    restore: () => listen(port),
   }
 }
 

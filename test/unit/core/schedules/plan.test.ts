@@ -63,18 +63,18 @@ test('what is missed by the thousand is not counted to its end', () => {
 
 test('many to catch up are spread over passes, and none is lost', () => {
   const now = new Date('2026-01-20T00:00:00Z')
-  const schedule = hourly({ catchUp: 'all', catchUpLimit: 250 })
+  const schedule = hourly({ catchUp: 'all', catchUpLimit: 50 })
   const fired: Date[] = []
   const missed: unknown[] = []
   let next: Date | null = schedule.nextFireAt
   while (next !== null && next <= now) {
     const plan = planFires({ ...schedule, nextFireAt: next }, now)
-    expect(plan.fires.length).toBeLessThanOrEqual(100)
+    expect(plan.fires.length).toBeLessThanOrEqual(20)
     fired.push(...plan.fires)
     missed.push(plan.missed)
     next = plan.next
   }
-  expect(fired).toEqual(lastTimes(schedule, { since: schedule.nextFireAt, upTo: now, count: 250 }))
+  expect(fired).toEqual(lastTimes(schedule, { since: schedule.nextFireAt, upTo: now, count: 50 }))
   expect(missed.map((span) => span === null)).toEqual([false, true, true])
 })
 
@@ -96,7 +96,7 @@ test('whatever the policy, no time is passed over without a word', () => {
     fc.property(
       expressions,
       fc.constantFrom(...catchUpPolicies),
-      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 1, max: 30 }),
       fc.integer({ min: 0, max: 20_000_000 }),
       fc.constantFrom(0, 200),
       (expression, catchUp, catchUpLimit, lateMs, jitterSeconds) => {
