@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type { BackoffPolicy } from './backoff.ts'
 import type { Json, JsonObject } from './json.ts'
+import type { CatchUpPolicy, OverlapPolicy } from './schedules/row.ts'
 
 export type { Json, JsonObject } from './json.ts'
 
@@ -46,6 +47,8 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
    * faster, for short jobs that leave nothing behind in their process; at the first abnormal sign it is replaced.
    */
   runsPerProcess?: number
+  /** When a job of this definition is made by itself: an expression, or more. It is known as `key@version`. */
+  schedule?: string | JobSchedule
   run(params: z.output<Schema>, context: JobContext): Promise<Result> | Result
   /** Goes on once the children that the job asked for have ended; a new attempt, in a process of its own. */
   onChildren?(params: z.output<Schema>, context: JobContext, children: ChildEnd[]): Promise<Result> | Result
@@ -56,6 +59,33 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
 export interface RateLimit {
   count: number
   seconds: number
+}
+
+export interface JobSchedule {
+  /** Cron of five to seven fields, a nickname such as `@daily`, an interval (`every 90s`), or one ISO 8601 time. */
+  expression: string
+  /** IANA zone, default UTC. */
+  timezone?: string
+  params?: JsonObject
+  priority?: number
+  queue?: string
+  /** Fires from this time on (ISO 8601 with its zone), and before the other. */
+  startsAt?: string
+  endsAt?: string
+  /** Each fire comes later by a part of this, chosen by schedule and time; default 0. */
+  jitterSeconds?: number
+  /**
+   * While a job of an earlier time has not ended: `allow` (default) makes another, `skip` makes none, `queueOne` makes
+   * one that waits for it.
+   */
+  overlap?: OverlapPolicy
+  /**
+   * Of times that nobody was there to fire: `last` (default) fires the latest, `all` fires them all, oldest first, and
+   * `none` leaves what is late by more than two minutes.
+   */
+  catchUp?: CatchUpPolicy
+  /** Of `all`: at most so many of the latest, default 100. */
+  catchUpLimit?: number
 }
 
 /** A job that another enqueues as its child. Its parameters are checked as those of any job are. */

@@ -6,11 +6,15 @@
  * again or a worker has a good copy, where the last good definition would let them fail one after another, since
  * every job runs the file as it is now. If nothing can be loaded at all (no process, no database), everything stays
  * as it was, and it is tried again.
+ *
+ * A file that is taken away takes the schedule of its definition with it. One that is gone at the start was nobody's to
+ * see: another worker may have it, so its schedule stays until it is removed by hand.
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
 import type { Log } from '../core/log.ts'
+import { removeCodeSchedules } from '../core/schedules/sync.ts'
 import { discoverInProcess } from './discovery.ts'
 import { fingerprint } from './job-directories.ts'
 
@@ -32,6 +36,8 @@ export class DefinitionLoader {
   /** Of the files as they were when they were loaded, and as they were last seen. */
   #loaded: string | undefined
   #seen: string | undefined
+  /** Also those whose files do not load at the moment. */
+  #known: DefinitionRecord[] = []
   #retryMs = firstRetryMs
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -93,10 +99,19 @@ export class DefinitionLoader {
     })
     for (const { file, error } of broken) log.error({ file, error }, 'definition.broken')
     await registerDefinitions(sql, definitions)
-    onLoaded(definitions)
-    log.info(
-      { definitions: definitions.map(({ key, version }) => `${key}@${version}`) },
-      'definitions.loaded',
+    const isBroken = ({ file }: DefinitionRecord) => broken.some((other) => other.file === file)
+    const names = new Set(definitions.map(nameOf))
+    const missing = this.#known.filter((definition) => !names.has(nameOf(definition)))
+    await removeCodeSchedules(
+      sql,
+      missing.filter((definition) => !isBroken(definition)),
     )
+    this.#known = [...definitions, ...missing.filter(isBroken)]
+    onLoaded(definitions)
+    log.info({ definitions: definitions.map(nameOf) }, 'definitions.loaded')
   }
+}
+
+function nameOf({ key, version }: DefinitionRecord): string {
+  return `${key}@${version}`
 }

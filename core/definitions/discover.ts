@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
 import { type HookName, hookNames, type JobDefinition, type RateLimit } from '../job.ts'
 import type { JsonObject } from '../json.ts'
+import { type DefinitionSchedule, refusedParams, scheduleShape } from '../schedules/in-code.ts'
 import { findJobFiles, isHooksFile, type JobFile } from './job-files.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
@@ -28,6 +29,7 @@ export interface DefinitionRecord {
   logLimitBytes: number
   nice: number
   runsPerProcess: number
+  schedule: DefinitionSchedule | null
   /** Lifecycle hooks that the definition has, or its directory for all of its definitions. */
   hooks: HookName[]
   /** The file of the directory's hooks, if there is one. */
@@ -53,37 +55,42 @@ const hooksShape = z
   )
   .transform((hooks) => hookNames.filter((name) => hooks[name] !== undefined))
 
-const shape = z.object({
-  key: z.string().min(1).max(255),
-  version: z.int().positive().default(1),
-  queue: z.string().min(1).max(100).default('default'),
-  maxAttempts: z.int().min(1).max(1000).default(3),
-  timeoutSeconds: z.number().positive().max(604_800).default(3600),
-  concurrencyLimit: z.int().positive().nullable().default(null),
-  concurrencyKeyLimit: z.int().positive().default(1),
-  rateLimit: z
-    .object({ count: z.int().positive(), seconds: z.number().positive().max(2_592_000) })
-    .nullable()
-    .default(null),
-  backoff: z
-    .union([
-      z.object({
-        baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
-        factor: z.number().min(1).default(defaultBackoff.factor),
-        maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
-      }),
-      z.custom<() => number>((value) => typeof value === 'function').transform(() => defaultBackoff),
-    ])
-    .default(defaultBackoff),
-  memoryLimitMb: z.int().min(64).max(16_777_216).default(4096),
-  scratchLimitMb: z.int().min(1).max(1_073_741_824).default(102_400),
-  logLimitBytes: z.int().min(0).max(104_857_600).default(1_048_576),
-  nice: z.int().min(0).max(19).default(0),
-  runsPerProcess: z.int().min(1).max(1_000_000).default(1),
-  hooks: hooksShape.default([]),
-  params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
-  run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
-})
+const shape = z
+  .object({
+    key: z.string().min(1).max(255),
+    version: z.int().positive().default(1),
+    queue: z.string().min(1).max(100).default('default'),
+    maxAttempts: z.int().min(1).max(1000).default(3),
+    timeoutSeconds: z.number().positive().max(604_800).default(3600),
+    concurrencyLimit: z.int().positive().nullable().default(null),
+    concurrencyKeyLimit: z.int().positive().default(1),
+    rateLimit: z
+      .object({ count: z.int().positive(), seconds: z.number().positive().max(2_592_000) })
+      .nullable()
+      .default(null),
+    backoff: z
+      .union([
+        z.object({
+          baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
+          factor: z.number().min(1).default(defaultBackoff.factor),
+          maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
+        }),
+        z.custom<() => number>((value) => typeof value === 'function').transform(() => defaultBackoff),
+      ])
+      .default(defaultBackoff),
+    memoryLimitMb: z.int().min(64).max(16_777_216).default(4096),
+    scratchLimitMb: z.int().min(1).max(1_073_741_824).default(102_400),
+    logLimitBytes: z.int().min(0).max(104_857_600).default(1_048_576),
+    nice: z.int().min(0).max(19).default(0),
+    runsPerProcess: z.int().min(1).max(1_000_000).default(1),
+    schedule: scheduleShape.nullable().default(null),
+    hooks: hooksShape.default([]),
+    params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
+    run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
+  })
+  .superRefine(({ schedule, params }, context) => {
+    for (const issue of refusedParams(schedule, params)) context.addIssue(issue)
+  })
 
 /** What a file gives when it is loaded. */
 type LoadedFile = { kind: 'definition'; record: DefinitionRecord } | { kind: 'hooks'; names: HookName[] }

@@ -1,15 +1,16 @@
 /** Writes down what was discovered, so that the API can accept jobs for it. */
 import type { Sql } from '../db.ts'
 import { jsonParameter } from '../queue/row.ts'
+import { syncSchedules } from '../schedules/sync.ts'
 import type { DefinitionRecord } from './discover.ts'
 
-/** Idempotent; the newest registration of a key and version wins. */
+/** With their schedules. Idempotent; the newest registration of a key and version wins. */
 export async function registerDefinitions(sql: Sql, definitions: DefinitionRecord[]): Promise<void> {
   if (definitions.length === 0) return
   const rows = [...definitions]
     // One order for all who register at once: two statements that lock rows in other orders deadlock.
     .sort((a, b) => a.key.localeCompare(b.key) || a.version - b.version)
-    .map(({ rateLimit, backoff, ...definition }) => ({
+    .map(({ rateLimit, backoff, schedule: _schedule, ...definition }) => ({
       ...definition,
       backoff: { ...backoff },
       rateLimitCount: rateLimit?.count ?? null,
@@ -50,4 +51,5 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
       backoff = excluded.backoff,
       params_schema = excluded.params_schema,
       registered_at = now()`
+  await syncSchedules(sql, definitions)
 }

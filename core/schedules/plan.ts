@@ -43,13 +43,13 @@ export interface Due extends Timetable {
   nextFireAt: Date
 }
 
-/** @param now the database's. @throws when the expression or the zone can't be read any more */
+/** Of a schedule whose next time is due. @param now the database's. @throws when the expression or the zone can't be read any more */
 export function planFires(schedule: Due, now: Date): Plan {
   const { catchUp, catchUpLimit, nextFireAt } = schedule
   const keep = catchUp === 'all' ? catchUpLimit : 1
   // One more than is kept: the latest may still have to wait for its jitter.
   const latest = lastTimes(schedule, { since: nextFireAt, upTo: now, count: keep + 1 }).filter(
-    (time) => dueTime(schedule, time) <= now,
+    (time) => time.getTime() === nextFireAt.getTime() || dueTime(schedule, time) <= now,
   )
   const kept = latest.slice(-keep)
   const last = kept.at(-1)

@@ -1,0 +1,133 @@
+import { beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { DefinitionRecord } from '../../../../core/definitions/discover.ts'
+import { recordOf } from '../../../../core/definitions/discover.ts'
+import { registerDefinitions } from '../../../../core/definitions/register.ts'
+import { defineJob, type JobSchedule } from '../../../../core/job.ts'
+import { fireDue } from '../../../../core/schedules/fire-due.ts'
+import { listSchedules } from '../../../../core/schedules/read.ts'
+import { removeCodeSchedules } from '../../../../core/schedules/sync.ts'
+import { updateSchedule } from '../../../../core/schedules/update.ts'
+import { testClock } from '../../../support/clock.ts'
+
+const clock = await testClock('2026-01-01T00:30:00Z')
+const { sql } = clock
+
+beforeEach(async () => {
+  await sql`truncate job_server.schedules, job_server.schedule_fires, job_server.definitions, job_server.jobs`
+  await clock.set('2026-01-01T00:30:00Z')
+})
+
+const params = z.object({ to: z.string().default('all') })
+
+function defined(schedule?: string | JobSchedule, key = 'report'): DefinitionRecord {
+  const definition = defineJob({ key, params, schedule, run: () => null })
+  return recordOf(definition, { file: `/jobs/${key}.ts`, hooks: { file: null, names: [] } })
+}
+
+async function schedules() {
+  return (await listSchedules(sql, { limit: 100, offset: 0 })).schedules
+}
+
+test('a definition brings its schedule along, and registering it again changes nothing', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  const made = await schedules()
+  expect(made).toMatchObject([
+    {
+      name: 'report@1',
+      source: 'code',
+      definitionKey: 'report',
+      definitionVersion: 1,
+      expression: '0 * * * *',
+      timezone: 'UTC',
+      overlap: 'allow',
+      catchUp: 'last',
+      nextFireAt: new Date('2026-01-01T01:00:00Z'),
+    },
+  ])
+  await clock.set('2026-01-01T03:30:00Z')
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  // Its aim neither: what is due is still to be fired.
+  expect(await schedules()).toEqual(made)
+})
+
+test('of many workers that start at once, all mean the same schedule', async () => {
+  const definitions = [defined('0 * * * *'), defined('every 5m', 'other'), defined(undefined, 'none')]
+  await Promise.all(Array.from({ length: 5 }, () => registerDefinitions(sql, definitions)))
+  expect((await schedules()).map(({ name }) => name)).toEqual(['other@1', 'report@1'])
+})
+
+test('everything can be said of it', async () => {
+  const whole = {
+    expression: '30 2 * * *',
+    timezone: 'Europe/Berlin',
+    params: { to: 'Ada' },
+    priority: 3,
+    queue: 'nightly',
+    jitterSeconds: 60,
+    overlap: 'skip',
+    catchUp: 'all',
+    catchUpLimit: 5,
+  } as const
+  const startsAt = '2026-02-01T00:00:00Z'
+  await registerDefinitions(sql, [defined({ ...whole, startsAt, endsAt: '2026-03-01T00:00:00+01:00' })])
+  expect(await schedules()).toMatchObject([
+    {
+      ...whole,
+      startsAt: new Date(startsAt),
+      endsAt: new Date('2026-02-28T23:00:00Z'),
+      nextFireAt: new Date('2026-02-01T01:30:00Z'),
+    },
+  ])
+})
+
+test('changed code changes it: with other times it goes on from now, otherwise from where it was', async () => {
+  await registerDefinitions(sql, [defined('every 60m')])
+  await clock.set('2026-01-01T01:45:00Z')
+  await registerDefinitions(sql, [defined({ expression: 'every 60m', params: { to: 'Ada' } })])
+  expect(await schedules()).toMatchObject([
+    { params: { to: 'Ada' }, nextFireAt: new Date('2026-01-01T01:30:00Z') },
+  ])
+  await registerDefinitions(sql, [defined('every 10m')])
+  expect(await schedules()).toMatchObject([
+    { expression: 'every 10m', nextFireAt: new Date('2026-01-01T01:55:00Z') },
+  ])
+  await clock.set('2026-01-01T01:55:00Z')
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, missed: 0 })
+})
+
+test('what was switched off by hand stays so, whatever the code says', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  const [made] = await schedules()
+  await updateSchedule(sql, made?.id ?? '', { enabled: false }, { minPeriodSeconds: 1 })
+  await registerDefinitions(sql, [defined('30 * * * *')])
+  expect(await schedules()).toMatchObject([{ expression: '30 * * * *', enabled: false, nextFireAt: null }])
+})
+
+test('when the code has none any more it goes, and those of others stay', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *'), defined('0 * * * *', 'kept')])
+  await registerDefinitions(sql, [defined()])
+  expect((await schedules()).map(({ name }) => name)).toEqual(['kept@1'])
+  expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 2 }])).toBe(0)
+  expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 1 }])).toBe(1)
+})
+
+test('a one-shot that is over stays over', async () => {
+  await registerDefinitions(sql, [defined('2026-01-01T01:00:00Z')])
+  await clock.set('2026-01-01T02:00:00Z')
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1 })
+  await registerDefinitions(sql, [defined('2026-01-01T01:00:00Z')])
+  expect(await schedules()).toMatchObject([{ nextFireAt: null }])
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 0 })
+})
+
+test.each([
+  ['nonsense', /schedule\.expression: not a cron expression/],
+  ['0 0 30 2 *', /schedule\.expression: it never fires/],
+  [{ expression: '@daily', timezone: 'Mars/Olympus' }, /schedule\.timezone: expected an IANA time zone/],
+  [{ expression: '@daily', params: { to: 1 } }, /schedule\.params\.to: /],
+  [{ expression: '@daily', overlap: 'maybe' } as unknown as JobSchedule, /schedule\.overlap: /],
+  [{ cron: '@daily' } as unknown as JobSchedule, /schedule/],
+])('a definition with the schedule %j is refused', (schedule, message) => {
+  expect(() => defined(schedule)).toThrow(message)
+})
