@@ -1,13 +1,12 @@
 /** `bun run keys create|list|revoke`: the API's keys. */
 import { parseArgs } from 'node:util'
-import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool, type Pool } from '../core/db.ts'
 import { isId } from '../core/ids.ts'
 import { createKey } from '../core/keys/create.ts'
 import { type ApiKey, type Scope, scopes } from '../core/keys/key.ts'
 import { listKeys } from '../core/keys/read.ts'
 import { revokeKey } from '../core/keys/revoke.ts'
-import { readStackInfo } from './stack.ts'
+import { commandConfig, tableLines, UsageError } from './command-line.ts'
 
 const usage = `Usage
   bun run keys create NAME [--scopes read,enqueue] [--expires-in-days N]
@@ -15,8 +14,6 @@ const usage = `Usage
       admin (which includes the others)
   bun run keys list [--json]
   bun run keys revoke ID`
-
-class UsageError extends Error {}
 
 const commands: Record<string, (sql: Pool, words: string[], options: Options) => Promise<void>> = {
   create: async (sql, [name], options) => {
@@ -55,7 +52,7 @@ async function main(): Promise<number> {
     }
     const command = commands[name]
     if (command === undefined) throw new UsageError(name === '' ? 'No command.' : `No command "${name}".`)
-    const sql = openPool(configOrExit(await environment()), 'job-server keys')
+    const sql = openPool(await commandConfig(), 'job-server keys')
     try {
       await command(sql, rest, options)
       return 0
@@ -67,13 +64,6 @@ async function main(): Promise<number> {
     console.error(`${error.message}\n\n${usage}`)
     return 2
   }
-}
-
-/** Where none is named, the database of the stack that runs in this directory. */
-async function environment(): Promise<Record<string, string | undefined>> {
-  const stack = process.env.DATABASE_URL ? null : await readStackInfo()
-  if (stack === null) return process.env
-  return { ...process.env, DATABASE_URL: stack.databaseUrl, S3_BUCKET: stack.bucket }
 }
 
 type Options = ReturnType<typeof read>['options']
@@ -111,23 +101,15 @@ function daysOf({ 'expires-in-days': text }: Options): number | undefined {
 }
 
 function table(keys: ApiKey[]): string[] {
-  const rows = keys.map((key) => [
-    key.id,
-    key.name,
-    key.prefix,
-    key.scopes.join(','),
-    stateOf(key),
-    key.lastUsedAt === null ? 'never used' : `used ${key.lastUsedAt.toISOString()}`,
-  ])
-  const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, column) => Math.max(cell.length, widest[column] ?? 0)),
-    [],
-  )
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
+  return tableLines(
+    keys.map((key) => [
+      key.id,
+      key.name,
+      key.prefix,
+      key.scopes.join(','),
+      stateOf(key),
+      key.lastUsedAt === null ? 'never used' : `used ${key.lastUsedAt.toISOString()}`,
+    ]),
   )
 }
 

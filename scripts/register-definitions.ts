@@ -1,9 +1,13 @@
-/** Writes the definitions found in `jobs/` and JOBS_DIR into the database; workers do the same when they start. */
+/**
+ * Writes the definitions found in `jobs/` and JOBS_DIR into the database; workers do the same when they start. With
+ * --prune, the schedules of definitions that are not among them go: for where all workers have the same job files.
+ */
 import { fileURLToPath } from 'node:url'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
 import { createLog } from '../core/log.ts'
+import { pruneCodeSchedules } from '../core/schedules/sync.ts'
 import { discoverInProcess } from '../worker/discovery.ts'
 
 const config = configOrExit(process.env)
@@ -21,6 +25,10 @@ const sql = openPool(config, 'job-server register-definitions')
 try {
   await registerDefinitions(sql, definitions)
   for (const { key, version } of definitions) console.log(`registered ${key}@${version}`)
+  // A file that does not load may well have a schedule.
+  if (process.argv.includes('--prune') && broken.length === 0) {
+    for (const name of await pruneCodeSchedules(sql, definitions)) console.log(`removed schedule ${name}`)
+  }
 } finally {
   await sql.end({ timeout: 1 })
 }

@@ -36,6 +36,12 @@ export async function readSchedule(sql: Sql, id: string): Promise<Schedule | nul
   return schedule ?? null
 }
 
+export async function findSchedule(sql: Sql, name: string): Promise<Schedule | null> {
+  const [schedule] = await sql<Schedule[]>`
+    select ${scheduleColumns(sql)} from job_server.schedules where name = ${name}`
+  return schedule ?? null
+}
+
 export interface Fire {
   /** The time of the expression; for a manual fire, when it was asked for. */
   fireAt: Date

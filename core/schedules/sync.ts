@@ -84,6 +84,23 @@ export async function removeCodeSchedules(
   return removed.count
 }
 
+/**
+ * Removes those of all other definitions: for who knows that these are all there are.
+ * @returns their names
+ */
+export async function pruneCodeSchedules(
+  sql: Sql,
+  definitions: { key: string; version: number }[],
+): Promise<string[]> {
+  const removed = await sql<{ name: string }[]>`
+    delete from job_server.schedules
+    where source = 'code' and (definition_key, definition_version) not in (
+      select * from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[])
+    )
+    returning name`
+  return removed.map(({ name }) => name)
+}
+
 function rowOf({ key, version, schedule }: ScheduledDefinition, now: Date) {
   if (schedule === null) return null
   const name = `${key}@${version}`

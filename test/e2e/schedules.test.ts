@@ -3,6 +3,7 @@ import { testSchedulers } from '../support/schedulers.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
+const script = new URL('../../scripts/schedules.ts', import.meta.url).pathname
 const leaseSeconds = 2
 const server = await startServer({ environment: { SCHEDULE_MIN_PERIOD_SECONDS: '0.1' } })
 const schedulers = testSchedulers(server.database.url, { SCHEDULER_LEASE_SECONDS: String(leaseSeconds) })
@@ -226,6 +227,42 @@ test('when the leader dies, another takes over within seconds; when it ends well
   const { workers } = await (await server.request('GET', '/v1/workers')).json()
   expect(workers.map(({ id }: { id: string }) => id)).not.toContain(second.name)
   await third.stop(10)
+})
+
+test('the command line makes, shows, runs, disables and removes schedules', async () => {
+  const run = async (...words: string[]) => {
+    const child = Bun.spawn([process.execPath, script, ...words], {
+      env: { PATH: process.env.PATH, DATABASE_URL: server.database.url, S3_BUCKET: 'unused' },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [output, errors] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ])
+    return { status: await child.exited, output, errors }
+  }
+  const options = ['--timezone', 'Europe/Berlin', '--params', '{"message": "hi"}', '--overlap', 'skip']
+  const added = await run('add', 'by hand', 'echo', '30 2 * * 1-5', ...options)
+  expect(added).toMatchObject({ status: 0, errors: '' })
+  expect(added.output).toMatch(/^At 02:30, Monday through Friday \(Europe\/Berlin\), next \d{4}-/)
+  expect((await run('list')).output).toMatch(/^by hand {2,}echo {2,}api {2,}\S+ {2,}At 02:30/m)
+  expect((await run('next', 'by hand', '--count', '3')).output.trim().split('\n')).toHaveLength(3)
+  const [, jobId = ''] = /^job (\S+)$/m.exec((await run('run', 'by hand')).output) ?? []
+  expect((await server.job(jobId).reaches('succeeded')).result).toEqual({ message: 'hi' })
+  expect((await run('fires', 'by hand')).output).toMatch(new RegExp(`enqueued {2,}${jobId}`))
+  expect((await run('disable', 'by hand')).output).toBe('disabled\n')
+  expect((await run('enable', 'by hand')).output).toMatch(/^enabled, next \d/)
+  expect((await run('remove', 'by hand')).status).toBe(0)
+
+  const wrong = await run('add', 'x', 'echo', '0 0 30 2 *')
+  expect(wrong).toMatchObject({ status: 1, errors: expect.stringContaining('never fires') })
+  expect((await run('add', 'x', 'echo', '@daily', '--overlap', 'maybe')).errors).toMatch(/^--overlap: /)
+  expect(await run('remove', 'by hand')).toMatchObject({
+    status: 2,
+    errors: expect.stringContaining('There is no schedule'),
+  })
 })
 
 test('a tick fires what is due and does the duties, beside another tick too', async () => {

@@ -6,9 +6,10 @@ import { registerDefinitions } from '../../../../core/definitions/register.ts'
 import { defineJob, type JobSchedule } from '../../../../core/job.ts'
 import { fireDue } from '../../../../core/schedules/fire-due.ts'
 import { listSchedules } from '../../../../core/schedules/read.ts'
-import { removeCodeSchedules } from '../../../../core/schedules/sync.ts'
+import { pruneCodeSchedules, removeCodeSchedules } from '../../../../core/schedules/sync.ts'
 import { updateSchedule } from '../../../../core/schedules/update.ts'
 import { testClock } from '../../../support/clock.ts'
+import { testSchedule } from '../../../support/schedules.ts'
 
 const clock = await testClock('2026-01-01T00:30:00Z')
 const { sql } = clock
@@ -110,6 +111,13 @@ test('when the code has none any more it goes, and those of others stay', async 
   expect((await schedules()).map(({ name }) => name)).toEqual(['kept@1'])
   expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 2 }])).toBe(0)
   expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 1 }])).toBe(1)
+})
+
+test('who knows all definitions can remove the schedules of others, but none of the API', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *'), defined('0 * * * *', 'gone')])
+  await testSchedule(sql, { name: 'by hand', definitionKey: 'gone', expression: '@daily' })
+  expect(await pruneCodeSchedules(sql, [defined('0 * * * *')])).toEqual(['gone@1'])
+  expect((await schedules()).map(({ name }) => name)).toEqual(['by hand', 'report@1'])
 })
 
 test('a one-shot that is over stays over', async () => {
