@@ -1,9 +1,9 @@
-/** `bun run build:function` and `bun run build:node`: one file each, with all that it needs, into `dist/` or a directory that is named. */
+/** `bun run build:function`, `build:node` and `build:scheduler`: one file each, with all that it needs, into `dist/` or a directory that is named. */
 import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const targets = { function: 'api/function.ts', node: 'api/node.ts' }
+const targets = { function: 'api/function.ts', node: 'api/node.ts', scheduler: 'scheduler/function.ts' }
 
 const name = process.argv[2] ?? ''
 if (!(name in targets)) {

@@ -85,6 +85,20 @@ test('jobs of a file that an edit broke wait until it is mended, and the others 
   expect(await job.reaches('succeeded')).toMatchObject({ result: 'mended', attempts: 1 })
 })
 
+test('the schedule of a definition stays while its file is broken, and goes with it', async () => {
+  const scheduled = async () => {
+    const { schedules } = await (await server.request('GET', '/v1/schedules')).json()
+    return schedules.map(({ name }: { name: string }) => name)
+  }
+  await jobs.write('daily.ts', jobFile({ key: 'daily', more: "schedule: '@daily'," }))
+  await until('the schedule', async () => (await scheduled()).includes('daily@1'))
+  await jobs.write('daily.ts', 'export default {{{')
+  await workerHas('no such definition', (definitions) => !definitions.includes('daily@1'))
+  expect(await scheduled()).toEqual(['daily@1'])
+  await jobs.remove('daily.ts')
+  await until('the schedule to be gone', async () => (await scheduled()).length === 0)
+})
+
 test('an edit of a helper below the directory counts, for processes in use too', async () => {
   const used = (await resultOf('helped.reused')) as { pid: number; word: string }
   expect(await resultOf('helped.reused'), 'the process is used again').toEqual(used)

@@ -88,7 +88,7 @@ async function denoBinary(): Promise<string> {
 }
 
 /** @returns the path of the bundle */
-export async function build(target: 'node' | 'function'): Promise<string> {
+export async function build(target: 'node' | 'function' | 'scheduler'): Promise<string> {
   const directory = await mkdtemp(join(inject('backend').directory, `${target}-`))
   const child = Bun.spawn([process.execPath, `${root}scripts/build.ts`, target, directory], {
     stdout: 'ignore',

@@ -1,9 +1,8 @@
 /** Scheduler processes over a test database. */
-import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { ChildProcess } from '../../scripts/child-process.ts'
-
-const handlerFile = fileURLToPath(new URL('../../scheduler/function.ts', import.meta.url))
+import { nodeBinary } from './node.ts'
+import { build } from './runtimes.ts'
 
 export interface TestSchedulers {
   /** Those that were started, dead ones too. */
@@ -11,7 +10,7 @@ export interface TestSchedulers {
   start(environment?: Record<string, string>): Promise<ChildProcess>
   /** One pass of `scheduler tick`. @returns its exit status and what it wrote */
   tick(environment?: Record<string, string>): Promise<{ status: number; output: string }>
-  /** One call of the function handler. @returns its answer */
+  /** One call of the function handler, as it is built for AWS Lambda, on Node where that is at hand. @returns its answer */
   callFunction(): Promise<unknown>
 }
 
@@ -56,8 +55,11 @@ export function testSchedulers(
       return { status, output: child.lastLines }
     },
     callFunction: async () => {
-      const code = `import { handler } from ${JSON.stringify(handlerFile)}\nconsole.log('answer', JSON.stringify(await handler()))`
-      const child = Bun.spawn([process.execPath, '-e', code], { env: common, stdin: 'ignore' })
+      const file = await build('scheduler')
+      const code = `const { handler } = await import(${JSON.stringify(file)})
+console.log('answer', JSON.stringify(await handler()))`
+      const command = nodeBinary() ?? process.execPath
+      const child = Bun.spawn([command, '--input-type=module', '-e', code], { env: common, stdin: 'ignore' })
       const output = await new Response(child.stdout).text()
       const [, answer] = /^answer (.*)$/m.exec(output) ?? []
       if ((await child.exited) !== 0 || answer === undefined) throw new Error(`no answer:\n${output}`)
