@@ -9,14 +9,10 @@ import { id, validate } from '../validate.ts'
 
 const JobParam = z.object({ jobId: id })
 
-export function eventRoutes({ sql }: AppDependencies): Hono<ApiEnv> {
-  const routes = new Hono<ApiEnv>()
-
-  routes.get('/jobs/:jobId/events', validate('param', JobParam), async (c) => {
+export function eventRoutes({ sql }: AppDependencies) {
+  return new Hono<ApiEnv>().get('/jobs/:jobId/events', validate('param', JobParam), async (c) => {
     const { jobId } = c.req.valid('param')
     if ((await readJob(sql, jobId)) === null) throw new JobNotFound(jobId)
     return c.json({ jobId, events: await readEvents(sql, jobId) })
   })
-
-  return routes
 }

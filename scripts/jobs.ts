@@ -1,0 +1,124 @@
+/** `bun run jobs …`: the command line, over the HTTP API. */
+import { parseArgs } from 'node:util'
+import { createApiClient } from '../api/client.ts'
+import { type Command, type Options, type Printer, Refused } from './cli/command.ts'
+import { jobCommands } from './cli/jobs.ts'
+import { operationCommands } from './cli/operations.ts'
+import { UsageError } from './command-line.ts'
+import { readStackInfo } from './stack.ts'
+
+const commands = [...jobCommands, ...operationCommands]
+const everywhere = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+
+process.exit(await main(process.argv.slice(2)))
+
+/** @returns the exit status: 1 for what the API refused or a job that failed, 2 for what was asked wrongly */
+async function main(words: string[]): Promise<number> {
+  const command = commands.find(({ words: own }) => own === words.slice(0, own.split(' ').length).join(' '))
+  try {
+    if (command === undefined) {
+      const asksForHelp = words.length === 0 || words.some((word) => ['--help', '-h', 'help'].includes(word))
+      if (!asksForHelp) throw new UsageError(`There is no command "${words.slice(0, 2).join(' ')}".`)
+      console.log(help())
+      return words.length === 0 ? 2 : 0
+    }
+    return await run(command, words.slice(command.words.split(' ').length))
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\n\n${help(command)}`)
+      return 2
+    }
+    if (!(error instanceof Refused)) throw error
+    console.error(error.message)
+    return 1
+  }
+}
+
+async function run(command: Command, args: string[]): Promise<number> {
+  const { values, positionals } = parse(command, args)
+  if (values.help) {
+    console.log(help(command))
+    return 0
+  }
+  const url = process.env.JOB_SERVER_URL ?? (await readStackInfo())?.apiUrl ?? 'http://127.0.0.1:3000'
+  const api = createApiClient(url, {
+    apiKey: process.env.JOB_SERVER_API_KEY,
+    fetch: Object.assign(reaching(url), fetch),
+  })
+  const context = {
+    api,
+    given: positionals,
+    options: optionsOf(values),
+    print: printer(values.json === true),
+  }
+  return (await command.run(context)) ?? 0
+}
+
+function reaching(url: string) {
+  return async (...request: Parameters<typeof fetch>) => {
+    try {
+      return await fetch(...request)
+    } catch (cause) {
+      throw new Refused(`There is no API at ${url}; JOB_SERVER_URL names another.`, { cause })
+    }
+  }
+}
+
+type Values = Record<string, string | boolean | (string | boolean)[] | undefined>
+
+function parse({ options }: Command, args: string[]): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: { ...options, ...everywhere } })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function optionsOf(values: Values): Options {
+  const text = (name: string) => {
+    const value = values[name]
+    return typeof value === 'string' ? value : undefined
+  }
+  return {
+    text,
+    number: (name) => {
+      const given = text(name)
+      if (given === undefined) return undefined
+      const number = Number(given)
+      if (given.trim() === '' || !Number.isFinite(number)) throw new UsageError(`--${name} takes a number.`)
+      return number
+    },
+    flag: (name) => values[name] === true,
+    list: (name) => {
+      const value = values[name]
+      return Array.isArray(value) ? value.map(String) : undefined
+    },
+  }
+}
+
+function printer(isJson: boolean): Printer {
+  return {
+    isJson,
+    answer: (whole, forPeople) => {
+      for (const line of isJson ? [JSON.stringify(whole)] : forPeople()) console.log(line)
+    },
+    note: (line) => {
+      if (!isJson) console.log(line)
+    },
+  }
+}
+
+function help(command?: Command): string {
+  const shown = command === undefined ? commands : [command]
+  const lines = shown.flatMap(({ words, takes, does }) => [
+    `  bun run jobs ${`${words} ${takes}`.trim()}`,
+    `      ${does}`,
+  ])
+  return [
+    'Usage',
+    ...lines,
+    '',
+    '  --json prints answers for programs, one a line. JOB_SERVER_URL names the API (the stack of this directory,',
+    '  or http://127.0.0.1:3000, when left out), JOB_SERVER_API_KEY is the key to show.',
+  ].join('\n')
+}

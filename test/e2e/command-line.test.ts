@@ -1,0 +1,179 @@
+/** `bun run jobs …` as people and programs use it. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, inject, test } from 'vitest'
+import { newId } from '../../core/ids.ts'
+import { startServer } from '../support/server.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const server = await startServer()
+
+async function jobs(args: string[], { url = server.url, stdin = '' } = {}) {
+  const child = Bun.spawn([process.execPath, `${root}scripts/jobs.ts`, ...args], {
+    env: { PATH: process.env.PATH, JOB_SERVER_URL: url },
+    stdin: new Blob([stdin]),
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [output, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { status: await child.exited, output, errors }
+}
+
+async function json(...args: string[]) {
+  const { status, output, errors } = await jobs([...args, '--json'])
+  expect(status, errors).toBe(0)
+  return JSON.parse(output)
+}
+
+describe('enqueue', () => {
+  test('prints the id of the job, with all that was asked for', async () => {
+    const options = [
+      '--params',
+      '{"message":"hi"}',
+      '--priority=-2',
+      '--delay',
+      '1000',
+      '--tag',
+      'a',
+      '--tag',
+      'b',
+    ]
+    const { output } = await jobs(['enqueue', 'echo', ...options])
+    const [, jobId = ''] = /^([\w-]{36}) {2}queued$/m.exec(output) ?? []
+    expect(await json('get', jobId)).toMatchObject({
+      params: { message: 'hi' },
+      priority: -2,
+      tags: ['a', 'b'],
+    })
+  })
+
+  test('takes parameters from a file and from standard input', async () => {
+    const file = join(inject('backend').directory, `params-${newId()}.json`)
+    await writeFile(file, '{"message":"from a file"}')
+    const fromFile = await json('enqueue', 'echo', '--params', `@${file}`)
+    expect(await json('get', fromFile.jobId)).toMatchObject({ params: { message: 'from a file' } })
+    const piped = await jobs(['enqueue', 'echo', '--params', '-', '--json'], { stdin: '{"message":"piped"}' })
+    expect(await json('get', JSON.parse(piped.output).jobId)).toMatchObject({ params: { message: 'piped' } })
+  })
+
+  test('with --wait follows the job, and its status is that of the job', async () => {
+    const well = await jobs(['enqueue', 'echo', '--params', '{"message":"hi"}', '--wait'])
+    expect(well.status).toBe(0)
+    expect(well.output).toMatch(/queued\n.*started.*\n(.*\n)*succeeded {2}\{"message":"hi"\}\n$/)
+    const badly = await jobs(['enqueue', 'failing', '--max-attempts', '1', '--wait'])
+    expect(badly.status).toBe(1)
+    expect(badly.output).toMatch(/\nfailed {2}\S.*\n$/)
+  })
+})
+
+test('tail tells what happened, for programs one JSON a line', async () => {
+  const { jobId } = await json('enqueue', 'echo')
+  const { output, status } = await jobs(['tail', jobId, '--json'])
+  expect(status).toBe(0)
+  const types = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).eventType)
+  expect(types).toEqual(['queued', 'started', 'succeeded'])
+})
+
+test('get shows the job and its attempts; list a table', async () => {
+  const { jobId } = await json('enqueue', 'failing', '--max-attempts', '1')
+  await jobs(['tail', jobId])
+  const { output } = await jobs(['get', jobId])
+  expect(output).toMatch(/^status +failed$/m)
+  expect(output).toMatch(/^attempts +1 of 1$/m)
+  expect(output).toMatch(
+    /^attempt +outcome +worker +took +error\n1 +threw +worker-1 +\d+\.\d s +always_fails$/m,
+  )
+  const list = await jobs(['list', '--status', 'failed', '--definition', 'failing', '--limit', '1'])
+  expect(list.output).toMatch(
+    /^job +definition +status +attempts +queued +error\n[\w-]{36} +failing@1 +failed +1\/1 /,
+  )
+  expect(list.output).toMatch(/1 of \d+\n$/)
+})
+
+test('jobs are cancelled one by one, and all that match', async () => {
+  const { jobId } = await json('enqueue', 'echo', '--delay', '1000')
+  expect((await jobs(['cancel', jobId])).output).toBe('The job is cancelled.\n')
+  const again = await jobs(['cancel', jobId])
+  expect(again.status).toBe(1)
+  expect(again.errors).toBe(`Job ${jobId} has already finished: it is cancelled.\n`)
+  for (let count = 0; count < 2; count++) await json('enqueue', 'echo', '--delay', '1000', '--tag', 'many')
+  expect((await jobs(['cancel', '--tag', 'many'])).output).toBe('2 cancelled, 0 being stopped\n')
+  expect((await jobs(['cancel'])).status).toBe(2)
+})
+
+test('a failed job is retried and dead letters are redriven', async () => {
+  const { jobId } = await json('enqueue', 'failing', '--max-attempts', '1')
+  await jobs(['tail', jobId])
+  const { jobs: letters } = await json('dlq', 'list', '--definition', 'failing', '--limit', '1')
+  expect(letters[0].originalJobId).toBe(jobId)
+  const redriven = await json('dlq', 'redrive', letters[0].dlqJobId)
+  expect((await json('retry', jobId)).jobId).toBe(redriven.jobId)
+  expect((await jobs(['dlq', 'list'])).output).toContain(redriven.jobId)
+  const rest = await json('dlq', 'redrive', '--definition', 'failing')
+  expect(rest.jobs.map(({ dlqJobId }: { dlqJobId: string }) => dlqJobId)).not.toContain(letters[0].dlqJobId)
+})
+
+test('queues are paused, seen paused, and resumed', async () => {
+  expect((await jobs(['queues', 'pause', 'side'])).status).toBe(0)
+  expect((await jobs(['queues', 'list'])).output).toMatch(/^side +0 .*paused \d+ s ago$/m)
+  expect((await jobs(['queues', 'resume', 'side'])).status).toBe(0)
+  expect((await jobs(['queues', 'list'])).output).toMatch(/^side +0 .*open$/m)
+})
+
+test('schedules are listed and run', async () => {
+  const schedule = { name: 'daily', definitionKey: 'echo', expression: '0 0 1 1 *' }
+  const { scheduleId } = await (await server.request('POST', '/v1/schedules', schedule)).json()
+  expect((await jobs(['schedules', 'list'])).output).toMatch(/^[\w-]{36} +daily +echo@1 /m)
+  const { jobId } = await json('schedules', 'run', scheduleId)
+  expect((await jobs(['tail', jobId])).status).toBe(0)
+})
+
+describe('what is asked wrongly is said, with what would be right', () => {
+  test.each([
+    [['enqueue'], 'DEFINITION is missing', 'bun run jobs enqueue DEFINITION'],
+    [['enqueue', 'echo', '--params', '{'], '--params takes JSON', 'bun run jobs enqueue'],
+    [['enqueue', 'echo', '--priority', 'high'], '--priority takes a number', 'bun run jobs enqueue'],
+    [['enqueue', 'echo', '--colour', 'red'], '--colour', 'bun run jobs enqueue'],
+    [['dlq', 'burn'], 'no command "dlq burn"', 'bun run jobs dlq redrive'],
+  ])('%j', async (args, sentence, usage) => {
+    const { status, errors } = await jobs(args)
+    expect(status).toBe(2)
+    expect(errors).toContain(sentence)
+    expect(errors).toContain(usage)
+  })
+
+  test('what the API refuses, too', async () => {
+    const unknown = await jobs(['enqueue', 'nope'])
+    expect(unknown).toMatchObject({ status: 1, errors: 'No definition "nope" version 1 is registered.\n' })
+    const wrong = await jobs(['enqueue', 'echo', '--params', '{"message":1}'])
+    expect(wrong.errors).toMatch(/^The parameters are not what "echo" takes\.\n {2}params\.message: /)
+    const nowhere = await jobs(['list'], { url: 'http://127.0.0.1:1' })
+    expect(nowhere).toMatchObject({ status: 1, output: '' })
+    expect(nowhere.errors).toContain('There is no API at http://127.0.0.1:1')
+  })
+
+  test('help is there for everything and for one thing', async () => {
+    const all = await jobs(['--help'])
+    expect(all.status).toBe(0)
+    for (const words of [
+      'enqueue',
+      'get',
+      'tail',
+      'cancel',
+      'retry',
+      'list',
+      'dlq redrive',
+      'queues pause',
+    ]) {
+      expect(all.output).toContain(`bun run jobs ${words}`)
+    }
+    expect((await jobs(['cancel', '--help'])).output).toContain('cancels a job')
+  })
+})
