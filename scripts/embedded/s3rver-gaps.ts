@@ -1,4 +1,5 @@
 /** What @20minutes/s3rver leaves out and our storage needs: fills it in, in front of the server's own routes. */
+import crypto from 'node:crypto'
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -9,6 +10,8 @@ import S3Error from '@20minutes/s3rver/lib/models/error'
 export function fillGaps(server: S3rver): void {
   writeWhole(server)
   encodeAsSigned()
+  cipherTokens()
+  listInOrder(server)
   // Last before the routes: what it puts into the body still becomes XML on the way out.
   server.middleware.splice(-1, 0, async (context, next) => {
     requireSignature(context)
@@ -35,6 +38,34 @@ function encodeAsSigned(): void {
   const encode = globalThis.encodeURIComponent
   globalThis.encodeURIComponent = (value) =>
     encode(value).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+/**
+ * The server ciphers the token that a listing of more than 1,000 objects goes on with, by plain DES, which Bun does not
+ * have. Triple DES with one key three times is the same.
+ */
+function cipherTokens(): void {
+  const { createCipheriv, createDecipheriv } = crypto
+  const threefold = (key: crypto.CipherKey) => Buffer.concat([key, key, key] as Buffer[])
+  crypto.createCipheriv = ((algorithm: string, key: crypto.CipherKey, iv: crypto.BinaryLike) =>
+    algorithm === 'des'
+      ? createCipheriv('des-ede3-cbc', threefold(key), iv)
+      : createCipheriv(algorithm, key, iv)) as typeof createCipheriv
+  crypto.createDecipheriv = ((algorithm: string, key: crypto.CipherKey, iv: crypto.BinaryLike) =>
+    algorithm === 'des'
+      ? createDecipheriv('des-ede3-cbc', threefold(key), iv)
+      : createDecipheriv(algorithm, key, iv)) as typeof createDecipheriv
+}
+
+/** The server takes names as the file system gives them, in any order; a page is what follows another in order. */
+function listInOrder({ store }: S3rver): void {
+  const listObjects = store.listObjects.bind(store)
+  store.listObjects = async (bucket, options) => {
+    const { startAfter = '', maxKeys = Number.POSITIVE_INFINITY } = options
+    const all = await listObjects(bucket, { ...options, startAfter: '', maxKeys: Number.POSITIVE_INFINITY })
+    const rest = all.objects.filter(({ key }) => key > startAfter).sort((a, b) => (a.key < b.key ? -1 : 1))
+    return { ...all, objects: rest.slice(0, maxKeys), isTruncated: rest.length > maxKeys }
+  }
 }
 
 /** A body that breaks off must not replace an object, nor become one: it goes to a file beside it first. */

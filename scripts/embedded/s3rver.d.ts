@@ -27,6 +27,10 @@ declare module '@20minutes/s3rver' {
     middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[]
     store: {
       getResourcePath(bucket: string, key: string | undefined, resource: string): string
+      listObjects(
+        bucket: string,
+        options: { startAfter?: string; maxKeys?: number; prefix?: string; delimiter?: string },
+      ): Promise<{ objects: { key: string }[]; commonPrefixes: string[]; isTruncated: boolean }>
       putContent(path: string, content: Buffer | Readable): Promise<[sizeBytes: number, md5: string]>
     }
     run(): Promise<AddressInfo>
