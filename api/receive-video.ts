@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyFileStream, type BusboyHeaders } from '@fastify/busboy'
 import { partSizeFor } from '../core/storage/multipart.ts'
-import { beginReceiving, endReceiving } from '../core/uploads/receive.ts'
+import { beginReceiving, endReceiving, noteParts } from '../core/uploads/receive.ts'
 import { rejectUpload } from '../core/uploads/reject.ts'
 import type { Upload } from '../core/uploads/row.ts'
 import { sniffBytes, whyNotVideo } from '../core/uploads/sniff.ts'
@@ -102,10 +102,12 @@ async function store(
       throw error
     }
   }
+  const sizeOfPart = partSizeFor(config.MAX_UPLOAD_BYTES, partSizeBytes)
   try {
     await storage.putStream(upload.objectKey, Readable.from(counted(), { objectMode: false }), {
       contentType: file.contentType,
-      partSizeBytes: partSizeFor(config.MAX_UPLOAD_BYTES, partSizeBytes),
+      partSizeBytes: sizeOfPart,
+      onMultipart: (multipartId) => noteParts(sql, upload.id, { multipartId, partSizeBytes: sizeOfPart }),
     })
     return await endReceiving(sql, upload.id, sizeBytes)
   } catch (cause) {

@@ -10,6 +10,7 @@ export function requestLog(log: Log) {
     await next()
     const { method, path } = c.req
     const durationMs = Math.round(performance.now() - startedAt)
-    c.var.log.info({ method, path, status: c.res.status, durationMs }, 'request.answered')
+    const keyId = c.var.caller?.id
+    c.var.log.info({ method, path, status: c.res.status, durationMs, keyId }, 'request.answered')
   })
 }

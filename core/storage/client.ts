@@ -15,7 +15,7 @@ import {
 import type { Config } from '../config.ts'
 import { createMultipart, type MultipartStorage } from './multipart.ts'
 import { createPresigner, type Presigner } from './presign.ts'
-import { putStream } from './put-stream.ts'
+import { type PutOptions, putStream } from './put-stream.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -42,7 +42,7 @@ export interface Storage extends Presigner, MultipartStorage {
   putStream(
     key: string,
     body: Readable,
-    options: { contentType: string; partSizeBytes: number },
+    options: { contentType: string } & Pick<PutOptions, 'partSizeBytes' | 'onMultipart'>,
   ): Promise<void>
   /** Removing what is not there is no error. */
   remove(key: string): Promise<void>
@@ -101,9 +101,9 @@ export function createStorage(
       }
     },
 
-    async putStream(key, body, { contentType, partSizeBytes }) {
+    async putStream(key, body, { contentType, ...options }) {
       const target = { Bucket, Key: key, ContentType: contentType }
-      await putStream(client, target, body, { partSizeBytes, afterPart })
+      await putStream(client, target, body, { ...options, afterPart })
     },
 
     async remove(key) {

@@ -24,6 +24,8 @@ export interface PutOptions {
   partSizeBytes: number
   /** A part is stored, and with it a few megabytes of garbage made: a good time to collect it. */
   afterPart?: (() => void) | undefined
+  /** Gets the storage's id of the multipart upload before the first part is sent: who dies later can be cleaned up after. */
+  onMultipart?: ((multipartId: string) => Promise<void>) | undefined
 }
 
 /** Leaves nothing behind when it fails. What is shorter than a part goes in one request. */
@@ -31,7 +33,7 @@ export async function putStream(
   client: S3Client,
   { Bucket, Key, ContentType }: PutTarget,
   body: Readable,
-  { partSizeBytes, afterPart }: PutOptions,
+  { partSizeBytes, afterPart, onMultipart }: PutOptions,
 ): Promise<void> {
   const multipart = createMultipart(client, Bucket)
   const abort = new AbortController()
@@ -53,8 +55,19 @@ export async function putStream(
     await client.send(command, { abortSignal: abort.signal })
   }
 
+  async function begin(): Promise<string> {
+    const multipartId = await multipart.createMultipart(Key, { contentType: ContentType })
+    try {
+      await onMultipart?.(multipartId)
+    } catch (error) {
+      await multipart.abortMultipart(Key, multipartId)
+      throw error
+    }
+    return multipartId
+  }
+
   async function sendPart({ partNumber, bytes }: Part): Promise<StoredPart> {
-    creating ??= multipart.createMultipart(Key, { contentType: ContentType })
+    creating ??= begin()
     const part = {
       Bucket,
       Key,

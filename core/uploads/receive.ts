@@ -22,10 +22,22 @@ export async function beginReceiving(
   return upload
 }
 
-/** @throws UploadNotUsable when it was given up meanwhile */
+/** That the bytes go in parts: should this process die, upkeep finds them by it. */
+export async function noteParts(
+  sql: Sql,
+  uploadId: string,
+  parts: { multipartId: string; partSizeBytes: number },
+): Promise<void> {
+  await sql`
+    update job_server.uploads set multipart_id = ${parts.multipartId}, part_size_bytes = ${parts.partSizeBytes}
+    where id = ${uploadId}`
+}
+
+/** The parts are joined. @throws UploadNotUsable when it was given up meanwhile */
 export async function endReceiving(sql: Sql, uploadId: string, sizeBytes: number): Promise<Upload> {
   const [upload] = await sql<Upload[]>`
-    update job_server.uploads set status = 'completed', size_bytes = ${sizeBytes}, ended_at = now()
+    update job_server.uploads set
+      status = 'completed', size_bytes = ${sizeBytes}, ended_at = now(), multipart_id = null, part_size_bytes = null
     where id = ${uploadId} and status = 'waiting'
     returning ${uploadColumns(sql)}`
   if (upload === undefined) throw new UploadNotUsable(uploadId, (await readUpload(sql, uploadId)).status)
