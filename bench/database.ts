@@ -126,6 +126,11 @@ export class BenchDatabase {
       order by place`
   }
 
+  /** What its processes are started with. */
+  get processEnvironment(): Record<string, string | undefined> {
+    return { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url }
+  }
+
   async #start(
     name: string,
     entry: string,
@@ -135,7 +140,7 @@ export class BenchDatabase {
     const child = new ChildProcess({
       name,
       entry,
-      environment: { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url, ...environment },
+      environment: { ...this.processEnvironment, ...environment },
     })
     this.#processes.push(child)
     child.exited.then((status) => {

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
 import { cancelBench } from './cancel.ts'
 import { type Circumstances, currentLoad, readCircumstances } from './circumstances.ts'
+import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
 import { latencyBench } from './latency.ts'
 import { processBench } from './process.ts'
@@ -15,7 +16,7 @@ import { queueBench } from './queue.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { BenchStack } from './stack.ts'
 
-const benches = [queueBench, processBench, encodeBench, latencyBench, cancelBench]
+const benches = [queueBench, processBench, encodeBench, latencyBench, cancelBench, coldStartBench]
 const limitSeconds = 300
 const EX_USAGE = 64
 
