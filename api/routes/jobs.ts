@@ -93,6 +93,10 @@ const ListQuery = z.object({
   limit: queryInteger(1, 1000).default(100),
   offset: queryInteger(0, 2_147_483_647).default(0),
   cursor: cursor.optional(),
+  total: z
+    .enum(['true', 'false'])
+    .describe('Whether to count all that match; by default so, but not with a cursor.')
+    .optional(),
 })
 
 const LogQuery = z.object({
@@ -174,7 +178,7 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       operation({
         summary: 'List jobs, newest first',
         description:
-          'By limit and offset, or by cursor, which costs the same at any depth; total is left out with a cursor.',
+          'By limit and offset, or by cursor: without a total, a page then costs the same at any depth.',
         answers: {
           200: {
             description: 'A page.',
@@ -189,8 +193,13 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       }),
       validate('query', ListQuery),
       async (c) => {
-        const { limit, offset, cursor: after, tag: tags, ...filter } = c.req.valid('query')
-        const page = await listJobs(sql, { ...filter, tags: [tags ?? []].flat() }, { limit, offset, after })
+        const { limit, offset, cursor: after, total, tag: tags, ...filter } = c.req.valid('query')
+        const wantsTotal = total === undefined ? after === undefined : total === 'true'
+        const page = await listJobs(
+          sql,
+          { ...filter, tags: [tags ?? []].flat() },
+          { limit, offset, after, total: wantsTotal },
+        )
         return c.json({
           jobs: page.jobs.map(
             ({ params: _params, result: _result, progress: _progress, metadata: _metadata, ...job }) => job,

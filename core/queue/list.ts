@@ -6,19 +6,22 @@ import type { JobView } from './row.ts'
 
 export interface JobPage {
   jobs: JobView[]
-  /** How many match in all; null when the page began behind a job, which is to cost the same at any depth. */
+  /** How many match in all; null when it was not asked for. */
   total: number | null
   /** The job behind which the next page begins; null: there is none. */
   nextAfter: string | null
 }
 
-/** @param page.after the last job that is already known; `offset` counts from there */
+/**
+ * @param page.after the last job that is already known; `offset` counts from there
+ * @param page.total whether to count all that match, which costs more the more there are
+ */
 export async function listJobs(
   sql: Sql,
   filter: JobFilter,
-  page: { limit: number; offset: number; after?: string | undefined },
+  page: { limit: number; offset: number; after?: string | undefined; total: boolean },
 ): Promise<JobPage> {
-  const { limit, offset, after } = page
+  const { limit, offset, after, total } = page
   const { live, finished } = matching(sql, filter)
   const behind = after === undefined ? sql`` : sql`and id < ${after}`
   // Each side reads at most offset + limit rows in id order (jobs_pk, jobs_definition_idx, job_history_*_idx), and one
@@ -33,7 +36,7 @@ export async function listJobs(
       ) as page
       order by job_id desc
       limit ${limit + 1} offset ${offset}`,
-    after === undefined
+    total
       ? sql<{ total: number }[]>`
           select (
             (select count(*) from job_server.jobs where ${live})

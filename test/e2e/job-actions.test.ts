@@ -123,6 +123,7 @@ test('a list is walked by its cursor to the end', async () => {
   await Promise.all(
     Array.from({ length: 5 }, () => server.enqueue('echo', {}, { delaySeconds: 1000, tags: ['walk'] })),
   )
+  const first = await get('/v1/jobs?tag=walk&limit=2')
   const seen: string[] = []
   let cursor: string | null = ''
   while (cursor !== null) {
@@ -133,6 +134,8 @@ test('a list is walked by its cursor to the end', async () => {
   }
   expect(new Set(seen).size).toBe(5)
   expect(seen).toEqual(seen.toSorted().reverse())
+  expect(await get('/v1/jobs?tag=walk&total=false')).not.toHaveProperty('total')
+  expect(await get(`/v1/jobs?tag=walk&total=true&cursor=${first.nextCursor}`)).toMatchObject({ total: 5 })
   for (const wrong of ['x', newId(), 'djE6eA', '%00', 'a'.repeat(300)]) {
     await problemOf(await request('GET', `/v1/jobs?cursor=${wrong}`), 400, 'invalid_request')
   }

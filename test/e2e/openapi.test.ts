@@ -54,6 +54,17 @@ test('it knows the routes of the contract', () => {
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length)
 })
 
+test('every route says of itself what it is for', () => {
+  const silent = operations.filter(({ name, operation }) => {
+    return operation.summary === name.replace(/\{(\w+)\}/g, ':$1')
+  })
+  expect(silent.map(({ name }) => name)).toEqual([
+    // They are the description.
+    'GET /openapi.json',
+    'GET /docs',
+  ])
+})
+
 test('every reference in it leads somewhere', () => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)]
   expect(references.length).toBeGreaterThan(10)
@@ -97,6 +108,13 @@ describe('an operation has an example, and it is what the API itself would take 
       ['/v1/jobs/{jobId}', `/v1/jobs/${job.id}`],
       ['/v1/jobs/{jobId}', `/v1/jobs/${failed.id}`],
       ['/v1/jobs/{jobId}/logs', `/v1/jobs/${job.id}/logs`],
+      ['/v1/jobs/{jobId}/events', `/v1/jobs/${job.id}/events`],
+      ['/v1/metrics', '/v1/metrics'],
+      ['/v1/metrics/definitions', '/v1/metrics/definitions'],
+      ['/v1/metrics/throughput', '/v1/metrics/throughput'],
+      ['/v1/metrics/performance', '/v1/metrics/performance'],
+      ['/v1/schedules', '/v1/schedules'],
+      ['/v1/workers', '/v1/workers'],
       ['/v1/definitions', '/v1/definitions'],
       ['/v1/queues', '/v1/queues'],
       ['/v1/dlq', '/v1/dlq'],

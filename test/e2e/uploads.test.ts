@@ -89,6 +89,16 @@ describe('an upload', () => {
     await emptyBucket()
   })
 
+  test('of 5 GB gets a link for each of its parts, which together are all of it', async () => {
+    const sizeBytes = 5 * 1024 ** 3
+    const opened = await openUpload(server, { sizeBytes })
+    const sizes = opened.parts?.map((part) => part.sizeBytes) ?? []
+    expect(sizes).toHaveLength(80)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(sizeBytes)
+    expect(new Set(opened.parts?.map(({ url }) => url)).size).toBe(80)
+    expect((await cancel(opened.uploadId)).status).toBe(200)
+  })
+
   test('lives as long as was asked for, and so do its links', async () => {
     const opened = await openUpload(server, { sizeBytes: clip.size, expiresInSeconds: 60 })
     expect(new URL(opened.url ?? '').searchParams.get('X-Amz-Expires')).toBe('60')

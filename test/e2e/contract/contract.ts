@@ -180,6 +180,31 @@ export async function contractSuite(runtime: Runtime) {
     expect(await (await send('GET', '/docs')).text()).toContain('<h1>Job Server API</h1>')
   })
 
+  test('the metrics are there, with the names they always had', async () => {
+    const metrics = await get('/v1/metrics')
+    const { summary, performance, throughput } = metrics
+    expect(Object.keys(metrics).sort()).toEqual(
+      expect.arrayContaining(['performance', 'summary', 'throughput']),
+    )
+    expect(summary).toMatchObject({ total: expect.any(Number), byStatus: expect.any(Object) })
+    for (const status of ['queued', 'running', 'succeeded', 'failed', 'cancelling', 'cancelled']) {
+      expect(summary.byStatus[status], status).toEqual(expect.any(Number))
+    }
+    for (const name of ['successRate', 'avgProcessingTime', 'avgQueueTime', 'retryRate']) {
+      expect(performance, name).toHaveProperty(name)
+    }
+    expect(throughput).toMatchObject({
+      lastHour: expect.any(Number),
+      lastDay: expect.any(Number),
+      lastWeek: expect.any(Number),
+    })
+    expect((await get('/v1/metrics/definitions')).definitions).toEqual(expect.any(Array))
+    expect((await get('/v1/metrics/throughput?hours=3')).data).toHaveLength(3)
+    expect(await get('/v1/metrics/performance')).toHaveProperty('successRate')
+    await problemOf(await send('GET', '/v1/metrics/throughput?hours=169'), 400, 'invalid_request')
+    expect(await (await send('GET', '/metrics')).text()).toContain('# TYPE ')
+  })
+
   describe('a video', async () => {
     const path = await clips.make({ name: 'clip.mp4', seconds: 1 })
     const clip = new Blob([await readFile(path)], { type: 'video/mp4' })
