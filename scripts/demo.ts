@@ -147,7 +147,8 @@ async function follow(api: string, jobId: string): Promise<Status> {
 }
 
 async function download(api: string, jobId: string, filename: string): Promise<string> {
-  const response = await fetch(`${api}/v1/videos/${jobId}/download`)
+  // Through the API: a redirect would take the key along to the storage.
+  const response = await fetch(`${api}/v1/videos/${jobId}/download?redirect=false`, { headers: key() })
   if (!response.ok) throw new Error(`The download answered ${response.status}.`)
   const target = join(demoDirectory, filename)
   await Bun.write(`${target}.part`, response)
@@ -194,13 +195,19 @@ async function call<Schema extends z.ZodType>(
   const response = await fetch(`${api}${path}`, {
     method,
     ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ? { headers: key() }
+      : { body: JSON.stringify(body), headers: { ...key(), 'content-type': 'application/json' } }),
   })
   const answer: unknown = await response.json()
   if (!response.ok)
     throw new Error(`${method} ${path}: ${z.object({ detail: z.string() }).parse(answer).detail}`)
   return schema.parse(answer)
+}
+
+/** Of the stack that runs, where it has keys. */
+function key(): Record<string, string> {
+  const secret = process.env.JOB_SERVER_API_KEY
+  return secret ? { authorization: `Bearer ${secret}` } : {}
 }
 
 /** One line that is rewritten in a terminal; elsewhere only its last state is printed. */
