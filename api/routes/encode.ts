@@ -11,7 +11,7 @@ import { operation } from '../openapi/operation.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
 import { id, invalidRequest, jsonBody, requireMediaType, text, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
-import { priority } from './jobs.ts'
+import { priority } from './job-requests.ts'
 
 export const definitionKey = 'encode.video'
 

@@ -14,7 +14,7 @@ import { operation } from '../openapi/operation.ts'
 import { jsonBody, queryInteger, time, validate } from '../validate.ts'
 import { Enqueued, exampleId, exampleJob, Job } from './job-answers.ts'
 import { jobFilter, maxTags, tag } from './job-filter.ts'
-import { JobParam, priority } from './jobs.ts'
+import { JobParam, priority } from './job-requests.ts'
 import { viewJob } from './view-job.ts'
 
 const CancelBody = z

@@ -7,108 +7,20 @@ import { listJobs } from '../../core/queue/list.ts'
 import { readLogs } from '../../core/queue/logs.ts'
 import { readJob } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
-import { cursor, cursorBehind } from '../cursor.ts'
+import { cursorBehind } from '../cursor.ts'
 import { operation } from '../openapi/operation.ts'
-import {
-  bulkJsonBody,
-  id,
-  invalidRequest,
-  jsonBody,
-  jsonObject,
-  queryInteger,
-  text,
-  time,
-  validate,
-  validateHeaders,
-} from '../validate.ts'
+import { bulkJsonBody, invalidRequest, jsonBody, validate, validateHeaders } from '../validate.ts'
 import { Enqueued, exampleId, exampleJob, exampleSummary, Job, JobSummary } from './job-answers.ts'
-import { jobFilter, maxTags, tag } from './job-filter.ts'
+import {
+  BulkBody,
+  Enqueue,
+  type EnqueueBody,
+  EnqueueHeader,
+  JobParam,
+  ListQuery,
+  LogQuery,
+} from './job-requests.ts'
 import { viewJob } from './view-job.ts'
-
-export const priority = z.int32().describe('Higher runs first.')
-
-const seconds = z.number().positive()
-const metadataBytes = 16 * 1024
-
-const EnqueueBody = z.object({
-  definitionKey: text(255),
-  definitionVersion: z.int32().positive().default(1).optional(),
-  params: jsonObject.optional(),
-  priority: priority.optional(),
-  maxAttempts: z.int().min(1).max(1000).optional(),
-  timeoutSeconds: seconds.max(604_800).describe('Wall-clock limit of an attempt.').optional(),
-  backoff: z
-    .strictObject({
-      baseSeconds: z.number().min(0),
-      factor: z.number().min(1),
-      maxSeconds: z.number().min(0),
-    })
-    .partial()
-    .optional(),
-  idempotencyKey: text(255).describe('The same key and definition again meet the first job.').optional(),
-  uniqueFor: seconds
-    .max(31_536_000)
-    .describe('For so many seconds the same parameters meet this job.')
-    .optional(),
-  delaySeconds: z.number().min(0).max(31_536_000).optional(),
-  scheduledAt: time.optional(),
-  queue: text(100).optional(),
-  concurrencyKey: text(255).describe('Jobs of one key run one after the other.').optional(),
-  concurrencyKeyLimit: z.int32().positive().optional(),
-  dependsOn: z.array(id).min(1).max(1000).describe('Jobs that must succeed first.').optional(),
-  tags: z.array(tag).max(maxTags).optional(),
-  metadata: jsonObject
-    .refine(
-      (value) => JSON.stringify(value).length <= metadataBytes,
-      `at most ${metadataBytes} bytes of JSON`,
-    )
-    .describe('Kept with the job.')
-    .optional(),
-})
-type EnqueueBody = z.output<typeof EnqueueBody>
-
-/** Each pair says the same thing in two ways. */
-const exclusive = [
-  ['delaySeconds', 'scheduledAt'],
-  ['idempotencyKey', 'uniqueFor'],
-] as const
-const Enqueue = EnqueueBody.superRefine((body, context) => {
-  for (const [one, other] of exclusive) {
-    if (body[one] !== undefined && body[other] !== undefined) {
-      context.addIssue({ code: 'custom', path: [other], message: `can't stand beside ${one}` })
-    }
-  }
-})
-
-const BulkBody = z.object({ jobs: z.array(Enqueue).min(1).max(10_000) })
-
-const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
-
-const ListQuery = z.object({
-  ...jobFilter,
-  tag: z
-    .union([tag, z.array(tag).max(maxTags)])
-    .describe('All of them, where it stands more than once.')
-    .optional(),
-  limit: queryInteger(1, 1000).default(100),
-  offset: queryInteger(0, 2_147_483_647).default(0),
-  cursor: cursor.optional(),
-  total: z
-    .enum(['true', 'false'])
-    .describe('Whether to count all that match; by default so, but not with a cursor.')
-    .optional(),
-})
-
-const LogQuery = z.object({
-  after: z
-    .string()
-    .regex(/^\d{1,18}$/, 'expected the id of a log entry')
-    .describe('Only entries behind this one.')
-    .optional(),
-  limit: queryInteger(1, 10_000).default(1000),
-})
-
-export const JobParam = z.object({ jobId: id })
 
 const enqueueProblems = ['invalid_params', 'definition_not_found', 'idempotency_conflict'] as const
 

@@ -10,7 +10,7 @@ import { updateSchedule } from '../../core/schedules/update.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { id, jsonBody, jsonObject, queryInteger, text, time, validate } from '../validate.ts'
-import { priority } from './jobs.ts'
+import { priority } from './job-requests.ts'
 import { exampleSchedule, exampleSettings, ScheduleAnswer, viewSchedule } from './schedule-answers.ts'
 
 export const expression = text(255).describe(

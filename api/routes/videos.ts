@@ -10,7 +10,7 @@ import { RequestProblem } from '../problem.ts'
 import { validate } from '../validate.ts'
 import { definitionKey } from './encode.ts'
 import { exampleId } from './job-answers.ts'
-import { JobParam } from './jobs.ts'
+import { JobParam } from './job-requests.ts'
 import { exampleVideo, VideoStatus } from './video-answers.ts'
 
 const downloadLinkSeconds = 3600
