@@ -29,7 +29,12 @@ export async function updateJob(sql: Sql, jobId: string, change: JobChange): Pro
                 when concurrency_key is null then 'ready'
                 else 'blocked'
               end,
-              scheduled_at = case when ${scheduledAt}::timestamptz > now() then ${scheduledAt}::timestamptz end,
+              -- Since when it can be claimed.
+              scheduled_at = case
+                when ${scheduledAt}::timestamptz > now() then ${scheduledAt}::timestamptz
+                when state = 'scheduled' then now()
+                else scheduled_at
+              end,
               turn_at = case when state = 'scheduled' or ${scheduledAt}::timestamptz > now() then greatest(${scheduledAt}::timestamptz, now()) else turn_at end`
             : sql``
         }
