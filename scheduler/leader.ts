@@ -24,6 +24,7 @@ export interface SchedulerOptions extends TickDependencies {
 export class Scheduler {
   readonly #pollMs: number
   #state: 'stopped' | 'running' = 'stopped'
+  #stopping = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> | undefined
   #upkeep: Promise<unknown> | undefined
@@ -41,13 +42,13 @@ export class Scheduler {
     this.#wake()
   }
 
-  async stop(): Promise<void> {
-    if (this.#state === 'stopped') return
+  /** Resolves when nothing of it is under way any more, and another may lead. */
+  stop(): Promise<void> {
+    if (this.#state === 'stopped') return this.#stopping
     this.#state = 'stopped'
     clearTimeout(this.#timer)
-    await this.#pass
-    await this.#upkeep
-    await this.#leave()
+    this.#stopping = this.#end()
+    return this.#stopping
   }
 
   /** @returns milliseconds until it should look again */
@@ -100,8 +101,10 @@ export class Scheduler {
       })
   }
 
-  async #leave(): Promise<void> {
+  async #end(): Promise<void> {
     const { sql, id, log } = this.options
+    await this.#pass
+    await this.#upkeep
     try {
       await resign(sql, id)
       await signOff(sql, id)

@@ -16,6 +16,7 @@ export async function carryOut(
   turns: Turn[],
   errors: ScheduleError[],
 ): Promise<Turn[]> {
+  if (turns.length === 0) return []
   try {
     return await tx.savepoint((inner) => writeAll(inner, turns))
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Schedulers whose way to the database breaks, and schedulers that stop in the middle of a fire. */
+/** Schedulers whose way to the database breaks, whose clock is wrong, and that stop in the middle of a fire. */
 import { afterEach, expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 import { openLine } from '../support/line.ts'
@@ -62,6 +62,22 @@ test('after an outage across fire times each schedule goes on by its catch-up po
   expect(await outcomes(policies.last)).toEqual(['missed 3', 'enqueued'])
   expect(await outcomes(policies.all)).toEqual(['enqueued', 'enqueued', 'enqueued', 'enqueued'])
   expect(await outcomes(policies.two)).toEqual(['missed 2', 'enqueued', 'enqueued'])
+})
+
+test('a scheduler whose clock is wrong by ten minutes fires in time', async () => {
+  await schedulers.start({
+    BUN_OPTIONS: `--preload ${new URL('./skew.ts', import.meta.url).pathname}`,
+    SKEW_SECONDS: '600',
+  })
+  const schedule = await testSchedule(sql, { expression: 'every 200ms' })
+  const fires = await until('ten fires', async () => {
+    const found = (await schedule.fires()).filter(({ outcome }) => outcome === 'enqueued')
+    return found.length >= 10 && found
+  })
+  for (const { fireAt, recordedAt } of fires) {
+    expect(recordedAt.getTime()).toBeGreaterThanOrEqual(fireAt.getTime())
+    expect(recordedAt.getTime() - fireAt.getTime()).toBeLessThan(5000)
+  }
 })
 
 // Before version 17 PostgreSQL does not end a transaction that stands still inside a statement.

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { databaseTime, openPool } from '../../core/db.ts'
 import { migrate } from '../../core/migrate.ts'
+import type { ChildProcess } from '../../scripts/child-process.ts'
 import { startPostgres } from '../../scripts/embedded/servers.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { dice } from '../support/dice.ts'
@@ -52,9 +53,9 @@ async function breakThings(random: () => number, isOver: () => Promise<boolean>)
   const living = await Promise.all([schedulers.start(), schedulers.start(), schedulers.start()])
   const done = { kills: 0, pauses: 0, crashes: 0 }
   while (!(await isOver())) {
-    const place = Math.floor(random() * living.length)
+    const place = random() < 0.5 ? await leaderAmong(living) : Math.floor(random() * living.length)
     const victim = living[place]
-    if (done.crashes === 0 && done.kills + done.pauses > 5) {
+    if (done.crashes === 0 && done.kills + done.pauses >= 3) {
       await crashDatabase()
       done.crashes++
     } else if (random() < 0.5) {
@@ -70,6 +71,14 @@ async function breakThings(random: () => number, isOver: () => Promise<boolean>)
     }
   }
   return done
+}
+
+async function leaderAmong(living: ChildProcess[]): Promise<number> {
+  const [lease] = await sql<{ holder: string }[]>`select holder from job_server.leases`
+  return Math.max(
+    0,
+    living.findIndex(({ name }) => name === lease?.holder),
+  )
 }
 
 test(`500 times, each fired once whatever happens to schedulers and database (seed ${seed})`, async () => {
@@ -107,8 +116,8 @@ test(`500 times, each fired once whatever happens to schedulers and database (se
   expect(new Set(jobs.map(({ id }) => id))).toEqual(jobIds)
   // It was not quiet all the while.
   console.log(done)
-  expect(done.kills + done.pauses).toBeGreaterThan(5)
+  expect(done.kills + done.pauses).toBeGreaterThanOrEqual(3)
   expect(done.crashes).toBe(1)
   const [lease] = await sql<{ epoch: string }[]>`select epoch from job_server.leases`
-  expect(Number(lease?.epoch)).toBeGreaterThan(2)
+  expect(Number(lease?.epoch)).toBeGreaterThan(1)
 })

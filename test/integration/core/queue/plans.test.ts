@@ -2,42 +2,22 @@
  * What the hot statements read must not grow with what merely waits or has finished. The statements are those that the
  * verbs really send; what counts is the pages they touch, which is the same number on every machine.
  */
-import postgres from 'postgres'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
 import { finish, rescue } from '../../../../core/queue/finish.ts'
 import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { stage } from '../../../../core/queue/stage.ts'
 import { testDatabase } from '../../../support/database.ts'
+import { observePlans, pagesOf, wholeTablesRead } from '../../../support/plans.ts'
 import { testQueue } from '../../../support/queue.ts'
 
 const backlog = 100_000
 
-interface Sent {
-  text: string
-  parameters: unknown[]
-}
-interface Plan {
-  'Node Type': string
-  'Relation Name'?: string
-  'Actual Rows': number
-  'Shared Hit Blocks': number
-  'Shared Read Blocks': number
-  Plans?: Plan[]
-}
-
 const { sql, url } = await testDatabase()
-const sent: Sent[] = []
-const observed = postgres(url, {
-  max: 1,
-  prepare: false,
-  transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-  debug: (_connection, text, parameters) => {
-    sent.push({ text, parameters })
-  },
-})
+const { sql: observed, plansOf } = observePlans(sql, url)
+const tables = /^(jobs|job_history|events|attempts)/
+const aboutJobs = /job_server\.jobs/
 const queue = await testQueue(observed, {}, { key: 'limited', concurrencyLimit: 3 })
-afterAll(() => observed.end({ timeout: 5 }))
 
 beforeAll(async () => {
   const fill = (state: string, options: { queue?: string; key?: string; definition?: string } = {}) =>
@@ -67,52 +47,11 @@ beforeAll(async () => {
   await sql`analyze job_server.job_history`
 }, 120_000)
 
-/** Plans of the statements that `run` sends, each explained as it would run again. */
-async function plansOf(run: () => Promise<unknown>): Promise<Plan[]> {
-  sent.length = 0
-  await run()
-  const statements = sent.filter(({ text }) => /job_server\.jobs/.test(text))
-  const plans: Plan[] = []
-  for (const { text, parameters } of statements) {
-    await sql
-      .begin(async (tx) => {
-        const [row] = await tx.unsafe(
-          `explain (analyze, buffers, format json) ${text}`,
-          parameters.map(asGiven),
-        )
-        plans.push((Object.values(row ?? {})[0] as [{ Plan: Plan }])[0].Plan)
-        throw new Error('undo')
-      })
-      .catch((error: Error) => {
-        if (error.message !== 'undo') throw error
-      })
-  }
-  return plans
-}
-
-/** JSON arrives here as it was sent, as text; given as text again, it would become a JSON string. */
-function asGiven(parameter: unknown): never {
-  return (
-    typeof parameter === 'string' && /^\[\{/.test(parameter) ? JSON.parse(parameter) : parameter
-  ) as never
-}
-
-function wholeTablesRead(plan: Plan): string[] {
-  const here =
-    plan['Node Type'] === 'Seq Scan' &&
-    /^(jobs|job_history|events|attempts)/.test(plan['Relation Name'] ?? '')
-      ? [`${plan['Relation Name']} by ${plan['Node Type']}`]
-      : []
-  return [...here, ...(plan.Plans ?? []).flatMap(wholeTablesRead)]
-}
-
-const pagesOf = (plan: Plan) => plan['Shared Hit Blocks'] + plan['Shared Read Blocks']
-
 async function expectFrugal(run: () => Promise<unknown>, pages: number): Promise<void> {
-  const plans = await plansOf(run)
+  const plans = await plansOf(run, aboutJobs)
   expect(plans.length).toBeGreaterThan(0)
   for (const plan of plans) {
-    expect(wholeTablesRead(plan)).toEqual([])
+    expect(wholeTablesRead(plan, tables)).toEqual([])
     expect(pagesOf(plan)).toBeLessThan(pages)
   }
 }
@@ -158,7 +97,10 @@ test('admission goes from key to key, not from job to job', async () => {
 })
 
 test('a statement that does read whole tables would be found', async () => {
-  const [plan] = await plansOf(() => observed`select count(*) from job_server.jobs where timeout_seconds > 1`)
+  const [plan] = await plansOf(
+    () => observed`select count(*) from job_server.jobs where timeout_seconds > 1`,
+    aboutJobs,
+  )
   if (plan === undefined) throw new Error('no plan')
-  expect(wholeTablesRead(plan)).toEqual(['jobs by Seq Scan'])
+  expect(wholeTablesRead(plan, tables)).toEqual(['jobs by Seq Scan'])
 })
