@@ -5,11 +5,9 @@ import { countChildren, readAttempts, readJob } from '../../core/queue/read.ts'
 
 /** @throws JobNotFound */
 export async function viewJob(sql: Sql, jobId: string) {
-  const [job, attemptHistory, children] = await Promise.all([
-    readJob(sql, jobId),
-    readAttempts(sql, jobId),
-    countChildren(sql, jobId),
-  ])
+  const job = await readJob(sql, jobId)
   if (job === null) throw new JobNotFound(jobId)
+  // After the job: one that is told as ended must not lack the attempt that ended it.
+  const [attemptHistory, children] = await Promise.all([readAttempts(sql, jobId), countChildren(sql, jobId)])
   return { ...job, attemptHistory, children }
 }

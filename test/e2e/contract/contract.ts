@@ -141,9 +141,9 @@ export async function contractSuite(runtime: Runtime) {
   })
 
   test('jobs are listed with the number of all that match', async () => {
-    await enqueue({ definitionKey: 'echo', delaySeconds: 1000 })
-    await enqueue({ definitionKey: 'echo', delaySeconds: 1000 })
-    const { jobs, total } = await get('/v1/jobs?status=queued&definitionKey=echo&limit=1&offset=1')
+    await enqueue({ definitionKey: 'echo', delaySeconds: 1000, tags: ['listed'] })
+    await enqueue({ definitionKey: 'echo', delaySeconds: 1000, tags: ['listed'] })
+    const { jobs, total } = await get('/v1/jobs?status=queued&tag=listed&limit=1&offset=1')
     expect(total).toBe(2)
     expect(jobs).toMatchObject([{ status: 'queued', scheduledAt: expect.any(String) }])
     await problemOf(await send('GET', '/v1/jobs?status=lost'), 400, 'invalid_request')
