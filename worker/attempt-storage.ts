@@ -7,7 +7,7 @@ import type { Pool } from '../core/db.ts'
 import type { Json } from '../core/json.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
 import type { Storage } from '../core/storage/client.ts'
-import { attemptPrefix, outputKey, outputPrefix } from '../core/storage/keys.ts'
+import { attemptPrefix, isMediaKey, outputKey, outputPrefix } from '../core/storage/keys.ts'
 import { rejectUpload } from '../core/uploads/reject.ts'
 import type { StorageOperation, StorageRequest, ToChild } from './protocol.ts'
 
@@ -31,7 +31,7 @@ export class AttemptStorage {
 
   /** Never throws: what can't be done is an answer too. */
   async perform({ request, operation }: StorageRequest): Promise<ToChild> {
-    if (operation.kind !== 'put' && !names(this.#allowed, operation.key)) {
+    if (operation.kind !== 'put' && !(isMediaKey(operation.key) && names(this.#allowed, operation.key))) {
       const message = "The object is not one that the job's parameters or its children's results name."
       return { type: 'refused', request, code: 'object_not_allowed', message, retry: false }
     }

@@ -102,9 +102,13 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
   const [row] = await sql<{ released: number }[]>`
     with released as (
       update job_server.jobs set
-        state = case when concurrency_key is null then 'ready' else 'blocked' end,
-        -- Since when it can be claimed.
-        scheduled_at = now()
+        state = case
+          when scheduled_at > now() then 'scheduled'
+          when concurrency_key is null then 'ready'
+          else 'blocked'
+        end,
+        -- From when it can be claimed.
+        scheduled_at = greatest(scheduled_at, now())
       where id = any(${jobIds}::uuid[]) and state = 'waiting'
         and not exists (select from job_server.jobs as child where child.parent_id = jobs.id)
         and not exists (

@@ -159,6 +159,16 @@ describe('dependencies', () => {
     expect(await queue.claim()).toEqual([])
   })
 
+  test('a job that is also delayed does not begin before its time', async () => {
+    const first = await queue.enqueue()
+    await queue.enqueue({ dependsOn: [first], delaySeconds: 1000 })
+    await settle('succeeded')
+    expect(await queue.claim()).toEqual([])
+    await sql`update job_server.jobs set scheduled_at = now()`
+    await stage(sql, { limit: 10 })
+    expect(await queue.claim()).toHaveLength(1)
+  })
+
   test('a job whose dependency fails is cancelled, and so is what depends on it', async () => {
     const first = await queue.enqueue()
     const second = await queue.enqueue({ dependsOn: [first] })
