@@ -6,6 +6,7 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
+import type { EventHub } from '../core/events/hub.ts'
 import type { ApiKey } from '../core/keys/key.ts'
 import type { Log } from '../core/log.ts'
 import type { Storage } from '../core/storage/client.ts'
@@ -38,6 +39,7 @@ import { workerRoutes } from './routes/workers.ts'
 export interface AppDependencies {
   sql: Pool
   storage: Storage
+  events: EventHub
   config: Pick<
     Config,
     | 'CORS_ORIGINS'
@@ -45,6 +47,7 @@ export interface AppDependencies {
     | 'MAX_UPLOAD_BYTES'
     | 'IDEMPOTENCY_TTL_SECONDS'
     | 'SCHEDULE_MIN_PERIOD_SECONDS'
+    | 'STREAM_HEARTBEAT_SECONDS'
   > &
     RateLimitConfig
   log: Log

@@ -4,6 +4,7 @@
  */
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
+import { EventHub } from '../core/events/hub.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { createApp } from './app.ts'
@@ -20,6 +21,8 @@ const sql = openPool({ ...config, DATABASE_POOL_SIZE: connections }, 'job-server
 const app = createApp({
   sql,
   storage: createStorage(config),
+  // Its one connection is for statements: it looks without hints.
+  events: new EventHub({ sql, log }),
   config,
   log,
   openTo: config.AUTH === 'none' ? 'everybody' : 'nobody',

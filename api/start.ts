@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import type { ConnInfo } from 'hono/conninfo'
 import type { Config } from '../core/config.ts'
 import { configOrExit } from '../core/config-or-exit.ts'
-import { openPool, type Pool } from '../core/db.ts'
+import { openListener, openPool, type Pool } from '../core/db.ts'
+import { EventHub } from '../core/events/hub.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { accessOrExit, openTo } from './access.ts'
@@ -16,6 +17,7 @@ export interface Started {
   config: Config
   log: Log
   sql: Pool
+  events: EventHub
 }
 
 /** For entries that listen. @param afterPart called when a part of a body is stored */
@@ -27,9 +29,10 @@ export async function start(
   const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
   const sql = openPool(config, 'job-server api')
   const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
+  const events = new EventHub({ sql, openListener: () => openListener(config, 'job-server api'), log })
   await accessOrExit(sql, config, log)
-  const app = createApp({ sql, storage, config, log, openTo: openTo(config), connectionOf })
-  return { app, config, log, sql }
+  const app = createApp({ sql, storage, events, config, log, openTo: openTo(config), connectionOf })
+  return { app, config, log, sql, events }
 }
 
 /** The server that a runtime gave. */
@@ -42,7 +45,7 @@ export interface Listening {
 }
 
 /** Says that it is up, and stops on a signal; a second one ends at once. */
-export function serveUntilSignal({ log, sql }: Started, server: Listening): void {
+export function serveUntilSignal({ log, sql, events }: Started, server: Listening): void {
   log.info({ url: server.url }, 'api.started')
   // For process managers that wait for it, as pm2 does.
   process.send?.('ready')
@@ -56,6 +59,8 @@ export function serveUntilSignal({ log, sql }: Started, server: Listening): void
   }
 
   async function shutDown(): Promise<void> {
+    // Their clients go on with another process.
+    await events.stop()
     const patience = setTimeout(() => server.abort(), drainMs)
     await server.close()
     clearTimeout(patience)

@@ -104,6 +104,11 @@ export const configFields = {
     default: String(50 * 1024 ** 3),
     about: 'Largest video that is taken, in bytes.',
   }),
+  STREAM_HEARTBEAT_SECONDS: field({
+    schema: integer(1, 240),
+    default: '15',
+    about: 'Seconds of silence after which an event stream says that it is still there.',
+  }),
   S3_ENDPOINT: field({
     schema: url(['http:', 'https:']),
     default: null,

@@ -7,7 +7,7 @@ import type { ApiEnv, AppDependencies } from '../app.ts'
 import type { RequestMetrics } from '../middleware/request-metrics.ts'
 import { operation } from '../openapi/operation.ts'
 
-export function prometheusRoutes({ sql, config }: AppDependencies, requests: RequestMetrics) {
+export function prometheusRoutes({ sql, events, config }: AppDependencies, requests: RequestMetrics) {
   return new Hono<ApiEnv>().get(
     '/metrics',
     operation({
@@ -26,7 +26,13 @@ export function prometheusRoutes({ sql, config }: AppDependencies, requests: Req
       const poolSize = family('gauge', 'job_server_api_pool_size', 'Connections this API process may open.', [
         { value: config.DATABASE_POOL_SIZE },
       ])
-      const families = [...(await readFleet(sql)), poolSize, ...requests.families()]
+      const streams = family(
+        'gauge',
+        'job_server_api_event_streams',
+        'Live event streams of this API process.',
+        [{ value: events.streams }],
+      )
+      const families = [...(await readFleet(sql)), poolSize, streams, ...requests.families()]
       return c.body(exposition(families), 200, { 'content-type': expositionType })
     },
   )

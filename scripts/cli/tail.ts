@@ -18,7 +18,7 @@ export async function tail(api: Api, jobId: string, print: Printer): Promise<num
   for (;;) {
     // Before events and logs: what it says is final, these are whole.
     const { status, errorSummary, result } = await bodyOf(await api.v1.jobs[':jobId'].$get({ param }))
-    const { events } = await bodyOf(await api.v1.jobs[':jobId'].events.$get({ param }))
+    const { events } = await bodyOf(await api.v1.jobs[':jobId'].events.$get({ param, query: {} }))
     const query = lastLog === undefined ? {} : { after: lastLog }
     const { logs } = await bodyOf(await api.v1.jobs[':jobId'].logs.$get({ param, query }))
     const lines: Line[] = [

@@ -16,7 +16,8 @@ export interface TestServer {
   database: TestDatabase
   bucket: TestStorage
   scratch: string
-  api: ChildProcess
+  readonly api: ChildProcess
+  restartApi(signal: NodeJS.Signals): Promise<void>
   workers: ChildProcess[]
   request(method: string, path: string, body?: unknown): Promise<Response>
   enqueue(definitionKey: string, params?: object, options?: object): Promise<TestJob>
@@ -63,7 +64,8 @@ export async function startServer(
     PORT: String(port),
     ...options.environment,
   }
-  const api = new ChildProcess({ name: 'api', entry: 'api/server.ts', environment: common })
+  const startApi = () => new ChildProcess({ name: 'api', entry: 'api/server.ts', environment: common })
+  let api = startApi()
   const workers: ChildProcess[] = []
   const url = `http://127.0.0.1:${port}`
 
@@ -128,7 +130,15 @@ export async function startServer(
     database,
     bucket,
     scratch,
-    api,
+    get api() {
+      return api
+    },
+    restartApi: async (signal) => {
+      api.signal(signal)
+      await api.exited
+      api = startApi()
+      await api.ready
+    },
     workers,
     request,
     job,

@@ -66,6 +66,15 @@ export async function contractSuite(runtime: Runtime) {
     await problemOf(await post('/v1/jobs', {}, { origin: 'https://evil.example' }), 403, 'forbidden')
   })
 
+  test('a stream tells a job to its end and ends with it', async () => {
+    const jobId = await enqueue({ definitionKey: 'echo', delaySeconds: 1 })
+    const path = `/v1/jobs/${jobId}/events`
+    const stream = await send('GET', path, { headers: { accept: 'text/event-stream' } })
+    expect(stream.headers.get('content-type')).toContain('text/event-stream')
+    const types = [...(await stream.text()).matchAll(/"eventType":"(\w+)"/g)].map(([, type]) => type)
+    expect(types).toEqual(['queued', 'started', 'succeeded'])
+  })
+
   test('a job is enqueued, runs, and is read with its events', async () => {
     const message = 'héllo 🎬'
     const jobId = await enqueue({ definitionKey: 'echo', params: { message }, priority: -3 })

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { listDeadLetters, readDeadLetter } from '../../../../core/dead-letters/read.ts'
 import { redrive, redriveMatching } from '../../../../core/dead-letters/redrive.ts'
-import { readEvents } from '../../../../core/events/read.ts'
+import { beginning } from '../../../../core/events/cursor.ts'
+import { readJobPage } from '../../../../core/events/read.ts'
 import { newId } from '../../../../core/ids.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
@@ -47,7 +48,9 @@ test('redriving makes a new job with the old parameters; the old one stays as it
   expect(job).toMatchObject({ params: { errorCode: 'boom' }, maxAttempts: 9, attempt: 1 })
   expect(job.lease.jobId).toBe(redriven?.jobId)
   expect(await readJob(sql, jobId)).toMatchObject({ status: 'failed' })
-  expect((await readEvents(sql, jobId)).at(-1)).toMatchObject({
+  expect(
+    (await readJobPage(sql, { jobId, logs: false }, beginning, { items: 100, bytes: 1e6 })).items.at(-1),
+  ).toMatchObject({
     eventType: 'redriven',
     payload: { jobId: job.lease.jobId },
   })
