@@ -85,7 +85,7 @@ test('a worker killed after it stored the output, but before it could say so, le
     // PostgreSQL would carry out what the dead client had asked for once the row is free.
     await sql`
       select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = ${`job-server worker ${dying.name}`}`
+      where datname = current_database() and application_name = ${`job-server worker ${dying.name}`}`
     return outputs
   })
   await sql`update job_server.jobs set lease_expires_at = now() - interval '1 second' where id = ${job.id}`
