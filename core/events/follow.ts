@@ -168,10 +168,11 @@ class Inbox {
   /** @returns null when none came in time */
   async next(patienceMs: number): Promise<News | null | 'closed'> {
     if (this.#news.length === 0 && !this.#isClosed) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      const timer = setTimeout(resolve, patienceMs)
-      await promise
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+        timer = setTimeout(resolve, patienceMs)
+      })
       clearTimeout(timer)
       this.#wake = undefined
     }

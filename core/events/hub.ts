@@ -178,11 +178,21 @@ export class EventHub {
   }
 
   #tell(news: News): void {
-    const ofJob = Map.groupBy(news.items, ({ jobId }) => jobId)
+    const ofJob = byJob(news.items)
     for (const follower of this.#followers) {
       const wanted = follower.jobId === undefined ? news.items : (ofJob.get(follower.jobId) ?? [])
       const items = follower.logs ? wanted : wanted.filter(({ eventType }) => eventType !== 'log')
       follower.tell({ ...news, items })
     }
   }
+}
+
+function byJob(items: StreamItem[]): Map<string, StreamItem[]> {
+  const ofJob = new Map<string, StreamItem[]>()
+  for (const item of items) {
+    const others = ofJob.get(item.jobId)
+    if (others === undefined) ofJob.set(item.jobId, [item])
+    else others.push(item)
+  }
+  return ofJob
 }

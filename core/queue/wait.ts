@@ -36,21 +36,22 @@ export function createFinishWatch(sql: Sql): FinishWatch {
   return {
     async wait(jobId, { timeoutMs, signal }) {
       if (signal.aborted) return
-      const finished = Promise.withResolvers<void>()
-      const done = () => finished.resolve()
       const others = waiting.get(jobId) ?? new Set()
-      waiting.set(jobId, others.add(done))
-      const timer = setTimeout(done, timeoutMs)
-      signal.addEventListener('abort', done)
-      if (!looking) {
+      await new Promise<void>((done) => {
+        const end = () => {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', end)
+          others.delete(end)
+          if (others.size === 0) waiting.delete(jobId)
+          done()
+        }
+        const timer = setTimeout(end, timeoutMs)
+        signal.addEventListener('abort', end)
+        waiting.set(jobId, others.add(end))
+        if (looking) return
         looking = true
         void look()
-      }
-      await finished.promise
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      others.delete(done)
-      if (others.size === 0) waiting.delete(jobId)
+      })
     },
   }
 }

@@ -59,7 +59,8 @@ async function requireVideo(sql: Sql, storage: Storage, { id, objectKey }: Uploa
   const beginning = await storage.get(objectKey, `bytes=0-${sniffBytes - 1}`)
   if (beginning === null || beginning === 'unsatisfiable')
     throw new UploadIncomplete(id, 'no bytes are there.')
-  const problem = await whyNotVideo(await new Response(beginning.body).bytes())
+  const bytes = new Uint8Array(await new Response(beginning.body).arrayBuffer())
+  const problem = await whyNotVideo(bytes)
   if (problem === null) return
   await rejectUpload(sql, storage, { id }, problem)
   throw new InvalidMedia(problem)

@@ -1,10 +1,11 @@
 /** The API on each of its runtimes, as a real process over a database and a bucket that a test has. */
-import { mkdtemp } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdtemp, readlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, inject } from 'vitest'
 import { anyPort } from '../../scripts/ports.ts'
 import { openFunctionUrl } from './lambda/function-url.ts'
+import { nodeBinary } from './node.ts'
 import { until } from './until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -13,6 +14,8 @@ export type Runtime = 'bun' | 'node' | 'deno' | 'function'
 
 export interface RunningApi {
   url: string
+  /** Name of the binary that the process runs, as the kernel knows it. */
+  program(): Promise<string>
   /** SIGTERM, and the exit status. */
   stop(): Promise<number>
   output(): string
@@ -62,7 +65,8 @@ export async function startRuntime(
       () => false,
     )
   })
-  return { url, stop, output: () => output }
+  const program = async () => basename(await readlink(`/proc/${child.pid}/exe`))
+  return { url, program, stop, output: () => output }
 }
 
 async function commandOf(runtime: Runtime): Promise<string[]> {
@@ -72,10 +76,16 @@ async function commandOf(runtime: Runtime): Promise<string[]> {
     case 'deno':
       return [await denoBinary(), 'run', '-A', '--no-check', `${root}api/deno.ts`]
     case 'node':
-      return ['node', await build('node')]
+      return [node(), await build('node')]
     case 'function':
-      return ['node', `${root}test/support/lambda/bootstrap.mjs`, await build('function')]
+      return [node(), `${root}test/support/lambda/bootstrap.mjs`, await build('function')]
   }
+}
+
+function node(): string {
+  const binary = nodeBinary()
+  if (binary === null) throw new Error('there is no node on PATH')
+  return binary
 }
 
 /** The one for this machine: what npm puts into `.bin` starts it, and does not pass signals on. */

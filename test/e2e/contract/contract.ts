@@ -7,6 +7,7 @@ import { testClips } from '../../support/clips.ts'
 import { openRaw } from '../../support/raw-request.ts'
 import { type Runtime, startRuntime } from '../../support/runtimes.ts'
 import { startServer } from '../../support/server.ts'
+import { until } from '../../support/until.ts'
 import { problemOf } from '../../support/video-client.ts'
 
 const origin = 'https://dashboard.example'
@@ -43,6 +44,24 @@ export async function contractSuite(runtime: Runtime) {
   const ended = async (jobId: string) =>
     await (await send('POST', `/v1/jobs/${jobId}/wait?timeout=50`)).json()
 
+  test('it runs on the runtime that it is said to run on', async () => {
+    const program = runtime === 'function' ? 'node' : runtime
+    // The npm package of Bun calls its binary bun.exe on every system.
+    expect((await api.program()).replace(/\.exe$/, '')).toBe(program)
+  })
+
+  test.each([
+    ['PUT', '/v1/jobs', 'GET, HEAD, POST'],
+    ['POST', '/v1/metrics/throughput', 'GET, HEAD'],
+    ['PUT', `/v1/jobs/${newId()}`, 'DELETE, GET, HEAD, PATCH'],
+    ['GET', `/v1/jobs/${newId()}/cancel`, 'POST'],
+    ['DELETE', '/healthz', 'GET, HEAD'],
+  ])('%s %s is refused with the methods that the path takes', async (method, path, allowed) => {
+    const answer = await send(method, path)
+    expect(answer.headers.get('allow')).toBe(allowed)
+    await problemOf(answer, 405, 'method_not_allowed')
+  })
+
   test('health, and nothing else, is for everybody', async () => {
     expect(await (await fetch(`${api.url}/healthz`)).json()).toEqual({ status: 'ok' })
     expect(await (await fetch(`${api.url}/readyz`)).json()).toEqual({ status: 'ready' })
@@ -55,7 +74,7 @@ export async function contractSuite(runtime: Runtime) {
     const answer = await send('GET', '/v1/jobs/x', { headers: { 'x-request-id': 'mine-1' } })
     expect(answer.headers.get('x-request-id')).toBe('mine-1')
     expect(await answer.json()).toMatchObject({ requestId: 'mine-1' })
-    expect(api.output()).toContain('"requestId":"mine-1"')
+    await until('the line of its log', () => api.output().includes('"requestId":"mine-1"'))
   })
 
   test('pages of allowed origins may call, and those of others may not', async () => {
