@@ -11,6 +11,7 @@ import type { ApiKey } from '../core/keys/key.ts'
 import type { Log } from '../core/log.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { OpenTo } from './access.ts'
+import { methodFinder } from './methods.ts'
 import { authenticate } from './middleware/authenticate.ts'
 import { foreignPages } from './middleware/foreign-pages.ts'
 import { noStore } from './middleware/no-store.ts'
@@ -71,7 +72,8 @@ export function createApp(dependencies: AppDependencies) {
   const app = new Hono<ApiEnv>()
   const requests = new RequestMetrics()
   app.onError(answerProblem)
-  app.notFound((c) => answerProblem(new RequestProblem('not_found', `There is nothing at ${c.req.path}.`), c))
+  const methodsOf = methodFinder(() => app)
+  app.notFound((c) => answerProblem(nothingThere(c.req, methodsOf(c.req.path)), c))
   app.use(requestId(), requestLog(log), requests.middleware, secureHeaders())
   if (config.CORS_ORIGINS.length > 0) {
     const origin = config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS
@@ -103,4 +105,11 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/videos/uploads', uploadRoutes(dependencies))
     .route('/v1/videos', encodeRoutes(dependencies))
     .route('/v1/videos', videoRoutes(dependencies))
+}
+
+function nothingThere({ method, path }: Context<ApiEnv>['req'], methods: string[]): RequestProblem {
+  if (methods.length === 0) return new RequestProblem('not_found', `There is nothing at ${path}.`)
+  const allow = methods.join(', ')
+  const message = `${path} does not take ${method}, but ${allow}.`
+  return new RequestProblem('method_not_allowed', message, [], { headers: { allow } })
 }

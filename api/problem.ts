@@ -26,6 +26,7 @@ export const statusOfCode = {
   upload_not_found: 404,
   source_not_found: 404,
   output_not_ready: 404,
+  method_not_allowed: 405,
   idempotency_conflict: 409,
   dependency_failed: 409,
   job_not_in_status: 409,
