@@ -3,8 +3,10 @@
  * against the very FFmpeg command that the worker runs, on the file as it lies there.
  */
 import { mkdtemp } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { defaultJobLimits } from '../core/job-limits.ts'
+import { ffmpegOptions } from '../jobs/video/ffmpeg.ts'
 import { encodeArguments, syncOption } from '../jobs/video/ffmpeg-args.ts'
 import { planEncode } from '../jobs/video/plan.ts'
 import { probe } from '../jobs/video/probe.ts'
@@ -88,9 +90,11 @@ async function bareCommand(
   output: string,
 ): Promise<string[]> {
   const { signal } = new AbortController()
-  const plan = planEncode(await probe(ffprobe, input, signal), quality)
-  const sync = await syncOption(ffmpeg, signal)
-  return [ffmpeg, ...encodeArguments({ input, output, plan, sync })]
+  const care = { signal, stallSeconds: deadlineSeconds, directory: dirname(input) }
+  const plan = planEncode(await probe(ffprobe, input, care), quality)
+  const sync = await syncOption(ffmpeg, care)
+  const maxPixels = defaultJobLimits.video.pixels
+  return [ffmpeg, ...ffmpegOptions, ...encodeArguments({ input, output, plan, maxPixels, sync })]
 }
 
 async function runBare(command: string[], output: string): Promise<Encoded> {

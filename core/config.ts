@@ -3,6 +3,7 @@
  * problem at once. The table in README is printed from the same fields (`scripts/print-config.ts`).
  */
 import { z } from 'zod'
+import { defaultJobLimits } from './job-limits.ts'
 
 /** Exit status of a start that a wrong configuration stopped: EX_CONFIG of sysexits.h. */
 export const EX_CONFIG = 78
@@ -101,7 +102,7 @@ export const configFields = {
   }),
   MAX_UPLOAD_BYTES: field({
     schema: integer(1, 5 * 1024 ** 4),
-    default: String(50 * 1024 ** 3),
+    default: String(defaultJobLimits.video.sizeBytes),
     about: 'Largest video that is taken, in bytes.',
   }),
   STREAM_HEARTBEAT_SECONDS: field({
@@ -205,6 +206,43 @@ export const configFields = {
     schema: text,
     default: null,
     about: 'The ffprobe binary; found by itself when left out.',
+  }),
+  STALL_SECONDS: field({
+    schema: integer(1, 86_400),
+    default: String(defaultJobLimits.stallSeconds),
+    about:
+      'Seconds without progress of FFmpeg, or without a byte from or to the storage, after which an attempt ends as stalled.',
+  }),
+  VIDEO_MAX_SECONDS: field({
+    schema: integer(1, 31_536_000),
+    default: String(defaultJobLimits.video.durationSeconds),
+    about: 'Longest video that is encoded, in seconds.',
+  }),
+  VIDEO_MAX_PIXELS: field({
+    schema: integer(1, 268_435_456),
+    default: String(defaultJobLimits.video.pixels),
+    about: 'Largest picture that is encoded, width by height.',
+  }),
+  VIDEO_MAX_FRAME_RATE: field({
+    schema: integer(1, 100_000),
+    default: String(defaultJobLimits.video.frameRate),
+    about: 'Pictures a second that a video may have on average.',
+  }),
+  VIDEO_MAX_STREAMS: field({
+    schema: integer(1, 1000),
+    default: String(defaultJobLimits.video.streams),
+    about: 'Streams of any kind that a video may have.',
+  }),
+  VIDEO_MAX_GIGAPIXELS: field({
+    schema: integer(1, 1_000_000_000),
+    default: String(defaultJobLimits.video.gigapixels),
+    about: 'All pictures of a video together, in 10^9 pixels: what bounds the work.',
+  }),
+  VIDEO_MAX_PIXELS_PER_BYTE: field({
+    schema: integer(1, 1_000_000_000),
+    default: String(defaultJobLimits.video.pixelsPerByte),
+    about:
+      'How far a video of more than 400 gigapixels may unfold. Recordings of a still screen reach 5,000; what is far beyond was made to keep us busy.',
   }),
   IDEMPOTENCY_TTL_SECONDS: field({
     schema: integer(60, 31_536_000),

@@ -177,6 +177,7 @@ export interface JobContext {
   readonly log: JobLog
   /** Paths of the FFmpeg binaries that the worker found. */
   readonly tools: { ffmpeg: string; ffprobe: string }
+  readonly limits: JobLimits
   readonly storage: JobStorage
   /** Coalesced: call as often as there is news. `percent` is 0 to 100. */
   progress(progress: { percent: number } & JsonObject): void
@@ -197,6 +198,27 @@ export interface JobContext {
   enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
 }
 
+/** What the worker's configuration allows. */
+export interface JobLimits {
+  /** Seconds without any progress after which a job should give up as `stalled`; its storage does so by itself. */
+  stallSeconds: number
+  video: VideoLimits
+}
+
+/** Largest values of a video that is encoded. */
+export interface VideoLimits {
+  sizeBytes: number
+  durationSeconds: number
+  /** Of one picture. */
+  pixels: number
+  frameRate: number
+  streams: number
+  /** All pictures together, in 10^9 pixels. */
+  gigapixels: number
+  /** All pixels by the bytes of the file; holds from 400 gigapixels on. */
+  pixelsPerByte: number
+}
+
 export interface JobLog {
   debug(message: string, fields?: JsonObject): void
   info(message: string, fields?: JsonObject): void
@@ -208,12 +230,12 @@ export interface JobLog {
 export interface JobStorage {
   /** A presigned GET link for an object that the job's parameters name. Lives for an hour. */
   readUrl(key: string): Promise<string>
-  /** Streams an object to a file of the scratch directory. @throws JobError storage_unavailable, source_missing */
+  /** Streams an object to a file of the scratch directory. @throws JobError storage_unavailable, stalled, source_missing */
   download(key: string, path: string): Promise<{ sizeBytes: number }>
   /**
    * Uploads a file under this attempt's own prefix and gives its object key. It is visible to nobody until
    * the attempt succeeds with a result that names it; an attempt that ends otherwise has it deleted.
-   * @throws JobError storage_unavailable
+   * @throws JobError storage_unavailable, stalled
    */
   upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile>
   /**
@@ -237,15 +259,18 @@ export class JobError extends Error {
   readonly retry: boolean
   /** Seconds before the next attempt; left to the definition's backoff when undefined. */
   readonly retryInSeconds: number | undefined
+  /** What the operator should see of it, for example the last lines of a program: kept with the attempt, up to 32 KiB. */
+  readonly details: JsonObject
   constructor(
     code: string,
     message: string,
-    options: { retry?: boolean; retryInSeconds?: number; cause?: unknown } = {},
+    options: { retry?: boolean; retryInSeconds?: number; details?: JsonObject; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
     this.retry = options.retry ?? true
     this.retryInSeconds = options.retryInSeconds
+    this.details = options.details ?? {}
   }
 }
 

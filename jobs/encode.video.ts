@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { defineJob, JobError } from '../core/job.ts'
+import { refuseDamaged } from './video/damage.ts'
 import { runFfmpeg } from './video/ffmpeg.ts'
 import { encodeArguments, syncOption } from './video/ffmpeg-args.ts'
+import { checkLimits } from './video/limits.ts'
 import { planEncode, type qualities } from './video/plan.ts'
 import { probe } from './video/probe.ts'
 import { verifyOutput } from './video/verify.ts'
@@ -31,23 +33,34 @@ export default defineJob({
     }
 
     async function encode(key: string, clientName: string, wanted: keyof typeof qualities) {
-      const { scratchDirectory, signal, storage, tools, log } = context
+      const { scratchDirectory, signal, storage, tools, limits, log } = context
+      const care = { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
       const input = join(scratchDirectory, 'source')
       const output = join(scratchDirectory, 'output.mp4')
       context.progress({ percent: 0, phase: 'fetching' })
       const { sizeBytes } = await storage.download(key, input)
 
-      const media = await probe(tools.ffprobe, input, signal)
+      const media = await probe(tools.ffprobe, input, care)
+      checkLimits(media, sizeBytes, limits.video)
       const plan = planEncode(media, wanted)
-      const options = encodeArguments({ input, output, plan, sync: await syncOption(tools.ffmpeg, signal) })
+      const options = encodeArguments({
+        input,
+        output,
+        plan,
+        maxPixels: limits.video.pixels,
+        sync: await syncOption(tools.ffmpeg, care),
+      })
       log.info('encoding', { width: plan.width, height: plan.height, arguments: options.join(' ') })
-      const { frameCount } = await runFfmpeg(tools.ffmpeg, options, {
-        signal,
+      const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {
+        ...care,
+        videoStream: media.video.index,
         durationSeconds: media.durationSeconds,
         progress: (progress) => context.progress({ ...progress, phase: 'encoding' }),
       })
 
-      const encoded = await probe(tools.ffprobe, output, signal)
+      refuseDamaged({ damagedFrames, frameCount })
+
+      const encoded = await probe(tools.ffprobe, output, care)
       verifyOutput(encoded, { plan, source: media, frameCount })
       const name = outputName(clientName, wanted)
       const stored = await storage.upload(output, { name: `${wanted}.mp4`, contentType: 'video/mp4' })
@@ -78,6 +91,7 @@ export default defineJob({
           videoCodec: media.video.codec,
           audioCodec: media.audio?.codec ?? null,
           sizeBytes,
+          damagedFrames,
         },
       }
     }

@@ -45,12 +45,13 @@ export function endOf(
       return end
     case 'threw': {
       const { errorCode, message, stack, retry, retryInSeconds } = end
+      const details = { ...(stack === '' ? {} : { stack }), ...end.details }
       return threw({
         errorCode,
         message,
         retry,
         ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
-        ...(stack === '' ? {} : { details: { stack } }),
+        ...(Object.keys(details).length === 0 ? {} : { details }),
       })
     }
     case 'exited':

@@ -4,7 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
-import type { ChildEnd } from '../core/job.ts'
+import type { ChildEnd, JobLimits } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { readChildren } from '../core/queue/children.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
@@ -32,6 +32,7 @@ export interface AttemptDependencies {
   reporter: Reporter
   limits: LimitWatch
   tools: { ffmpeg: string; ffprobe: string }
+  jobLimits: JobLimits
   stopGraceSeconds: number
   log: Log
   /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
@@ -190,6 +191,7 @@ export class Attempt {
       hook: null,
       scratchDirectory,
       tools: this.dependencies.tools,
+      limits: this.dependencies.jobLimits,
       logLimitBytes: definition.logLimitBytes,
       nice: definition.nice,
       asksBackoff: job.backoff === null,

@@ -15,6 +15,7 @@ export const bounds = {
   logText: 16 * 1024,
   logFields: 16 * 1024,
   failureText: 16 * 1024,
+  failureDetails: 32 * 1024,
   /** Any message: what the largest of the above need, and their envelope. */
   message: 9 * 1024 * 1024,
 }

@@ -1,5 +1,5 @@
 /** What the end of a job is told as: its result, its wish to sleep, or its failure, each within the bounds. */
-import { JobError, type JobSnooze, type JobWaits, type Json } from '../core/job.ts'
+import { JobError, type JobSnooze, type JobWaits, type Json, type JsonObject } from '../core/job.ts'
 import { bounds, isShallow } from './bounds.ts'
 import { clip } from './child-run.ts'
 import type { FromChild } from './protocol.ts'
@@ -40,6 +40,19 @@ export function endOfThrown(
     stack: thrown === error ? clip(described(error.stack ?? ''), bounds.failureText) : '',
     retry: known?.retry ?? true,
     retryInSeconds: known?.retryInSeconds ?? backoff(error),
+    ...detailsOf(known),
+  }
+}
+
+/** Nothing when there are none, or when they are more than can be kept. */
+function detailsOf(error: JobError | undefined): { details?: JsonObject } {
+  try {
+    const text = JSON.stringify(error?.details ?? {})
+    return text === '{}' || Buffer.byteLength(text) > bounds.failureDetails
+      ? {}
+      : { details: JSON.parse(text) }
+  } catch {
+    return {}
   }
 }
 

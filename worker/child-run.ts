@@ -27,17 +27,18 @@ export class Run {
     readonly message: RunMessage,
     private readonly channel: ChildChannel,
   ) {
-    const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, run } = message
+    const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, run } = message
     this.context = {
       jobId,
       attempt,
       maxAttempts,
       scratchDirectory,
       tools,
+      limits,
       checkpoint: checkpoint as Json,
       signal: this.abort.signal,
       log: this.#log(),
-      storage: createChildStorage(channel.asker(run), this.abort.signal),
+      storage: createChildStorage(channel.asker(run), this.abort.signal, limits.stallSeconds),
       progress: (progress) => this.#report({ type: 'progress', run, progress }, bounds.report),
       event: (eventType, payload = {}) => {
         if (eventType === '' || eventType.length > 100)

@@ -11,6 +11,7 @@
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
 import { type ClaimedJob, claim } from '../core/queue/claim.ts'
@@ -104,6 +105,7 @@ export class Coordinator {
       standby: this.#standby,
       scratch: this.#scratch,
       tools: options.tools,
+      jobLimits: jobLimitsOf(config),
       log,
       definitions: () => this.#definitions,
     })
@@ -240,6 +242,7 @@ export class Coordinator {
       reporter: this.#reporter,
       limits: this.#limits,
       tools: this.options.tools,
+      jobLimits: jobLimitsOf(this.options.config),
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,
       finish: (lease, end) => this.#finisher.finish(lease, end),

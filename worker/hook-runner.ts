@@ -4,6 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import type { JobLimits } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
 import type { JobProcess, ProcessEnd } from './job-process.ts'
@@ -21,6 +22,7 @@ export interface HookRunnerOptions {
   standby: Standby
   scratch: Scratch
   tools: { ffmpeg: string; ffprobe: string }
+  jobLimits: JobLimits
   log: Log
   /** Those whose code this worker has loaded, by `key@version`. */
   definitions(): Map<string, DefinitionRecord>
@@ -74,7 +76,7 @@ export class HookRunner {
   }
 
   async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd> {
-    const { standby, scratch, tools, log } = this.options
+    const { standby, scratch, tools, jobLimits, log } = this.options
     const name = `hook-${hook.id}`
     const scratchDirectory = await scratch.make(name)
     const { process } = standby.take({ ...definition, runsPerProcess: 1 })
@@ -94,6 +96,7 @@ export class HookRunner {
         children: null,
         scratchDirectory,
         tools,
+        limits: jobLimits,
         logLimitBytes: definition.logLimitBytes,
         nice: definition.nice,
         asksBackoff: false,

@@ -12,7 +12,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Subprocess } from 'bun'
-import type { Json } from '../core/json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Children } from '../core/queue/finish.ts'
 import { Channel } from './channel.ts'
@@ -51,6 +51,7 @@ export type ProcessEnd =
       stack: string
       retry: boolean
       retryInSeconds?: number
+      details?: JsonObject
     }
   | { kind: 'exited'; exitCode: number }
   | { kind: 'signalled'; signal: string }

@@ -20,7 +20,7 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type { ChildEnd, ChildJob, HookName } from '../core/job.ts'
+import type { ChildEnd, ChildJob, HookName, JobLimits } from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { isShallow } from './bounds.ts'
 
@@ -40,6 +40,7 @@ export interface RunMessage {
   hook: { name: HookName; file: string | null; payload: JsonObject } | null
   scratchDirectory: string
   tools: { ffmpeg: string; ffprobe: string }
+  limits: JobLimits
   logLimitBytes: number
   /** Whether the definition's own backoff function is asked; not when the job came with figures of its own. */
   asksBackoff: boolean
@@ -121,6 +122,7 @@ export const fromChild = z.discriminatedUnion('type', [
     stack: z.string(),
     retry: z.boolean(),
     retryInSeconds: seconds.optional(),
+    details: jsonObject.optional(),
   }),
 ])
 export type FromChild = z.output<typeof fromChild>

@@ -23,6 +23,7 @@ import {
   type Json,
   type JsonObject,
 } from '../job.ts'
+import { defaultJobLimits } from '../job-limits.ts'
 import { MemoryStorage } from './memory-storage.ts'
 
 export interface RunJobOptions {
@@ -36,6 +37,8 @@ export interface RunJobOptions {
   /** Default: one that never aborts. */
   signal?: AbortSignal
   tools?: JobContext['tools']
+  /** Default: those of a worker without configuration. */
+  limits?: JobContext['limits']
   /** What is in storage, by key. */
   objects?: Record<string, Uint8Array | string>
 }
@@ -43,7 +46,14 @@ export interface RunJobOptions {
 export interface JobRun {
   outcome:
     | { kind: 'succeeded'; result: Json }
-    | { kind: 'failed'; errorCode: string; message: string; retry: boolean; retryInSeconds?: number }
+    | {
+        kind: 'failed'
+        errorCode: string
+        message: string
+        retry: boolean
+        retryInSeconds?: number
+        details?: JsonObject
+      }
     | { kind: 'snoozed'; seconds: number }
     | { kind: 'waits'; children: ChildJob[]; onFailure: 'fail' | 'continue' }
   progress: JsonObject[]
@@ -84,6 +94,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
     checkpoint: options.checkpoint ?? null,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     tools: options.tools ?? { ffmpeg: 'ffmpeg', ffprobe: 'ffprobe' },
+    limits: options.limits ?? defaultJobLimits,
     storage,
     progress: (progress) => run.progress.push(progress),
     event: (type, payload = {}) => run.events.push({ type, payload }),
@@ -126,13 +137,14 @@ function outcomeOf(error: unknown): JobRun['outcome'] {
   if (error instanceof JobSnooze) return { kind: 'snoozed', seconds: error.seconds }
   if (error instanceof JobWaits) return { kind: 'waits', children: error.jobs, onFailure: error.onFailure }
   if (error instanceof JobError) {
-    const { code, message, retry, retryInSeconds } = error
+    const { code, message, retry, retryInSeconds, details } = error
     return {
       kind: 'failed',
       errorCode: code,
       message,
       retry,
       ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
+      ...(Object.keys(details).length === 0 ? {} : { details }),
     }
   }
   return {

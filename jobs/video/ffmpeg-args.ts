@@ -1,51 +1,20 @@
-/** The command lines of FFmpeg and ffprobe: each option with what breaks without it. */
-import { runTool } from './ffmpeg.ts'
+/** The command line of an encode: each option with what breaks without it. */
+import { runTool, type ToolCare } from './ffmpeg.ts'
+import { inputOptions } from './input.ts'
 import type { EncodePlan } from './plan.ts'
-
-/** Containers we take. Playlists and concat scripts are left out: they name other files for FFmpeg to open. */
-const formats = [
-  'mov,mp4,m4a,3gp,3g2,mj2',
-  'matroska,webm',
-  'avi',
-  'flv',
-  'live_flv',
-  'mpegts',
-  'mpeg',
-  'mpegvideo',
-  'ogg',
-  'asf',
-  'mxf',
-  'rm',
-  'gif',
-  'h264',
-  'hevc',
-  'ivf',
-  'm4v',
-  'dv',
-  'nut',
-  'wtv',
-  'yuv4mpegpipe',
-]
-
-/** Reads a file of the scratch directory, as FFmpeg and ffprobe both take it. */
-export function inputOptions(file: string): string[] {
-  return [
-    '-protocol_whitelist', 'file', // a reference hidden in the file must not reach the network
-    '-format_whitelist', formats.join(','),
-    '-i', `file:${file}`, // a name with a colon is not taken for a protocol
-  ] // biome-ignore format: options beside their values
-}
 
 export interface EncodeOptions {
   input: string
   output: string
   plan: EncodePlan
+  /** Of a picture of the source, whatever it announced. */
+  maxPixels: number
   /** From `syncOption`. */
   sync: string[]
 }
 
 /** MP4 with H.264 and AAC that starts to play before it is loaded. */
-export function encodeArguments({ input, output, plan, sync }: EncodeOptions): string[] {
+export function encodeArguments({ input, output, plan, maxPixels, sync }: EncodeOptions): string[] {
   const { width, height, maxBitrate, deinterlace, bFrames, videoStream, audio } = plan
   const filters = [
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
@@ -55,9 +24,7 @@ export function encodeArguments({ input, output, plan, sync }: EncodeOptions): s
   ]
   // biome-ignore format: options beside their values
   return [
-    '-hide_banner', '-nostdin', '-y',
-    '-loglevel', 'warning',
-    '-progress', 'pipe:1', '-nostats',
+    '-max_pixels', String(maxPixels), // the size may change in the middle
     ...inputOptions(input),
     '-map', `0:${videoStream}`,
     ...(audio === null ? [] : ['-map', `0:${audio.stream}`]),
@@ -88,7 +55,7 @@ export function encodeArguments({ input, output, plan, sync }: EncodeOptions): s
  * Frames keep their own times (variable frame rate). Left to itself FFmpeg before 2020 fills MP4 up to a constant rate,
  * and a screen recording grows a hundredfold. The option's name changed in FFmpeg 5.1; the binary is asked.
  */
-export async function syncOption(ffmpeg: string, signal: AbortSignal): Promise<string[]> {
-  const { stdout } = await runTool(ffmpeg, ['-hide_banner', '-h', 'long'], { signal })
+export async function syncOption(ffmpeg: string, care: ToolCare): Promise<string[]> {
+  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-h', 'long'], care)
   return stdout.includes('-fps_mode') ? ['-fps_mode', 'vfr'] : ['-vsync', 'vfr']
 }

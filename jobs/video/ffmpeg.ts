@@ -1,8 +1,20 @@
-/** Runs FFmpeg and ffprobe: the only place in `jobs/` that starts a process. */
+/**
+ * Runs FFmpeg and ffprobe: the only place in `jobs/` that starts a process. No shell, no standard input, an environment
+ * of nothing, a watch over standstill; a run that fails is told as what it means.
+ */
 import { JobError } from '../../core/job.ts'
+import { type FailedRun, failureOf } from './classify.ts'
+import { DamageCounter } from './damage.ts'
+import { LastLines, shown } from './last-lines.ts'
 import { type EncodeProgress, ProgressParser } from './progress.ts'
+import { StallWatch } from './stall-watch.ts'
 
-const keptErrorBytes = 16 * 1024
+/** What may be held of a tool's answer: a file whose headers make more of it was made for that. */
+const keptOutputBytes = 16 * 1024 * 1024
+const longestLine = 64 * 1024
+
+/** Of one allocation, in bytes: room for a picture of 16K, not for what a forged header asks for. */
+export const allocationOptions = ['-max_alloc', String(1024 ** 3)]
 
 /**
  * Without the C library's character set modules: static builds crash in them (ffprobe of 2023 does on every MPEG
@@ -10,24 +22,35 @@ const keptErrorBytes = 16 * 1024
  */
 const environment = { GCONV_PATH: '/nonexistent' }
 
-export interface ToolRun {
-  exitCode: number
-  /** The signal that ended it, if one did. */
-  signal: string | number | null
-  /** Empty when lines were asked for. */
-  stdout: string
-  /** Its end. */
-  stderr: string
+export interface ToolCare {
+  signal: AbortSignal
+  /** Seconds without a sign of progress after which the tool is killed. */
+  stallSeconds: number
+  /** Where it runs and writes. */
+  directory: string
 }
 
-/** @throws what the signal was aborted with */
+export interface ToolRun extends FailedRun {
+  /** Empty when lines were asked for. */
+  stdout: string
+}
+
+interface Listener {
+  /** Gets the lines of standard output. @returns whether they show progress; without it all output does */
+  onLine?: (line: string) => boolean
+  onErrorLine?: (line: string) => void
+}
+
+/** @throws JobError stalled, invalid_media (an answer beyond all measure); what the signal was aborted with */
 export async function runTool(
+  tool: FailedRun['tool'],
   binary: string,
   options: string[],
-  { signal, onLine }: { signal: AbortSignal; onLine?: (line: string) => void },
+  { signal, stallSeconds, directory, onLine, onErrorLine }: ToolCare & Listener,
 ): Promise<ToolRun> {
   signal.throwIfAborted()
   const child = Bun.spawn([binary, ...options], {
+    cwd: directory,
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -35,74 +58,111 @@ export async function runTool(
     signal,
     killSignal: 'SIGKILL',
   })
-  const [stdout, stderr] = await Promise.all([
-    onLine === undefined ? new Response(child.stdout).text() : readLines(child.stdout, onLine),
-    readEnd(child.stderr),
+  let failure: JobError | undefined
+  const end = (error: JobError) => {
+    failure ??= error
+    child.kill('SIGKILL')
+  }
+  const lastLines = new LastLines(directory)
+  const command = [tool.toLowerCase(), ...options].map((option) => shown(option, directory)).join(' ')
+  const watch = new StallWatch({
+    seconds: stallSeconds,
+    directory,
+    onStall: () => {
+      const details = { command, lastLines: lastLines.shown() }
+      end(new JobError('stalled', `${tool} made no progress for ${stallSeconds} s.`, { details }))
+    },
+  })
+  let stdout = ''
+  const [exitCode] = await Promise.all([
+    child.exited,
+    readLines(child.stdout, (line) => {
+      if (onLine === undefined) stdout += `${line}\n`
+      if (onLine === undefined || onLine(line)) watch.alive()
+      if (stdout.length > keptOutputBytes) end(new JobError('invalid_media', tooMuch, { retry: false }))
+    }),
+    readLines(child.stderr, (line) => {
+      lastLines.add(line)
+      onErrorLine?.(line)
+    }),
   ])
-  const exitCode = await child.exited
+  watch.stop()
   signal.throwIfAborted()
-  return { exitCode, signal: child.signalCode, stdout, stderr }
+  if (failure !== undefined) throw failure
+  const signalled = child.signalCode === null ? null : String(child.signalCode)
+  return { tool, exitCode, signal: signalled, stdout, lastLines: lastLines.shown(), command }
 }
 
-/** @throws JobError invalid_media, unsupported_codec, scratch_full (no retry but the last), encoder_crashed */
+const tooMuch = 'The headers of the video are larger than those of any honest one.'
+
+/** What every run of FFmpeg is told, before its own options. */
+export const ffmpegOptions = [
+  '-hide_banner', '-nostdin', '-y',
+  '-loglevel', 'repeat+info', // each damaged picture has a line of its own
+  '-progress', 'pipe:1', '-nostats',
+  ...allocationOptions,
+] // biome-ignore format: options beside their values
+
+/**
+ * @param videoStream the stream of the first input whose damage counts
+ * @returns frames that were encoded, and those of the source that could not be decoded whole
+ * @throws JobError stalled, and what `failureOf` makes of a bad end
+ */
 export async function runFfmpeg(
   ffmpeg: string,
   options: string[],
   {
-    signal,
     durationSeconds,
+    videoStream,
     progress,
-  }: { signal: AbortSignal; durationSeconds: number; progress: (progress: EncodeProgress) => void },
-): Promise<{ frameCount: number }> {
+    ...care
+  }: ToolCare & {
+    durationSeconds: number
+    videoStream: number
+    progress: (progress: EncodeProgress) => void
+  },
+): Promise<{ frameCount: number; damagedFrames: number }> {
   const parser = new ProgressParser(durationSeconds)
-  const {
-    exitCode,
-    signal: killedBy,
-    stderr,
-  } = await runTool(ffmpeg, options, {
-    signal,
+  const showsProgress = progressSigns()
+  const damage = new DamageCounter(videoStream)
+  const run = await runTool('FFmpeg', ffmpeg, [...ffmpegOptions, ...options], {
+    ...care,
     onLine: (line) => {
       const news = parser.read(line)
       if (news !== null) progress(news)
+      return showsProgress(line)
     },
+    onErrorLine: (line) => damage.read(line),
   })
-  if (killedBy !== null) throw new JobError('encoder_crashed', `FFmpeg was ended by ${killedBy}.`)
-  if (exitCode !== 0) throw failure(exitCode, stderr)
-  return { frameCount: parser.frameCount }
+  if (run.exitCode !== 0 || run.signal !== null) throw failureOf(run)
+  return { frameCount: parser.frameCount, damagedFrames: damage.damagedFrames }
 }
 
-function failure(exitCode: number, stderr: string): JobError {
-  if (/No space left on device/.test(stderr)) {
-    return new JobError('scratch_full', "The worker's disk is full.")
+/** FFmpeg reports twice a second whether or not there is news; these values only change when it gets on. */
+function progressSigns(): (line: string) => boolean {
+  const values = new Map([
+    ['frame', ''],
+    ['out_time', ''],
+    ['total_size', ''],
+  ])
+  return (line) => {
+    const at = line.indexOf('=')
+    const name = line.slice(0, at)
+    if (!values.has(name) || values.get(name) === line) return false
+    values.set(name, line)
+    return true
   }
-  if (/Decoder .* not found|Unknown decoder|no decoder found/i.test(stderr)) {
-    return new JobError('unsupported_codec', 'FFmpeg has no decoder for the video.', { retry: false })
-  }
-  if (/Invalid data found when processing input|moov atom not found/.test(stderr)) {
-    return new JobError('invalid_media', 'The video is damaged: its data can not be decoded.', {
-      retry: false,
-    })
-  }
-  const last = stderr.trim().split('\n').at(-1) ?? ''
-  return new JobError('encoder_crashed', `FFmpeg ended with status ${exitCode}.`, {
-    cause: new Error(last),
-  })
 }
 
 async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void) {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
+    // FFmpeg ends a line with a carriage return where it overwrites it on a terminal.
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/[\r\n]/)
+    // The start of a line says what it is; nobody needs the rest of one without end.
+    rest = (lines.pop() ?? '').slice(0, longestLine)
     for (const line of lines) onLine(line.trim())
   }
   if (rest !== '') onLine(rest.trim())
-  return ''
-}
-
-async function readEnd(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let kept = Buffer.alloc(0)
-  for await (const chunk of stream) kept = Buffer.concat([kept, chunk]).subarray(-keptErrorBytes)
-  return kept.toString('utf8')
 }

@@ -1,5 +1,4 @@
 /** What the encoded video is to be, from what the source is. Pure. */
-import { JobError } from '../../core/job.ts'
 import type { Media } from './probe.ts'
 
 /** Longer and shorter side in pixels, and the highest bitrate in bits per second. */
@@ -8,9 +7,6 @@ export const qualities = {
   '1080p': { long: 1920, short: 1080, maxBitrate: 10_000_000 },
   '4k': { long: 3840, short: 2160, maxBitrate: 40_000_000 },
 } as const
-
-/** 8K with room to spare; beyond it a frame alone is a danger to memory. */
-const maxPixels = 8192 * 8192
 
 export interface EncodePlan {
   videoStream: number
@@ -24,13 +20,8 @@ export interface EncodePlan {
   bFrames: boolean
 }
 
-/** @throws JobError limit_exceeded */
 export function planEncode(media: Media, quality: keyof typeof qualities): EncodePlan {
   const { video, audio } = media
-  if (video.width * video.height > maxPixels) {
-    const message = `The picture of ${video.width} by ${video.height} pixels is larger than can be encoded.`
-    throw new JobError('limit_exceeded', message, { retry: false })
-  }
   const { long, short, maxBitrate } = qualities[quality]
   return {
     ...fitWithin(uprightSize(video), { long, short }),

@@ -1,8 +1,9 @@
 /** What a file is, as ffprobe sees it. */
 import { z } from 'zod'
-import { JobError } from '../../core/job.ts'
-import { runTool } from './ffmpeg.ts'
-import { inputOptions } from './ffmpeg-args.ts'
+import { JobError, type JsonObject } from '../../core/job.ts'
+import { failureOf } from './classify.ts'
+import { allocationOptions, runTool, type ToolCare } from './ffmpeg.ts'
+import { inputOptions } from './input.ts'
 
 export interface Media {
   /** ffprobe's name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`. */
@@ -12,6 +13,8 @@ export interface Media {
   /** Whether the container announces its duration, rather than ffprobe guessing it from what is there. */
   announcesDuration: boolean
   bitrate: number
+  /** Of any kind. */
+  streamCount: number
   video: {
     index: number
     codec: string
@@ -66,15 +69,15 @@ const withAnnouncedDuration = /\b(mov|mp4|matroska|webm|avi|asf)\b/
 /** Their track header counts every sample of the track. */
 const withIndexOfAll = /\b(mov|mp4)\b/
 
-/** @throws JobError invalid_media, unsupported_codec, probe_crashed */
-export async function probe(ffprobe: string, file: string, signal: AbortSignal): Promise<Media> {
-  const { format, streams } = await inspect(ffprobe, file, signal)
+/** @throws JobError as `runTool` and `failureOf` */
+export async function probe(ffprobe: string, file: string, care: ToolCare): Promise<Media> {
+  const { format, streams } = await inspect(ffprobe, file, care)
   const video = pick(streams, 'video')
   if (video === undefined) throw invalid('The file has no video stream.')
   if (video.codec_name === 'unknown') {
     throw new JobError('unsupported_codec', 'The codec of the video is not known.', { retry: false })
   }
-  const pictures = await readPictures(ffprobe, file, video.index, signal)
+  const pictures = await readPictures(ffprobe, file, video.index, care)
   if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
@@ -85,6 +88,7 @@ export async function probe(ffprobe: string, file: string, signal: AbortSignal):
     durationSeconds: format.duration > 0 ? format.duration : pictures.lastSeconds,
     announcesDuration: announced,
     bitrate: format.bit_rate,
+    streamCount: streams.length,
     video: {
       index: video.index,
       codec: video.codec_name,
@@ -112,9 +116,9 @@ export async function probe(ffprobe: string, file: string, signal: AbortSignal):
   }
 }
 
-async function inspect(ffprobe: string, file: string, signal: AbortSignal) {
+async function inspect(ffprobe: string, file: string, care: ToolCare) {
   const shown = ['-show_format', '-show_streams', '-of', 'json']
-  const { stdout } = await runProbe(ffprobe, [...shown, ...inputOptions(file)], { signal })
+  const { stdout } = await runProbe(ffprobe, [...shown, ...inputOptions(file)], care)
   const parsed = Output.safeParse(JSON.parse(stdout))
   if (parsed.success) return parsed.data
   throw invalid('The file can not be read as a video.')
@@ -132,27 +136,28 @@ interface Pictures {
 }
 
 /** Reads every packet of the stream once: headers promise what need not be there. */
-async function readPictures(ffprobe: string, file: string, stream: number, signal: AbortSignal) {
+async function readPictures(ffprobe: string, file: string, stream: number, care: ToolCare) {
   const shown = ['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'compact=print_section=0']
   const pictures: Pictures = { stored: 0, shown: 0, lastSeconds: 0, slowsDown: false }
   const first: number[] = []
   const last: number[] = []
   const onLine = (line: string) => {
     const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
-    if (!packet.has('flags')) return
+    if (!packet.has('flags')) return true
     pictures.stored++
-    if (packet.get('flags')?.includes('D')) return
+    if (packet.get('flags')?.includes('D')) return true
     pictures.shown++
     // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
     const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
-    if (seconds === undefined) return
+    if (seconds === undefined) return true
     pictures.lastSeconds = Math.max(pictures.lastSeconds, seconds)
     if (first.length < paceWindow) first.push(seconds)
     last.push(seconds)
     if (last.length > paceWindow) last.shift()
+    return true
   }
   const select = ['-select_streams', String(stream)]
-  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { signal, onLine })
+  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { ...care, onLine })
   const ascending = (a: number, b: number) => a - b
   const [a, , c] = first.sort(ascending)
   const [x, , z] = last.sort(ascending).slice(-3)
@@ -162,17 +167,15 @@ async function readPictures(ffprobe: string, file: string, stream: number, signa
   return pictures
 }
 
-async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[2]) {
-  const run = await runTool(ffprobe, ['-hide_banner', '-loglevel', 'error', ...options], how)
-  if (run.signal !== null) {
-    // That says something about the tool, not about the video: another worker's may do better.
-    throw new JobError('probe_crashed', `ffprobe was ended by ${run.signal} while it read the video.`)
-  }
-  if (run.exitCode === 0) return run
-  if (run.stderr.includes('moov atom not found')) {
-    throw invalid('The video can not be read: its index is missing, as when its end was cut off.')
-  }
-  throw invalid(`The file can not be read as a video${reason(run.stderr)}.`)
+const probeOptions = ['-hide_banner', '-loglevel', 'error', ...allocationOptions]
+
+async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[3]) {
+  const run = await runTool('ffprobe', ffprobe, [...probeOptions, ...options], how)
+  if (run.exitCode === 0 && run.signal === null) return run
+  const failure = failureOf(run)
+  if (failure.code !== 'encoder_crashed' || run.signal !== null) throw failure
+  // It has nothing but the file to fail for.
+  throw invalid(`The file can not be read as a video${reason(run.lastLines)}.`, failure.details)
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */
@@ -195,12 +198,12 @@ function ratio(text = ''): number {
   return Number.isFinite(value) ? value : 0
 }
 
-function invalid(message: string): JobError {
-  return new JobError('invalid_media', message, { retry: false })
+function invalid(message: string, details: JsonObject = {}): JobError {
+  return new JobError('invalid_media', message, { retry: false, details })
 }
 
 /** The end of ffprobe's last line, without the path that it begins with. */
-function reason(stderr: string): string {
-  const last = stderr.trim().split('\n').at(-1)?.split(': ').at(-1)?.trim() ?? ''
+function reason(lines: string[]): string {
+  const last = lines.at(-1)?.split(': ').at(-1)?.trim() ?? ''
   return last === '' ? '' : ` (${last})`
 }

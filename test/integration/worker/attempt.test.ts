@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import { afterAll, expect, test } from 'vitest'
 import { recordOf } from '../../../core/definitions/discover.ts'
+import { defaultJobLimits } from '../../../core/job-limits.ts'
 import type { ClaimedJob } from '../../../core/queue/claim.ts'
 import type { End } from '../../../core/queue/finish.ts'
 import echo from '../../../jobs/echo.ts'
@@ -75,6 +76,7 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
     reporter: new Reporter(sql, log),
     limits: new LimitWatch(log),
     tools: { ffmpeg: '', ffprobe: '' },
+    jobLimits: defaultJobLimits,
     stopGraceSeconds: 1,
     finish: async (_, end) => {
       resolve(end)

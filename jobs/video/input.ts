@@ -1,0 +1,35 @@
+/** How FFmpeg and ffprobe are given a video: they open that one file, and nothing that it names. */
+
+/** Containers we take. Playlists and concat scripts are left out: they name other files for FFmpeg to open. */
+const formats = [
+  'mov,mp4,m4a,3gp,3g2,mj2',
+  'matroska,webm',
+  'avi',
+  'flv',
+  'live_flv',
+  'mpegts',
+  'mpeg',
+  'mpegvideo',
+  'ogg',
+  'asf',
+  'mxf',
+  'rm',
+  'gif',
+  'h264',
+  'hevc',
+  'ivf',
+  'm4v',
+  'dv',
+  'nut',
+  'wtv',
+  'yuv4mpegpipe',
+]
+
+/** For a file of the scratch directory, as FFmpeg and ffprobe both take it. */
+export function inputOptions(file: string): string[] {
+  return [
+    '-protocol_whitelist', 'file', // a reference hidden in the file must not reach the network
+    '-format_whitelist', formats.join(','),
+    '-i', `file:${file}`, // a name with a colon is not taken for a protocol
+  ] // biome-ignore format: options beside their values
+}
