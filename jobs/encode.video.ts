@@ -59,6 +59,7 @@ export default defineJob({
       })
 
       refuseDamaged({ damagedFrames, frameCount })
+      if (damagedFrames > 0) log.warn('damaged', { damagedFrames, frameCount })
 
       const encoded = await probe(tools.ffprobe, output, care)
       verifyOutput(encoded, { plan, source: media, frameCount })

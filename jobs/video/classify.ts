@@ -18,6 +18,13 @@ export interface FailedRun {
 /** Sent from outside; all others a process brings upon itself. */
 const fromOutside = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
+/** A picture is larger than `-max_pixels`. */
+export const outgrown = /Picture size \d+x\d+ exceeds specified max pixel count \d+/
+
+/** Said of data of which nothing came; FFmpeg also ends so when there was nothing left to encode. */
+const undecodable = /Invalid data found when processing input|Output file is empty|matches no streams/
+
+/** The first that is found among the last lines counts. */
 const patterns: { code: string; retry: boolean; says: RegExp; message: string }[] = [
   {
     code: 'killed',
@@ -34,7 +41,7 @@ const patterns: { code: string; retry: boolean; says: RegExp; message: string }[
   {
     code: 'limit_exceeded',
     retry: false,
-    says: /exceeds specified max pixel count/,
+    says: outgrown,
     message: 'The video has larger pictures than it announces, and than are allowed.',
   },
   {
@@ -49,12 +56,6 @@ const patterns: { code: string; retry: boolean; says: RegExp; message: string }[
     says: /moov atom not found/,
     message: 'The video can not be read: its index is missing, as when its end was cut off.',
   },
-  {
-    code: 'invalid_media',
-    retry: false,
-    says: /Invalid data found when processing input|Output file is empty|does not contain any stream|matches no streams|Cannot determine format of input stream/,
-    message: 'The video is damaged: its data can not be decoded.',
-  },
 ]
 
 export function failureOf(run: FailedRun): JobError {
@@ -65,10 +66,19 @@ export function failureOf(run: FailedRun): JobError {
     const code = fromOutside.has(signal) ? 'killed' : 'encoder_crashed'
     return new JobError(code, `${tool} was ended by ${signal}.`, { details })
   }
-  // The last of it tells why it ended; before that it also warns of what did no harm.
-  for (const line of lastLines.toReversed()) {
-    const found = patterns.find(({ says }) => says.test(line))
-    if (found !== undefined) return new JobError(found.code, found.message, { retry: found.retry, details })
+  const known = patterns.find(({ says }) => lastLines.some((line) => says.test(line)))
+  if (known !== undefined) return new JobError(known.code, known.message, { retry: known.retry, details })
+  const invalid = (message: string) => new JobError('invalid_media', message, { retry: false, details })
+  // It does nothing but read: what it fails for lies in the file.
+  if (tool === 'ffprobe') return invalid(`The file can not be read as a video${reason(lastLines)}.`)
+  if (lastLines.some((line) => undecodable.test(line))) {
+    return invalid('The video is damaged: its data can not be decoded.')
   }
-  return new JobError('encoder_crashed', `${tool} ended with status ${exitCode}.`, { details })
+  return new JobError('encoder_crashed', `FFmpeg ended with status ${exitCode}.`, { details })
+}
+
+/** The end of the last line, without the path that it begins with. */
+function reason(lines: string[]): string {
+  const last = lines.at(-1)?.split(': ').at(-1)?.trim() ?? ''
+  return last === '' ? '' : ` (${last})`
 }

@@ -3,7 +3,7 @@
  * of nothing, a watch over standstill; a run that fails is told as what it means.
  */
 import { JobError } from '../../core/job.ts'
-import { type FailedRun, failureOf } from './classify.ts'
+import { type FailedRun, failureOf, outgrown } from './classify.ts'
 import { DamageCounter } from './damage.ts'
 import { LastLines, shown } from './last-lines.ts'
 import { type EncodeProgress, ProgressParser } from './progress.ts'
@@ -125,6 +125,7 @@ export async function runFfmpeg(
   const parser = new ProgressParser(durationSeconds)
   const showsProgress = progressSigns()
   const damage = new DamageCounter(videoStream)
+  let refusedPicture: string | undefined
   const run = await runTool('FFmpeg', ffmpeg, [...ffmpegOptions, ...options], {
     ...care,
     onLine: (line) => {
@@ -132,9 +133,14 @@ export async function runFfmpeg(
       if (news !== null) progress(news)
       return showsProgress(line)
     },
-    onErrorLine: (line) => damage.read(line),
+    onErrorLine: (line) => {
+      damage.read(line)
+      refusedPicture ??= outgrown.exec(line)?.[0]
+    },
   })
   if (run.exitCode !== 0 || run.signal !== null) throw failureOf(run)
+  // It goes on without the pictures that it refused.
+  if (refusedPicture !== undefined) throw failureOf({ ...run, lastLines: [refusedPicture] })
   return { frameCount: parser.frameCount, damagedFrames: damage.damagedFrames }
 }
 

@@ -7,7 +7,9 @@ const unquestionedPixels = 400e9
 
 /** @throws JobError limit_exceeded, with the limit, the value and the bound in its details */
 export function checkLimits(media: Media, sizeBytes: number, limits: VideoLimits): void {
-  const { width, height, frameRate, frameCount } = media.video
+  const { width, height, frameCount } = media.video
+  // What headers say of the rate is often nonsense; in less than a second it does no harm.
+  const frameRate = frameCount / Math.max(1, media.durationSeconds)
   const pixels = width * height
   const allPixels = pixels * frameCount
   const checks: [keyof VideoLimits, value: number, unit: string, text: (value: string) => string][] = [
@@ -30,7 +32,7 @@ export function checkLimits(media: Media, sizeBytes: number, limits: VideoLimits
   for (const [limit, value, unit, text] of checks) {
     const bound = limits[limit]
     if (value <= bound) continue
-    const shown = Math.round(100 * value) / 100
+    const shown = Math.ceil(100 * value) / 100
     const message = `The video ${text(`${shown} ${unit}`)}; ${bound} are allowed.`
     throw new JobError('limit_exceeded', message, { retry: false, details: { limit, value: shown, bound } })
   }

@@ -1,6 +1,6 @@
 /** What a file is, as ffprobe sees it. */
 import { z } from 'zod'
-import { JobError, type JsonObject } from '../../core/job.ts'
+import { JobError } from '../../core/job.ts'
 import { failureOf } from './classify.ts'
 import { allocationOptions, runTool, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
@@ -172,10 +172,7 @@ const probeOptions = ['-hide_banner', '-loglevel', 'error', ...allocationOptions
 async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[3]) {
   const run = await runTool('ffprobe', ffprobe, [...probeOptions, ...options], how)
   if (run.exitCode === 0 && run.signal === null) return run
-  const failure = failureOf(run)
-  if (failure.code !== 'encoder_crashed' || run.signal !== null) throw failure
-  // It has nothing but the file to fail for.
-  throw invalid(`The file can not be read as a video${reason(run.lastLines)}.`, failure.details)
+  throw failureOf(run)
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */
@@ -198,12 +195,6 @@ function ratio(text = ''): number {
   return Number.isFinite(value) ? value : 0
 }
 
-function invalid(message: string, details: JsonObject = {}): JobError {
-  return new JobError('invalid_media', message, { retry: false, details })
-}
-
-/** The end of ffprobe's last line, without the path that it begins with. */
-function reason(lines: string[]): string {
-  const last = lines.at(-1)?.split(': ').at(-1)?.trim() ?? ''
-  return last === '' ? '' : ` (${last})`
+function invalid(message: string): JobError {
+  return new JobError('invalid_media', message, { retry: false })
 }

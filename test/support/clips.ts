@@ -45,11 +45,13 @@ export interface Clips {
   write(name: string, bytes: Uint8Array | string): Promise<string>
 }
 
-const { ffmpeg, ffprobe } = findFfmpeg({
+/** Those that the processes of the tests find, too. */
+export const testTools = findFfmpeg({
   ffmpegPath: process.env.FFMPEG_PATH,
   ffprobePath: process.env.FFPROBE_PATH,
   searchPath: process.env.PATH,
 })
+const { ffmpeg, ffprobe } = testTools
 
 /** In a directory of the test file's own, gone when the file is through. */
 export async function testClips(): Promise<Clips> {

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { testClips } from '../support/clips.ts'
+import { toolsOf } from '../support/leftovers.ts'
+import { startServer } from '../support/server.ts'
+import { openSilentLine } from '../support/silent-line.ts'
+import { until } from '../support/until.ts'
+import { encodeByLink } from '../support/video-client.ts'
+
+const clips = await testClips()
+const server = await startServer({ workers: 0 })
+const line = await openSilentLine(server.bucket.environment.S3_ENDPOINT ?? '')
+
+test('an FFmpeg that stands still is killed, and the encode is tried again', async () => {
+  // At this pace nothing comes for two seconds at first: the encoder looks ahead.
+  const worker = await server.startWorker({ FFMPEG_PATH: await clips.slowFfmpeg(), STALL_SECONDS: '4' })
+  const job = await encodeByLink(server, await clips.make({ name: 'clip.mp4', seconds: 3 }))
+  const frozen = await until('FFmpeg at work', async () => {
+    const { progress } = await job.read()
+    return progress !== null && progress.percent > 0 && (await toolsOf(server))[0]
+  })
+  process.kill(frozen.pid, 'SIGSTOP')
+  const [attempt] = await until('the attempt to end', async () => {
+    const { attemptHistory } = await job.read()
+    return attemptHistory.length > 0 && attemptHistory
+  })
+  expect(attempt).toMatchObject({ outcome: 'threw', errorCode: 'stalled' })
+  expect((await toolsOf(server)).map(({ pid }) => pid)).not.toContain(frozen.pid)
+  const { attemptHistory } = await job.reaches('succeeded')
+  expect(attemptHistory.map(({ errorCode }) => errorCode)).toEqual(['stalled', null])
+  await worker.stop(20)
+})
+
+test.each([
+  { what: 'sends no more in the middle of the source', way: 'down' },
+  { what: 'takes no more in the middle of the output', way: 'up' },
+] as const)('a storage that $what is given up, and the encode is tried again', async ({ way }) => {
+  const worker = await server.startWorker({ S3_ENDPOINT: line.url, STALL_SECONDS: '2' })
+  // Noise: both the clip and what is made of it are larger than what is let through.
+  const options = ['-vf', 'noise=alls=60:allf=t', '-c:v', 'libx264', '-preset', 'ultrafast']
+  const clip = await clips.make({ name: `noise-${way}.mp4`, seconds: 0.5, options })
+  line.fallSilentAfter(50_000, way)
+  const job = await encodeByLink(server, clip)
+  const { attemptHistory } = await job.reaches('succeeded')
+  expect(line.isSilent).toBe(true)
+  expect(attemptHistory.map(({ errorCode }) => errorCode)).toEqual(['stalled', null])
+  expect(await server.bucket.keys()).toEqual(
+    expect.arrayContaining([expect.stringMatching(new RegExp(`^outputs/${job.id}/`))]),
+  )
+  await worker.stop(20)
+})

@@ -1,0 +1,20 @@
+/** Encodes a video in the process of the test: no server, so hundreds of them cost little. */
+import type { VideoLimits } from '../../core/job.ts'
+import { defaultJobLimits } from '../../core/job-limits.ts'
+import { type JobRun, runJob } from '../../core/testing/run-job.ts'
+import encodeVideo from '../../jobs/encode.video.ts'
+import { testTools } from './clips.ts'
+
+const key = 'sources/1/source'
+
+export async function encodeHere(bytes: Uint8Array, limits: Partial<VideoLimits> = {}): Promise<JobRun> {
+  return await runJob(
+    encodeVideo,
+    { source: { key }, quality: '720p' },
+    {
+      tools: testTools,
+      limits: { stallSeconds: 60, video: { ...defaultJobLimits.video, ...limits } },
+      objects: { [key]: bytes },
+    },
+  )
+}
