@@ -55,6 +55,9 @@ export async function startServer(
   const port = await anyPort()
   const common = {
     PATH: process.env.PATH,
+    // The FFmpeg that the tests themselves take.
+    FFMPEG_PATH: process.env.FFMPEG_PATH ?? '',
+    FFPROBE_PATH: process.env.FFPROBE_PATH ?? '',
     DATABASE_URL: database.url,
     ...bucket.environment,
     SCRATCH_DIRECTORY: scratch,
