@@ -35,6 +35,8 @@ import { scheduleTimeRoutes } from './routes/schedule-times.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { videoRoutes } from './routes/videos.ts'
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { workerRoutes } from './routes/workers.ts'
 
 export interface AppDependencies {
@@ -49,6 +51,9 @@ export interface AppDependencies {
     | 'IDEMPOTENCY_TTL_SECONDS'
     | 'SCHEDULE_MIN_PERIOD_SECONDS'
     | 'STREAM_HEARTBEAT_SECONDS'
+    | 'WEBHOOK_ALLOWED_HOSTS'
+    | 'WEBHOOK_RETRY_SECONDS'
+    | 'WEBHOOK_SECRET'
   > &
     RateLimitConfig
   log: Log
@@ -101,6 +106,8 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/queues', queueRoutes(dependencies))
     .route('/v1/schedules', scheduleTimeRoutes(dependencies))
     .route('/v1/schedules', scheduleRoutes(dependencies))
+    .route('/v1/webhooks', webhookDeliveryRoutes(dependencies))
+    .route('/v1/webhooks', webhookRoutes(dependencies))
     .route('/v1/workers', workerRoutes(dependencies))
     .route('/v1/videos/uploads', uploadRoutes(dependencies))
     .route('/v1/videos', encodeRoutes(dependencies))

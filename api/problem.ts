@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { DomainError, InvalidParams, InvalidSchedule } from '../core/errors.ts'
+import { DomainError, InvalidParams, InvalidSchedule, InvalidWebhook } from '../core/errors.ts'
 import type { ApiEnv } from './app.ts'
 
 export const statusOfCode = {
@@ -14,6 +14,7 @@ export const statusOfCode = {
   invalid_params: 400,
   invalid_media: 400,
   invalid_schedule: 400,
+  invalid_webhook: 400,
   video_missing: 400,
   job_already_finished: 400,
   unauthorized: 401,
@@ -23,6 +24,8 @@ export const statusOfCode = {
   job_not_found: 404,
   dead_letter_not_found: 404,
   schedule_not_found: 404,
+  webhook_not_found: 404,
+  delivery_not_found: 404,
   upload_not_found: 404,
   source_not_found: 404,
   output_not_ready: 404,
@@ -33,6 +36,7 @@ export const statusOfCode = {
   schedule_name_taken: 409,
   schedule_defined_in_code: 409,
   schedule_overlaps: 409,
+  webhook_disabled: 409,
   upload_not_usable: 409,
   upload_incomplete: 409,
   body_too_large: 413,
@@ -86,8 +90,7 @@ function describe(error: Error): Problem {
     return { code: error.code, detail: error.message, details: error.details, headers: error.headers }
   }
   if (error instanceof DomainError && isProblemCode(error.code)) {
-    const details = error instanceof InvalidParams || error instanceof InvalidSchedule ? error.issues : []
-    return { code: error.code, detail: error.message, details }
+    return { code: error.code, detail: error.message, details: issuesOf(error) }
   }
   // Hono's own, for what its validators and middleware refuse.
   if (error instanceof HTTPException && error.status < 500) {
@@ -124,6 +127,12 @@ function problemResponse(c: Context<ApiEnv>, { code, detail, details, headers }:
       ...(code === 'body_too_large' ? { connection: 'close' } : {}),
     },
   )
+}
+
+function issuesOf(error: DomainError): ProblemDetail[] {
+  const hasIssues =
+    error instanceof InvalidParams || error instanceof InvalidSchedule || error instanceof InvalidWebhook
+  return hasIssues ? error.issues : []
 }
 
 function isProblemCode(code: string): code is ProblemCode {

@@ -3,7 +3,9 @@
  * problem at once. The table in README is printed from the same fields (`scripts/print-config.ts`).
  */
 import { z } from 'zod'
+import { isAllowable } from './addresses.ts'
 import { defaultJobLimits } from './job-limits.ts'
+import { isSecret } from './webhooks/signature.ts'
 
 /** Exit status of a start that a wrong configuration stopped: EX_CONFIG of sysexits.h. */
 export const EX_CONFIG = 78
@@ -30,6 +32,16 @@ const urlList = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter(Boolean),
 )
+const hostList = urlList.refine(
+  (entries) => entries.every(isAllowable),
+  'expected host names, addresses or ranges such as 10.0.0.0/8',
+)
+const secondsList = urlList
+  .refine(
+    (entries) => entries.every((entry) => /^\d{1,7}(\.\d+)?$/.test(entry)) && entries.length <= 100,
+    'expected at most 100 numbers of seconds',
+  )
+  .transform((entries) => entries.map(Number))
 
 interface Field<Output> {
   schema: z.ZodType<Output, string>
@@ -267,6 +279,35 @@ export const configFields = {
       .transform(Number),
     default: '1',
     about: 'Shortest time between two fires that a schedule of the API may ask for.',
+  }),
+  WEBHOOK_SECRET: field({
+    schema: z.string().refine(isSecret, 'expected whsec_ and the base64 of 24 to 64 bytes'),
+    default: null,
+    secret: true,
+    about:
+      'Signs what is sent to the webhookUrl of a job, for API and worker: whsec_ and the base64 of 24 to 64 bytes. Without it no job may bring one.',
+  }),
+  WEBHOOK_ALLOWED_HOSTS: field({
+    schema: hostList,
+    default: '',
+    about:
+      'Names, addresses and ranges, separated by commas, that webhooks may reach though they are not public.',
+  }),
+  WEBHOOK_RETRY_SECONDS: field({
+    schema: secondsList,
+    default: '5,300,1800,7200,18000,36000,50400,72000,86400',
+    about:
+      'Seconds to wait after each failed attempt of a delivery; after the last of them comes one more attempt.',
+  }),
+  WEBHOOK_TIMEOUT_SECONDS: field({
+    schema: integer(1, 60),
+    default: '15',
+    about: 'Seconds that an endpoint has to answer.',
+  }),
+  WEBHOOK_DISABLE_AFTER_SECONDS: field({
+    schema: integer(1, 31_536_000),
+    default: '432000',
+    about: 'A webhook is disabled when nothing has succeeded for so many seconds and ten attempts failed.',
   }),
   LOG_LEVEL: field({
     schema: z.enum(['debug', 'info', 'warn', 'error'], 'expected debug, info, warn or error'),

@@ -50,6 +50,23 @@ export async function databaseTime(sql: Sql): Promise<Date> {
   return row.now
 }
 
+/**
+ * To be selected in a transaction: PostgreSQL ends it when it stands still for so long, as who is paused in the middle
+ * keeps its locks. Before version 17 it does so only between two statements, not in the moment in which the text of one
+ * has come and its parameters have not.
+ */
+export function endWhenStill(tx: Sql, seconds: number) {
+  return tx`
+    set_config(
+      case
+        when current_setting('server_version_num')::int >= 170000 then 'transaction_timeout'
+        else 'idle_in_transaction_session_timeout'
+      end,
+      ${`${seconds}s`},
+      true
+    )`
+}
+
 export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return (
     error instanceof postgres.PostgresError && error.code === '23505' && error.constraint_name === constraint

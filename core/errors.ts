@@ -107,6 +107,38 @@ export class ScheduleOverlaps extends DomainError {
   }
 }
 
+export class WebhookNotFound extends DomainError {
+  readonly code = 'webhook_not_found'
+  constructor(id: string) {
+    super(`There is no webhook ${id}.`)
+  }
+}
+
+export class DeliveryNotFound extends DomainError {
+  readonly code = 'delivery_not_found'
+  constructor(webhookId: string, deliveryId: string) {
+    super(`Webhook ${webhookId} has no delivery ${deliveryId}.`)
+  }
+}
+
+/** Nothing could be sent to it. */
+export class InvalidWebhook extends DomainError {
+  readonly code = 'invalid_webhook'
+  constructor(readonly issues: { path: string; message: string }[]) {
+    super(
+      `The webhook can't be used: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}.`,
+    )
+  }
+}
+
+/** Nothing is sent to it until it is enabled again. */
+export class WebhookDisabled extends DomainError {
+  readonly code = 'webhook_disabled'
+  constructor(id: string) {
+    super(`Webhook ${id} is disabled; enable it first.`)
+  }
+}
+
 export class UploadNotFound extends DomainError {
   readonly code = 'upload_not_found'
   constructor(uploadId: string) {

@@ -12,7 +12,9 @@ import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
 import { keepPartitions } from '../core/upkeep/partitions.ts'
 import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
 import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
+import { removeOldDeliveries } from '../core/upkeep/webhook-deliveries.ts'
 import { expireUploads } from '../core/uploads/expire.ts'
+import type { DispatchOptions } from '../core/webhooks/dispatch.ts'
 import { forgetSilent } from '../core/workers/beat.ts'
 
 const minute = 60
@@ -53,7 +55,19 @@ export function dutiesOf({ sql, storage, config }: DutyDependencies): Duty[] {
     })),
     duty('partitions', hour, () => keepPartitions(sql, { retentionDays })),
     duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
+    duty('webhook-deliveries', hour, async () => ({
+      removed: await removeOldDeliveries(sql, { retentionDays }),
+    })),
   ]
+}
+
+export function dispatchOptions(
+  config: Pick<Config, 'WEBHOOK_RETRY_SECONDS' | 'WEBHOOK_DISABLE_AFTER_SECONDS'>,
+): DispatchOptions {
+  return {
+    retrySeconds: config.WEBHOOK_RETRY_SECONDS,
+    disableAfterSeconds: config.WEBHOOK_DISABLE_AFTER_SECONDS,
+  }
 }
 
 function duty(name: string, intervalSeconds: number, run: Duty['run']): Duty {

@@ -6,7 +6,7 @@ import { type Config, parseConfig } from '../core/config.ts'
 import { openPool } from '../core/db.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
-import { dutiesOf } from './duties.ts'
+import { dispatchOptions, dutiesOf } from './duties.ts'
 import { type Ticked, tick } from './tick.ts'
 
 let prepared: { config: Config; log: Log } | undefined
@@ -21,7 +21,8 @@ export async function handler(): Promise<Ticked> {
   // One connection, and none between calls: a function is frozen then, and its connections die unseen.
   const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server scheduler function')
   try {
-    const ticked = await tick({ sql, duties: dutiesOf({ sql, storage: createStorage(config), config }), log })
+    const duties = dutiesOf({ sql, storage: createStorage(config), config })
+    const ticked = await tick({ sql, duties, webhooks: dispatchOptions(config), log })
     log.info(ticked, 'tick.done')
     return ticked
   } finally {

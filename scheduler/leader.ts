@@ -6,7 +6,7 @@
 import { lead, resign } from '../core/schedules/lead.ts'
 import { registerDuties } from '../core/upkeep/duties.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
-import { doDuties, fire, type TickDependencies } from './tick.ts'
+import { doDuties, fire, type TickDependencies, tellWebhooks } from './tick.ts'
 
 const beatMs = 10_000
 /** A schedule that was just made is found within this time. */
@@ -28,6 +28,7 @@ export class Scheduler {
   #timer: NodeJS.Timeout | undefined
   #pass: Promise<void> | undefined
   #upkeep: Promise<unknown> | undefined
+  #telling: Promise<unknown> | undefined
   #epoch: string | null = null
   #isRegistered = false
   #beatAt = Number.NEGATIVE_INFINITY
@@ -57,7 +58,7 @@ export class Scheduler {
     try {
       await this.#appear()
       const names = duties.map(({ name }) => name)
-      const { epoch, nextDueInSeconds, nextDutyInSeconds } = await lead(sql, id, {
+      const { epoch, nextDueInSeconds, nextDutyInSeconds, hasWebhooks } = await lead(sql, id, {
         leaseSeconds,
         duties: names,
       })
@@ -65,6 +66,7 @@ export class Scheduler {
       this.#epoch = epoch
       if (epoch === null) return this.#pollMs
       if (nextDutyInSeconds !== null && nextDutyInSeconds <= 0) this.#doUpkeep()
+      if (hasWebhooks) this.#tellWebhooks()
       if (nextDueInSeconds === null || nextDueInSeconds * 1000 > this.#pollMs) return this.#pollMs
       // A timer may be a little early by the database's clock.
       if (nextDueInSeconds > 0) return nextDueInSeconds * 1000 + 1
@@ -101,10 +103,17 @@ export class Scheduler {
       })
   }
 
+  #tellWebhooks(): void {
+    this.#telling ??= tellWebhooks(this.options).finally(() => {
+      this.#telling = undefined
+    })
+  }
+
   async #end(): Promise<void> {
     const { sql, id, log } = this.options
     await this.#pass
     await this.#upkeep
+    await this.#telling
     try {
       await resign(sql, id)
       await signOff(sql, id)

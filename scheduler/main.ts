@@ -4,7 +4,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
-import { dutiesOf } from './duties.ts'
+import { dispatchOptions, dutiesOf } from './duties.ts'
 import { Scheduler } from './leader.ts'
 import { tick } from './tick.ts'
 
@@ -13,13 +13,14 @@ const id = config.WORKER_ID ?? `${hostname()}:${process.pid}`
 const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ schedulerId: id })
 const sql = openPool(config, `job-server scheduler ${id}`)
 const duties = dutiesOf({ sql, storage: createStorage(config), config })
+const webhooks = dispatchOptions(config)
 
 if (process.argv[2] === 'tick') await passOnce()
 else stayOn()
 
 async function passOnce(): Promise<void> {
   try {
-    log.info(await tick({ sql, duties, log }), 'tick.done')
+    log.info(await tick({ sql, duties, webhooks, log }), 'tick.done')
   } catch (error) {
     log.error({ err: error }, 'tick.failed')
     process.exitCode = 1
@@ -35,6 +36,7 @@ function stayOn(): void {
     info: { pid: process.pid, bun: Bun.version },
     sql,
     duties,
+    webhooks,
     log,
   })
   scheduler.start()

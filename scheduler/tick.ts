@@ -1,27 +1,34 @@
-/** One pass of the scheduler: fires what is due and does the upkeep whose time has come. Any number may run at once. */
+/**
+ * One pass of the scheduler: fires what is due, tells webhooks what has happened, and does the upkeep whose time has come.
+ * Any number may run at once.
+ */
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { flushHints } from '../core/queue/wake.ts'
 import { type Fired, fireDue } from '../core/schedules/fire-due.ts'
 import { type Duty, registerDuties, runDueDuty } from '../core/upkeep/duties.ts'
+import { type DispatchOptions, dispatchWebhooks } from '../core/webhooks/dispatch.ts'
 
 export interface TickDependencies {
   sql: Pool
   duties: Duty[]
+  webhooks: DispatchOptions
   log: Log
 }
 
 export interface Ticked extends Omit<Fired, 'errors'> {
+  deliveries: number
   duties: number
 }
 
 /** @throws when the database can't be reached; a duty that fails is logged, and the others go on */
 export async function tick(dependencies: TickDependencies): Promise<Ticked> {
   const fired = await fire(dependencies)
+  const deliveries = await tellWebhooks(dependencies)
   await registerDuties(dependencies.sql, dependencies.duties)
   const duties = await doDuties(dependencies)
   await flushHints(dependencies.sql)
-  return { ...fired, duties }
+  return { ...fired, deliveries, duties }
 }
 
 export async function fire({ sql, log }: TickDependencies): Promise<Omit<Fired, 'errors'>> {
@@ -29,6 +36,19 @@ export async function fire({ sql, log }: TickDependencies): Promise<Omit<Fired, 
   for (const { schedule, error } of errors) log.error({ err: error, schedule }, 'schedule.failed')
   if (Object.values(fired).some((count) => count > 0)) log.info(fired, 'schedules.fired')
   return fired
+}
+
+/** @returns how many deliveries were enqueued; what can't be done now is logged, and done the next time */
+export async function tellWebhooks({ sql, webhooks, log }: TickDependencies): Promise<number> {
+  try {
+    const { deliveries, disabled } = await dispatchWebhooks(sql, webhooks)
+    for (const webhookId of disabled) log.warn({ webhookId }, 'webhook.disabled')
+    if (deliveries > 0) log.debug({ deliveries }, 'webhooks.told')
+    return deliveries
+  } catch (error) {
+    log.error({ err: error }, 'webhooks.failed')
+    return 0
+  }
 }
 
 /** @returns how many were due */

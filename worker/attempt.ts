@@ -5,6 +5,7 @@
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { ChildEnd, JobLimits } from '../core/job.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { readChildren } from '../core/queue/children.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
@@ -35,10 +36,19 @@ export interface AttemptDependencies {
   jobLimits: JobLimits
   stopGraceSeconds: number
   log: Log
+  /** What the process gets as parameters; null: the job is not wanted any more. */
+  paramsOf(job: ClaimedJob): Promise<JsonObject | null>
   /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
   finish(lease: Lease, end: End): Promise<Written>
   /** @throws when a child can't be enqueued, however often it is tried */
   finishWithChildren(lease: Lease, children: Children): Promise<Written>
+}
+
+/** What a run needs beside the job itself. */
+interface RunInput {
+  params: JsonObject
+  scratchDirectory: string
+  children: ChildEnd[] | null
 }
 
 export class Attempt {
@@ -119,10 +129,12 @@ export class Attempt {
 
   async #run(): Promise<End | Extract<ProcessEnd, { kind: 'waits' }> | null> {
     const { job, definition, dependencies } = this
+    const params = await dependencies.paramsOf(job)
+    if (params === null) return { kind: 'cancelled' }
     const children = await this.#readChildren()
     const scratchDirectory = await dependencies.scratch.make(job.lease.epoch)
     const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
-    const ended = await this.#runProcess(scratchDirectory, children)
+    const ended = await this.#runProcess({ params, scratchDirectory, children })
     clearTimeout(timeout)
     this.#output.end()
     const { end, peakMemoryBytes } = ended
@@ -138,28 +150,24 @@ export class Attempt {
   }
 
   /** In another one if the first dies before it takes up the job. */
-  async #runProcess(
-    scratchDirectory: string,
-    children: ChildEnd[] | null,
-    tries = 1,
-  ): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {
+  async #runProcess(input: RunInput, tries = 1): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {
     const { definition, dependencies } = this
     const { process, waitIn, giveBack } = dependencies.standby.take(definition)
     const watch = dependencies.limits.watch({
       tree: process.tree,
-      scratchDirectory,
+      scratchDirectory: input.scratchDirectory,
       limits: definition,
       exceeded: (limit) => this.stop(limit),
     })
     this.#process = process
-    const running = process.run(this.#message(scratchDirectory, waitIn, children), this.#listener())
+    const running = process.run(this.#message(input, waitIn), this.#listener())
     if (this.#stopReason !== undefined) this.stop(this.#stopReason)
     const end = await running
     watch.stop()
     giveBack()
     if (!process.hasBegun && (end.kind === 'exited' || end.kind === 'signalled') && tries < processTries) {
       this.#log.warn({ pid: process.pid, ...end }, 'process.died_waiting')
-      return await this.#runProcess(scratchDirectory, children, tries + 1)
+      return await this.#runProcess(input, tries + 1)
     }
     const isOutOfMemory = end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill()
     return {
@@ -177,7 +185,7 @@ export class Attempt {
     return children
   }
 
-  #message(scratchDirectory: string, waitIn: string | null, children: ChildEnd[] | null): JobToRun {
+  #message({ params, scratchDirectory, children }: RunInput, waitIn: string | null): JobToRun {
     const { job, definition } = this
     return {
       file: definition.file,
@@ -185,7 +193,7 @@ export class Attempt {
       jobId: job.lease.jobId,
       attempt: job.attempt,
       maxAttempts: job.maxAttempts,
-      params: job.params,
+      params,
       checkpoint: job.checkpoint,
       children,
       hook: null,

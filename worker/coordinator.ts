@@ -25,6 +25,7 @@ import { Finisher } from './finisher.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LimitWatch } from './limits.ts'
+import { prepareParams } from './prepare-params.ts'
 import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
 import { Standby } from './standby.ts'
@@ -245,6 +246,7 @@ export class Coordinator {
       jobLimits: jobLimitsOf(this.options.config),
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,
+      paramsOf: (claimed) => prepareParams(this.options.sql, claimed, this.options.config),
       finish: (lease, end) => this.#finisher.finish(lease, end),
       finishWithChildren: (lease, children) => this.#finisher.finishWithChildren(lease, children),
     })

@@ -1,6 +1,7 @@
 /** What happens to jobs: as a list, as pages to poll, as a stream. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { isInternal } from '../../core/definitions/internal.ts'
 import { JobNotFound } from '../../core/errors.ts'
 import { beginning, cursorText, type EventCursor, parseCursor } from '../../core/events/cursor.ts'
 import { type FollowRequest, follow, type Step } from '../../core/events/follow.ts'
@@ -116,7 +117,9 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
         const { definitionKey, queue, types, after, limit, logs = false } = c.req.valid('query')
         const wants = (item: StreamItem) =>
           (types?.has(item.eventType) ?? true) &&
-          (definitionKey === undefined || item.definitionKey === definitionKey) &&
+          (definitionKey === undefined
+            ? queue !== undefined || !isInternal(item.definitionKey)
+            : item.definitionKey === definitionKey) &&
           (queue === undefined || item.queue === queue)
         const given = await usable(lastEventId(c.req.header('last-event-id')) ?? after)
         const from = given ?? (await cursorOfNow(sql))

@@ -59,6 +59,7 @@ export const Job = JobSummary.extend({
     .partialRecord(Status, z.int())
     .nullable()
     .describe('How many children there are in each status; null for a job without any.'),
+  webhookUrl: z.string().nullable(),
 }).meta({ id: 'Job' })
 
 export const exampleId = '019a8b3e-5c1f-7c3a-9f4e-2d6b8a1c0e57'
@@ -103,4 +104,5 @@ export const exampleJob = {
     },
   ],
   children: null,
+  webhookUrl: null,
 }

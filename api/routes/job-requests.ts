@@ -9,6 +9,9 @@ export const priority = z.int32().describe('Higher runs first.')
 const seconds = z.number().positive()
 const metadataBytes = 16 * 1024
 
+/** Where it may lead is checked by the route. */
+export const webhookUrl = text(2000).describe('An http:// or https:// URL.')
+
 const EnqueueBody = z.object({
   definitionKey: text(255),
   definitionVersion: z.int32().positive().default(1).optional(),
@@ -42,6 +45,9 @@ const EnqueueBody = z.object({
       `at most ${metadataBytes} bytes of JSON`,
     )
     .describe('Kept with the job.')
+    .optional(),
+  webhookUrl: webhookUrl
+    .describe("Told of the job's end, signed by the WEBHOOK_SECRET of the server.")
     .optional(),
 })
 export type EnqueueBody = z.output<typeof EnqueueBody>

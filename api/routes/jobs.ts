@@ -6,6 +6,7 @@ import { type EnqueueInput, enqueue, enqueueMany } from '../../core/queue/enqueu
 import { listJobs } from '../../core/queue/list.ts'
 import { readLogs } from '../../core/queue/logs.ts'
 import { readJob } from '../../core/queue/read.ts'
+import { checkJobWebhook } from '../../core/webhooks/check-url.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { cursorBehind } from '../cursor.ts'
 import { operation } from '../openapi/operation.ts'
@@ -22,14 +23,28 @@ import {
 } from './job-requests.ts'
 import { viewJob } from './view-job.ts'
 
-const enqueueProblems = ['invalid_params', 'definition_not_found', 'idempotency_conflict'] as const
+const enqueueProblems = [
+  'invalid_params',
+  'invalid_webhook',
+  'definition_not_found',
+  'idempotency_conflict',
+] as const
 
 export function jobRoutes({ sql, config }: AppDependencies) {
-  const inputOf = ({ uniqueFor, ...body }: EnqueueBody): EnqueueInput => ({
-    ...body,
-    uniqueForSeconds: uniqueFor,
-    idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
-  })
+  const inputOf = ({ uniqueFor, ...body }: EnqueueBody, place?: number): EnqueueInput => {
+    if (body.webhookUrl !== undefined) {
+      checkJobWebhook(
+        body.webhookUrl,
+        place === undefined ? 'webhookUrl' : `jobs.${place}.webhookUrl`,
+        config,
+      )
+    }
+    return {
+      ...body,
+      uniqueForSeconds: uniqueFor,
+      idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
+    }
+  }
 
   return new Hono<ApiEnv>()
     .post(
@@ -78,7 +93,10 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       bulkJsonBody,
       validate('json', BulkBody),
       async (c) => {
-        const enqueued = await enqueueMany(sql, c.req.valid('json').jobs.map(inputOf))
+        const enqueued = await enqueueMany(
+          sql,
+          c.req.valid('json').jobs.map((job, place) => inputOf(job, place)),
+        )
         return c.json(
           { jobs: enqueued.map(({ job, created }) => ({ jobId: job.id, status: job.status, created })) },
           201,

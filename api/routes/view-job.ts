@@ -2,12 +2,17 @@
 import type { Sql } from '../../core/db.ts'
 import { JobNotFound } from '../../core/errors.ts'
 import { countChildren, readAttempts, readJob } from '../../core/queue/read.ts'
+import { readJobWebhook } from '../../core/webhooks/read.ts'
 
 /** @throws JobNotFound */
 export async function viewJob(sql: Sql, jobId: string) {
   const job = await readJob(sql, jobId)
   if (job === null) throw new JobNotFound(jobId)
   // After the job: one that is told as ended must not lack the attempt that ended it.
-  const [attemptHistory, children] = await Promise.all([readAttempts(sql, jobId), countChildren(sql, jobId)])
-  return { ...job, attemptHistory, children }
+  const [attemptHistory, children, webhookUrl] = await Promise.all([
+    readAttempts(sql, jobId),
+    countChildren(sql, jobId),
+    readJobWebhook(sql, jobId),
+  ])
+  return { ...job, attemptHistory, children, webhookUrl }
 }

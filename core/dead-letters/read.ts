@@ -1,5 +1,6 @@
 /** Reads dead letters: jobs that failed for good. */
 import type { Sql } from '../db.ts'
+import { internalDefinitions } from '../definitions/internal.ts'
 import type { JsonObject } from '../json.ts'
 
 export interface DeadLetterView {
@@ -27,13 +28,16 @@ export interface DeadLetter extends DeadLetterView {
   details: JsonObject | null
 }
 
-/** One page, newest first, and how many there are in all. */
+/** One page, newest first, and how many there are in all; those of our own only where their definition is named. */
 export async function listDeadLetters(
   sql: Sql,
   filter: { definitionKey?: string | undefined; limit: number; offset: number },
 ): Promise<{ jobs: DeadLetterView[]; total: number }> {
   const { definitionKey, limit, offset } = filter
-  const matching = definitionKey === undefined ? sql`true` : sql`definition_key = ${definitionKey}`
+  const matching =
+    definitionKey === undefined
+      ? sql`definition_key <> all(${internalDefinitions}::text[])`
+      : sql`definition_key = ${definitionKey}`
   const [jobs, [count]] = await Promise.all([
     // dead_letters_definition_idx or dead_letters_moved_idx
     sql<DeadLetterView[]>`

@@ -1,5 +1,6 @@
 /** Redrives dead letters: each becomes a new job with the parameters and limits of the old. */
 import type { Sql } from '../db.ts'
+import { internalDefinitions } from '../definitions/internal.ts'
 import { newId } from '../ids.ts'
 import { hintWork } from '../queue/wake.ts'
 
@@ -15,7 +16,10 @@ export interface RedriveFilter {
   errorCode?: string | undefined
 }
 
-/** A letter is redriven once, however often and by however many at once. Unknown ids have no answer. */
+/**
+ * A letter is redriven once, however often and by however many at once. Unknown ids have no answer, nor have letters of
+ * our own: a delivery is sent again from its log, which would not know of it otherwise.
+ */
 export async function redrive(
   sql: Sql,
   deadLetterIds: string[],
@@ -23,12 +27,13 @@ export async function redrive(
 ): Promise<Redriven[]> {
   if (deadLetterIds.length === 0) return []
   const jobIds = deadLetterIds.map(() => newId())
-  // dead_letters_pk; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
+  // dead_letters_pk, job_webhooks_pk; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
   const redriven = await sql<Redriven[]>`
     with letters as materialized (
       select dead_letters.*, new_job_id
       from unnest(${deadLetterIds}::uuid[], ${jobIds}::uuid[]) as given (id, new_job_id)
       join job_server.dead_letters using (id)
+      where definition_key <> all(${internalDefinitions}::text[])
       order by id
       for update of dead_letters
     ),
@@ -55,6 +60,10 @@ export async function redrive(
       from fresh
       where dead_letters.id = fresh.id
     ),
+    watched as (
+      insert into job_server.job_webhooks (job_id, url)
+      select new_job_id, url from fresh join job_server.job_webhooks on job_id = original_job_id
+    ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)
       select new_job_id, 'queued', jsonb_build_object('redrivenFrom', original_job_id) from fresh
@@ -77,7 +86,7 @@ export async function redriveMatching(
   // dead_letters_definition_idx where a definition is named
   const letters = await sql<{ id: string }[]>`
     select id from job_server.dead_letters
-    where redriven_at is null
+    where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
       ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
       ${errorCode === undefined ? sql`` : sql`and error_code = ${errorCode}`}
     order by moved_to_dlq_at

@@ -1,6 +1,7 @@
 /** Reads what the workers registered: the API validates and lists by it, without loading any job code. */
 import type { Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
+import { internalDefinitions } from './internal.ts'
 
 export interface DefinitionView {
   key: string
@@ -16,11 +17,12 @@ export interface RegisteredDefinition extends DefinitionView {
   paramsSchema: JsonObject
 }
 
-/** All registered definitions, by key and version. */
+/** All registered definitions but our own, by key and version. */
 export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
   return await sql<DefinitionView[]>`
     select key, version, default_max_attempts, timeout_seconds, concurrency_limit
     from job_server.definitions
+    where key <> all(${internalDefinitions}::text[])
     order by key, version`
 }
 

@@ -106,6 +106,8 @@ export interface AllScope {
   /** Only of these jobs, and with or without logs. */
   jobIds?: string[]
   logs: boolean
+  /** Only events of these types. */
+  types?: string[]
   /** Look up definition and queue. */
   origin: boolean
   /** Leave out what was written longer ago than this, and committed only now. */
@@ -131,12 +133,14 @@ export async function readAllPage(
   // leaves out what came with a dump from a database that counts further.
   const began = sql`xid >= ${String(seen.xmax)}::xid8 and xid < pg_snapshot_xmax(snapshot)`
   const wasRunning = sql`xid = any(${seen.running.map(String)}::xid8[])`
+  const ofTypes = (table: 'events' | 'logs') =>
+    scope.types === undefined || table === 'logs' ? sql`` : sql`and event_type = any(${scope.types}::text[])`
   const tables = scope.logs ? (['events', 'logs'] as const) : (['events'] as const)
   const ranges = seen.running.length === 0 ? [began] : [began, wasRunning]
   const branches = tables.flatMap((table) =>
     ranges.map(
       (range) =>
-        sql`(${itemColumns(sql, table)} where ${range} and ${wanted} order by ${order} limit ${limit.items + 1})`,
+        sql`(${itemColumns(sql, table)} where ${range} and ${wanted} ${ofTypes(table)} order by ${order} limit ${limit.items + 1})`,
     ),
   )
   const written = sql`

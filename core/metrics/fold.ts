@@ -3,6 +3,7 @@
  * number of callers fold at the same time and whoever dies in between.
  */
 import type { Sql } from '../db.ts'
+import { internalDefinitions } from '../definitions/internal.ts'
 import { claimGroups, endGroups } from './groups.ts'
 
 /** Longer than throughput looks back. */
@@ -49,7 +50,7 @@ async function foldEnds(sql: Sql, limit: number): Promise<number> {
         date_trunc('minute', ended_at) as minute, count(*) filter (where status = 'succeeded'),
         count(*) filter (where status = 'failed'), count(*) filter (where status = 'cancelled')
       from taken
-      where status <> 'queued'
+      where status <> 'queued' and definition_key <> all(${internalDefinitions}::text[])
       group by minute
       order by minute
       on conflict on constraint end_minutes_pk do update set

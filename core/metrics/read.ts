@@ -4,6 +4,7 @@
  * that are not finished and with the tallies of the last seconds, not with history.
  */
 import type { Sql } from '../db.ts'
+import { internalDefinitions } from '../definitions/internal.ts'
 import type { JobStatus } from '../job-state.ts'
 import { liveStatusColumn } from '../queue/read.ts'
 import { endGroups, type Fragment } from './groups.ts'
@@ -28,12 +29,13 @@ export async function readDefinitionMetrics(sql: Sql): Promise<DefinitionMetrics
         definition_key, definition_version, ${liveStatusColumn(sql)},
         1 as jobs, 0 as tried, 0 as retried, 0 as run_seconds, 0 as queue_seconds
       from job_server.jobs
+      where ${counted(sql)}
       union all
       select
         definition_key, definition_version, status, ends, case when outcome = 'none' then 0 else ends end,
         retried, run_seconds, queue_seconds
       from (${endsSoFar(sql)}) as ended
-      where status <> 'queued'
+      where status <> 'queued' and ${counted(sql)}
     )
     select
       definition_key, definition_version, status, sum(jobs)::float8 as jobs, sum(tried)::float8 as tried,
@@ -109,5 +111,10 @@ function minutesSince(sql: Sql, first: Fragment) {
     union all
     select date_trunc('minute', ended_at), (status = 'succeeded')::int, (status = 'failed')::int
     from job_server.end_tallies
-    where ended_at >= ${first}`
+    where ended_at >= ${first} and ${counted(sql)}`
+}
+
+/** Jobs of our own are no work of the users'; /metrics shows them by definition. */
+function counted(sql: Sql) {
+  return sql`definition_key <> all(${internalDefinitions}::text[])`
 }

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import type { BackoffPolicy } from '../backoff.ts'
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
+import { isInternal } from '../definitions/internal.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import {
   DefinitionNotFound,
@@ -59,6 +60,8 @@ export interface EnqueueInput {
   tags?: string[]
   /** Kept with the job for whoever reads it. */
   metadata?: JsonObject
+  /** Told of the job's end, signed by WEBHOOK_SECRET. */
+  webhookUrl?: string
 }
 
 export interface Enqueued {
@@ -76,15 +79,20 @@ export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> 
 
 /**
  * All or nothing.
+ * @param options.internal whether definitions of our own may be named
  * @returns one answer for each input, in order
  * @throws as `enqueue`
  */
 export async function enqueueMany(
   sql: Sql,
   inputs: EnqueueInput[],
-  options: { parentId?: string } = {},
+  options: { parentId?: string; internal?: boolean } = {},
 ): Promise<Enqueued[]> {
   if (inputs.length === 0) return []
+  const foreign = options.internal ? undefined : inputs.find(({ definitionKey }) => isInternal(definitionKey))
+  if (foreign !== undefined) {
+    throw new DefinitionNotFound({ key: foreign.definitionKey, version: foreign.definitionVersion ?? 1 })
+  }
   const definitions = await readDefinitions(sql, inputs)
   const rows = inputs.map((input) => rowOf(input, definitions, options.parentId ?? null))
   const { first, sameAs } = withoutRepeats(rows)
@@ -148,6 +156,7 @@ function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinitio
     parent_id: parentId,
     tags: [...new Set(input.tags ?? [])],
     metadata,
+    webhook_url: input.webhookUrl ?? null,
   }
 }
 
@@ -222,7 +231,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
         timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
         params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
-        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb
+        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text
       )
     ),
     key_held as (
@@ -283,12 +292,22 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
       insert into job_server.job_dependencies (job_id, depends_on)
       select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
     ),
+    ${rows.every((row) => row.webhook_url === null) ? sql`` : watchEnds(sql)}
     noted as (
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
     )
     select id, job_id as "jobId", other_params as "otherParams" from met`
   return new Map(written.map(({ id, ...job }) => [id, job]))
+}
+
+/** Stands in the statement only where it is wanted: its planning is not free. */
+function watchEnds(sql: Sql) {
+  return sql`
+    watched as (
+      insert into job_server.job_webhooks (job_id, url)
+      select id, webhook_url from met where job_id = id and webhook_url is not null
+    ),`
 }
 
 /** Equal parameters hash alike whatever the order of their keys; lower-case hex. */

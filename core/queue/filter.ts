@@ -1,5 +1,6 @@
 /** Which jobs are meant: the same words for lists and for what is done to many at once. */
 import type { Sql } from '../db.ts'
+import { internalDefinitions } from '../definitions/internal.ts'
 import { isFinal, type JobStatus } from '../job-state.ts'
 
 export interface JobFilter {
@@ -19,7 +20,7 @@ export interface JobFilter {
 /**
  * Conditions for `jobs` and for `job_history`. Served by jobs_definition_idx, job_history_status_idx,
  * job_history_definition_idx, the two indexes on tags, and for times by the order of the ids; the other words are looked
- * for in the rows that those leave.
+ * for in the rows that those leave. Jobs of our own are meant only where their definition or queue is named.
  */
 export function matching(sql: Sql, filter: JobFilter) {
   const {
@@ -35,6 +36,7 @@ export function matching(sql: Sql, filter: JobFilter) {
   } = filter
   const rest = sql`
     ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
+    ${definitionKey === undefined && queue === undefined ? notInternal(sql) : sql``}
     ${queue === undefined ? sql`` : sql`and queue = ${queue}`}
     ${tags.length === 0 ? sql`` : sql`and tags <> '{}' and tags @> ${tags}::text[]`}
     ${workerId === undefined ? sql`` : sql`and worker_id = ${workerId}`}
@@ -48,6 +50,10 @@ export function matching(sql: Sql, filter: JobFilter) {
     finished:
       status === undefined ? sql`true ${rest}` : isFinal(status) ? sql`status = ${status} ${rest}` : never,
   }
+}
+
+function notInternal(sql: Sql) {
+  return sql`and definition_key <> all(${internalDefinitions}::text[])`
 }
 
 /** Ids are made by the clock of whoever enqueues, which may be an hour off from the database's. */

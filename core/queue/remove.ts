@@ -26,7 +26,8 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
     attempts as (delete from job_server.attempts where job_id = ${jobId}),
     events as (delete from job_server.events where job_id = ${jobId}),
     logs as (delete from job_server.logs where job_id = ${jobId}),
-    letters as (delete from job_server.dead_letters where original_job_id = ${jobId})
+    letters as (delete from job_server.dead_letters where original_job_id = ${jobId}),
+    webhooks as (delete from job_server.job_webhooks where job_id = ${jobId})
     delete from job_server.idempotency_keys as held using removed
     where held.definition_key = removed.definition_key and held.kind = 'client' and held.key = removed.idempotency_key
       and held.job_id = removed.id`

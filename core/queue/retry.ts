@@ -23,6 +23,7 @@ interface Finished {
   params: JsonObject
   tags: string[]
   metadata: JsonObject
+  webhookUrl: string | null
   letterId: string | null
 }
 
@@ -36,15 +37,16 @@ export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
     select
       job_history.definition_key, job_history.definition_version, job_history.queue, job_history.priority,
       job_history.max_attempts, job_history.timeout_seconds, job_history.concurrency_key, job_history.params,
-      job_history.tags, job_history.metadata, letters.id as letter_id
+      job_history.tags, job_history.metadata, own.url as webhook_url, letters.id as letter_id
     from job_server.job_history
     left join job_server.dead_letters as letters on letters.original_job_id = job_history.id
+    left join job_server.job_webhooks as own on own.job_id = job_history.id
     where job_history.id = ${jobId}`
   if (job === undefined) {
     const status = await statusIfAny(sql, jobId)
     return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
   }
-  const { letterId, concurrencyKey, ...again } = job
+  const { letterId, concurrencyKey, webhookUrl, ...again } = job
   if (letterId !== null) {
     const [redriven] = await redrive(sql, [letterId])
     if (redriven !== undefined) {
@@ -52,7 +54,11 @@ export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
       return { kind: 'retried', jobId: redriven.jobId, status }
     }
   }
-  const input: EnqueueInput = concurrencyKey === null ? again : { ...again, concurrencyKey }
+  const input: EnqueueInput = {
+    ...again,
+    ...(concurrencyKey === null ? {} : { concurrencyKey }),
+    ...(webhookUrl === null ? {} : { webhookUrl }),
+  }
   const enqueued = await enqueue(sql, input)
   await sql`
     insert into job_server.events (job_id, event_type, payload)

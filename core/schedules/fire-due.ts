@@ -4,11 +4,10 @@
  * at a time again, (schedule, fire time) is unique, so the second job is undone with its record.
  *
  * Who is paused in the middle keeps its locks, and nobody else could fire those schedules; so PostgreSQL ends a
- * transaction that stands still, and its work is undone. Before version 17 it does so only between two statements, not
- * in the moment in which the text of one has come and its parameters have not: then they wait for the paused one.
+ * transaction that stands still, and its work is undone.
  */
 import type postgres from 'postgres'
-import type { Pool, Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql } from '../db.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
 import { carryOut } from './carry-out.ts'
@@ -20,7 +19,7 @@ import { scheduleColumns } from './row.ts'
 const schedulesPerPass = 50
 const passes = 100
 /** Far above what a pass takes, as it is bounded in schedules and in jobs of each. */
-const standstill = '5s'
+const standstillSeconds = 5
 
 export interface Fired {
   enqueued: number
@@ -49,15 +48,7 @@ async function firePass(
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
     select
-      ${scheduleColumns(tx)}, now(),
-      set_config(
-        case
-          when current_setting('server_version_num')::int >= 170000 then 'transaction_timeout'
-          else 'idle_in_transaction_session_timeout'
-        end,
-        ${standstill},
-        true
-      )
+      ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)}
     from job_server.schedules
     where due_at <= now()
     order by due_at

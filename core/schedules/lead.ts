@@ -18,6 +18,8 @@ export interface Leadership {
   nextDueInSeconds: number | null
   /** The same of the next duty. */
   nextDutyInSeconds: number | null
+  /** Whether webhooks are to be told of anything. */
+  hasWebhooks: boolean
 }
 
 /**
@@ -29,7 +31,7 @@ export async function lead(
   holder: string,
   { leaseSeconds, duties }: { leaseSeconds: number; duties: string[] },
 ): Promise<Leadership> {
-  // leases_pk, schedules_due_idx
+  // leases_pk, schedules_due_idx, job_webhooks_pending_idx
   const [row] = await sql<Leadership[]>`
     with held as (
       insert into job_server.leases as held (name, holder, epoch, expires_at)
@@ -53,8 +55,10 @@ export async function lead(
         select extract(epoch from min(greatest(next_run_at, running_until)) - now())::float8
         from job_server.upkeep_duties
         where name = any(${duties})
-      ) as next_duty_in_seconds`
-  return row ?? { epoch: null, nextDueInSeconds: null, nextDutyInSeconds: null }
+      ) as next_duty_in_seconds,
+      exists (select from job_server.webhooks where enabled)
+        or exists (select from job_server.job_webhooks where told_at is null) as has_webhooks`
+  return row ?? { epoch: null, nextDueInSeconds: null, nextDutyInSeconds: null, hasWebhooks: false }
 }
 
 /** Gives leadership up, so that another need not wait for the lease to run out. */

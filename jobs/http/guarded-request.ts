@@ -7,19 +7,25 @@ import { lookup as resolve } from 'node:dns/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import { isPublicAddress, type Reach } from '../../core/addresses.ts'
 import { JobError, type Json } from '../../core/job.ts'
 
 const maxRedirects = 5
 const maxAnswerBytes = 1024 ** 2
-const patienceMs = 30_000
+/** After the head of an answer, for the first bytes of its body. */
+const bodyPatienceMs = 1000
 
-export interface GuardedRequest {
+export interface GuardedRequest extends Limits {
   method: string
   json?: Json
+}
+
+interface Limits {
   signal?: AbortSignal
+  /** For one request and its answer, default 30. */
+  patienceSeconds?: number
   /** Which addresses may be connected to; public ones by default. */
-  mayReach?: (address: string) => boolean
+  mayReach?: Reach
 }
 
 export interface Answer {
@@ -28,12 +34,21 @@ export interface Answer {
   text: string
 }
 
+/** What comes first of an answer, whatever follows. */
+export interface AnswerHead {
+  status: number
+  headers: IncomingMessage['headers']
+  /** The first bytes of its body. */
+  text: string
+}
+
 /** @throws JobError address_not_allowed, too_many_redirects, answer_too_large (no retry), unreachable */
 export async function guardedRequest(url: string, request: GuardedRequest): Promise<Answer> {
   let target = new URL(url)
   let { method, json } = request
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const answer = await send(target, { ...request, method, json })
+    const body = json === undefined ? undefined : JSON.stringify(json)
+    const answer = await send(target, { ...request, method, body }, readAnswer)
     const location = answer.headers.location
     if (answer.status < 300 || answer.status >= 400 || location === undefined) {
       return { status: answer.status, contentType: answer.headers['content-type'] ?? null, text: answer.text }
@@ -48,43 +63,63 @@ export async function guardedRequest(url: string, request: GuardedRequest): Prom
   throw refusal('too_many_redirects', `The endpoint redirects more than ${maxRedirects} times.`)
 }
 
-/** Unicast addresses of the public internet, IPv4 inside IPv6 seen through. */
-export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+/**
+ * Sends JSON as it is, to the byte. Of the answer only its head counts: redirects are not followed, and what comes after
+ * the first bytes, or too late, is left unread.
+ * @param bytes of the answer's body that are kept
+ * @throws JobError address_not_allowed (no retry), unreachable
+ */
+export async function guardedPost(
+  url: string,
+  request: Limits & { body: string; headers: Record<string, string> },
+  bytes: number,
+): Promise<AnswerHead> {
+  return await send(new URL(url), { ...request, method: 'POST' }, (response) => readHead(response, bytes))
 }
 
-type Received = { status: number; headers: IncomingMessage['headers']; text: string }
+interface Outgoing extends Limits {
+  method: string
+  body?: string | undefined
+  headers?: Record<string, string>
+}
 
-function send(target: URL, { method, json, signal, mayReach = isPublicAddress }: GuardedRequest) {
+function send(
+  target: URL,
+  { method, body, headers, signal, patienceSeconds = 30, mayReach = isPublicAddress }: Outgoing,
+  read: (response: IncomingMessage) => Promise<AnswerHead>,
+) {
   const client = { 'http:': http, 'https:': https }[target.protocol]
   if (client === undefined) {
     throw refusal('address_not_allowed', `Only http and https are called, not ${target.protocol}//.`)
   }
   const host = target.hostname.replace(/^\[|\]$/g, '')
   // A literal address is never looked up.
-  if (isIP(host) !== 0 && !mayReach(host)) throw notAllowed(target.hostname)
-  const body = json === undefined ? undefined : JSON.stringify(json)
-  return new Promise<Received>((settle, reject) => {
+  if (isIP(host) !== 0 && !mayReach(host, host)) throw notAllowed(target.hostname)
+  return new Promise<AnswerHead>((settle, reject) => {
     const request = client.request(
       target,
       {
         method,
         lookup: guardedLookup(mayReach),
-        signal: AbortSignal.any([AbortSignal.timeout(patienceMs), ...(signal === undefined ? [] : [signal])]),
+        signal: AbortSignal.any([
+          AbortSignal.timeout(patienceSeconds * 1000),
+          ...(signal === undefined ? [] : [signal]),
+        ]),
         headers: {
           accept: 'application/json, text/*;q=0.9, */*;q=0.1',
           'user-agent': 'job-server',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
         },
       },
-      (response) => readAnswer(response).then(settle, reject),
+      (response) => read(response).then(settle, reject),
     )
     request.on('error', (cause) => reject(cause instanceof JobError ? cause : unreachable(target, cause)))
     request.end(body)
   })
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Received> {
+async function readAnswer(response: IncomingMessage): Promise<AnswerHead> {
   const chunks: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of response) {
@@ -99,12 +134,31 @@ async function readAnswer(response: IncomingMessage): Promise<Received> {
   return { status: response.statusCode ?? 0, headers: response.headers, text }
 }
 
-function guardedLookup(mayReach: (address: string) => boolean): LookupFunction {
+async function readHead(response: IncomingMessage, bytes: number): Promise<AnswerHead> {
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  const patience = setTimeout(() => response.destroy(), bodyPatienceMs)
+  try {
+    for await (const chunk of response) {
+      chunks.push(chunk)
+      sizeBytes += chunk.length
+      if (sizeBytes >= bytes) break
+    }
+  } catch {
+    // The status has come: a body that breaks off changes nothing.
+  }
+  clearTimeout(patience)
+  response.destroy()
+  const text = Buffer.concat(chunks).subarray(0, bytes).toString('utf8')
+  return { status: response.statusCode ?? 0, headers: response.headers, text }
+}
+
+function guardedLookup(mayReach: Reach): LookupFunction {
   return (hostname, options, done) => {
     resolve(hostname, { all: true, family: options.family ?? 0 }).then(
       (addresses) => {
         const [first] = addresses
-        if (first === undefined || !addresses.every(({ address }) => mayReach(address))) {
+        if (first === undefined || !addresses.every(({ address }) => mayReach(address, hostname))) {
           done(notAllowed(hostname), '')
         } else if (options.all) done(null, addresses)
         else done(null, first.address, first.family)

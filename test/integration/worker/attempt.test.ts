@@ -78,6 +78,7 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
     tools: { ffmpeg: '', ffprobe: '' },
     jobLimits: defaultJobLimits,
     stopGraceSeconds: 1,
+    paramsOf: async ({ params }) => params,
     finish: async (_, end) => {
       resolve(end)
       return { lease, status: 'succeeded' }

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, test } from 'vitest'
-import { guardedRequest, isPublicAddress } from '../../../jobs/http/guarded-request.ts'
+import { isPublicAddress } from '../../../core/addresses.ts'
+import { guardedRequest } from '../../../jobs/http/guarded-request.ts'
 
 describe('addresses that a request may reach', () => {
   test.each(['93.184.216.34', '8.8.8.8', '2606:4700::1111'])('%s', (address) => {
