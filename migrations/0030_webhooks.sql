@@ -91,10 +91,10 @@ create unique index webhook_deliveries_job_event_unique on webhook_deliveries (e
 
 -- How far the reader has come, in the form of the event stream's cursors. One row.
 create table webhook_cursor (
-  only boolean not null default true,
+  single boolean not null default true,
   position text not null,
-  constraint webhook_cursor_pk primary key (only),
-  constraint webhook_cursor_single check (only)
+  constraint webhook_cursor_pk primary key (single),
+  constraint webhook_cursor_single check (single)
 );
 
 insert into webhook_cursor (position) values (pg_current_snapshot()::text);

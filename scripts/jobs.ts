@@ -4,10 +4,11 @@ import { createApiClient } from '../api/client.ts'
 import { type Command, type Options, type Printer, Refused } from './cli/command.ts'
 import { jobCommands } from './cli/jobs.ts'
 import { operationCommands } from './cli/operations.ts'
+import { webhookCommands } from './cli/webhooks.ts'
 import { UsageError } from './command-line.ts'
 import { readStackInfo } from './stack.ts'
 
-const commands = [...jobCommands, ...operationCommands]
+const commands = [...jobCommands, ...operationCommands, ...webhookCommands]
 const everywhere = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 
 process.exit(await main(process.argv.slice(2)))
