@@ -5,8 +5,6 @@
 
 /** One delivery of a webhook. */
 export const deliveryDefinition = 'webhook.deliver'
-/** The queue they stand in, unless the definition's file says otherwise. */
-export const deliveryQueue = 'webhooks'
 
 export const internalDefinitions = [deliveryDefinition]
 

@@ -7,7 +7,7 @@ import type { Json } from '../json.ts'
 import { liveStatusColumn } from '../queue/read.ts'
 
 export const deliveryStatuses = ['pending', 'sending', 'delivered', 'failed', 'cancelled'] as const
-export type DeliveryStatus = (typeof deliveryStatuses)[number]
+type DeliveryStatus = (typeof deliveryStatuses)[number]
 
 export interface Delivery {
   id: string
@@ -30,7 +30,7 @@ export interface Delivery {
 }
 
 /** What an endpoint answered. */
-export interface EndpointAnswer {
+interface EndpointAnswer {
   at: Date
   attempt: number
   responseStatus: number
@@ -39,7 +39,7 @@ export interface EndpointAnswer {
   durationSeconds: number
 }
 
-export interface DeliveryAttempt {
+interface DeliveryAttempt {
   attempt: number
   startedAt: Date
   endedAt: Date

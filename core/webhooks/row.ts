@@ -17,7 +17,7 @@ export const finalEventTypes = ['job.succeeded', 'job.failed', 'job.cancelled'] 
 
 /** By a client; because the endpoint answered that it is gone; because nothing had succeeded for too long. */
 export const disabledReasons = ['requested', 'gone', 'failing'] as const
-export type DisabledReason = (typeof disabledReasons)[number]
+type DisabledReason = (typeof disabledReasons)[number]
 
 /** What may be said of a webhook. */
 export interface WebhookSettings {
