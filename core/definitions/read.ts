@@ -1,7 +1,7 @@
 /** Reads what the workers registered: the API validates and lists by it, without loading any job code. */
 import type { Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
-import { internalDefinitions } from './internal.ts'
+import { internalDefinitions, isInternal } from './internal.ts'
 
 export interface DefinitionView {
   key: string
@@ -26,16 +26,23 @@ export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
     order by key, version`
 }
 
-/** Read on connections of others too, hence the quoted names. Those that the inputs name, by `key@version`; the version is 1 where none is given. */
+/**
+ * Those that the inputs name, by `key@version`; the version is 1 where none is given. Read on connections of others too,
+ * hence the quoted names.
+ * @param options.internal whether there are definitions of our own, too
+ */
 export async function readDefinitions(
   sql: Sql,
   inputs: { definitionKey: string; definitionVersion?: number }[],
+  options: { internal?: boolean } = {},
 ): Promise<Map<string, RegisteredDefinition>> {
   const names = new Map(
-    inputs.map(({ definitionKey: key, definitionVersion: version = 1 }) => [
-      `${key}@${version}`,
-      { key, version },
-    ]),
+    inputs
+      .filter(({ definitionKey }) => options.internal || !isInternal(definitionKey))
+      .map(({ definitionKey: key, definitionVersion: version = 1 }) => [
+        `${key}@${version}`,
+        { key, version },
+      ]),
   )
   const keys = [...names.values()].map(({ key }) => key)
   const versions = [...names.values()].map(({ version }) => version)

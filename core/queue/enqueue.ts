@@ -10,7 +10,6 @@ import { createHash } from 'node:crypto'
 import type { BackoffPolicy } from '../backoff.ts'
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
-import { isInternal } from '../definitions/internal.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import {
   DefinitionNotFound,
@@ -89,11 +88,7 @@ export async function enqueueMany(
   options: { parentId?: string; internal?: boolean } = {},
 ): Promise<Enqueued[]> {
   if (inputs.length === 0) return []
-  const foreign = options.internal ? undefined : inputs.find(({ definitionKey }) => isInternal(definitionKey))
-  if (foreign !== undefined) {
-    throw new DefinitionNotFound({ key: foreign.definitionKey, version: foreign.definitionVersion ?? 1 })
-  }
-  const definitions = await readDefinitions(sql, inputs)
+  const definitions = await readDefinitions(sql, inputs, options)
   const rows = inputs.map((input) => rowOf(input, definitions, options.parentId ?? null))
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)

@@ -202,8 +202,8 @@ async function markTold(tx: Sql, jobIds: string[]): Promise<void> {
 }
 
 async function moveOn(tx: Sql, from: string, { items, cursor }: Page): Promise<void> {
-  const before = parseCursor(from)?.seen.xmax ?? 0n
-  if (items.length === 0 && cursor.seen.xmax - before < quietTransactions) return
+  const passed = cursor.seen.xmax - (parseCursor(from)?.seen.xmax ?? 0n)
+  if (items.length === 0 && passed >= 0n && passed < quietTransactions) return
   const moved = await tx`
     update job_server.webhook_cursor set position = ${cursorText(cursor)} where position = ${from}`
   if (moved.count === 0) throw new Error('another has read on from the same place')
