@@ -6,7 +6,13 @@ import S3rver from '@20minutes/s3rver'
 import { z } from 'zod'
 import { fillGaps } from './s3rver-gaps.ts'
 
-const Options = z.object({ directory: z.string(), port: z.int(), buckets: z.array(z.string()) })
+const Options = z.object({
+  directory: z.string(),
+  /** Loopback, but in a container of its own. */
+  address: z.string().default('127.0.0.1'),
+  port: z.int(),
+  buckets: z.array(z.string()),
+})
 
 /** Browsers may put, and read what identifies a part. */
 const cors = `<CORSConfiguration><CORSRule>
@@ -15,9 +21,9 @@ const cors = `<CORSConfiguration><CORSRule>
   <ExposeHeader>ETag</ExposeHeader>
 </CORSRule></CORSConfiguration>`
 
-const { directory, port, buckets } = Options.parse(JSON.parse(process.argv[2] ?? '{}'))
+const { directory, address, port, buckets } = Options.parse(JSON.parse(process.argv[2] ?? '{}'))
 const server = new S3rver({
-  address: '127.0.0.1',
+  address,
   port,
   silent: true,
   directory,
