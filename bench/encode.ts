@@ -5,9 +5,10 @@
 import { mkdtemp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { resolve } from '../core/encode-options.ts'
 import { defaultJobLimits } from '../core/job-limits.ts'
+import { encodeOptions } from '../jobs/video/encode.ts'
 import { ffmpegOptions } from '../jobs/video/ffmpeg.ts'
-import { encodeArguments, syncOption } from '../jobs/video/ffmpeg-args.ts'
 import { planEncode } from '../jobs/video/plan.ts'
 import { probe } from '../jobs/video/probe.ts'
 import { type Bench, interleave } from './bench.ts'
@@ -37,10 +38,9 @@ export const encodeBench: Bench = {
     const { stack, onStep } = context
     const directory = await mkdtemp(join(stack.directory, 'encode-'))
     const clip = join(directory, 'clip.mp4')
-    const output = join(directory, 'bare.mp4')
     onStep('making the clip')
     await makeClip(stack.tools.ffmpeg, clip)
-    const command = await bareCommand(stack.tools, clip, output)
+    const { command, output } = await bareCommand(stack.tools, clip)
     const database = await stack.openDatabase()
     const [api] = await Promise.all([database.startApi(), database.startWorker()])
     const { server, bare } = await interleave(
@@ -84,17 +84,15 @@ async function makeClip(ffmpeg: string, path: string): Promise<void> {
 }
 
 /** As `encode.video` would have it run. */
-async function bareCommand(
-  { ffmpeg, ffprobe }: { ffmpeg: string; ffprobe: string },
-  input: string,
-  output: string,
-): Promise<string[]> {
-  const { signal } = new AbortController()
-  const care = { signal, stallSeconds: deadlineSeconds, directory: dirname(input) }
-  const plan = planEncode(await probe(ffprobe, input, care), quality)
-  const sync = await syncOption(ffmpeg, care)
-  const maxPixels = defaultJobLimits.video.pixels
-  return [ffmpeg, ...ffmpegOptions, ...encodeArguments({ input, output, plan, maxPixels, sync })]
+async function bareCommand(tools: { ffmpeg: string; ffprobe: string }, input: string) {
+  const directory = dirname(input)
+  const care = { signal: new AbortController().signal, stallSeconds: deadlineSeconds, directory }
+  const media = await probe(tools.ffprobe, input, care)
+  const plan = planEncode(media, resolve({ quality, format: 'mp4' }))
+  const run = { input, directory, media, plan, targets: plan.targets }
+  const options = await encodeOptions(run, { tools, limits: defaultJobLimits }, care)
+  const command = [tools.ffmpeg, ...ffmpegOptions, ...options]
+  return { command, output: join(directory, plan.targets[0]?.name ?? '') }
 }
 
 async function runBare(command: string[], output: string): Promise<Encoded> {

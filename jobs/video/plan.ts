@@ -1,43 +1,180 @@
-/** What the encoded video is to be, from what the source is. Pure. */
-import type { Media } from './probe.ts'
+/**
+ * What is encoded, from what the source is and what was asked for. Pure, and plain data: each target can be encoded by
+ * itself, and what is made of it later is in the plan too.
+ *
+ * A file (MP4, WebM) keeps the times of the source's frames. What is streamed (HLS, DASH) is cut: its sizes share one
+ * constant frame rate and closed groups of pictures of the same frames, so that a player changes between them at any
+ * segment; each size and each sound is a target of its own.
+ */
+import {
+  type AudioCodec,
+  type EncodeWish,
+  isStream,
+  type VideoCodec,
+  type WantedOutput,
+} from '../../core/encode-options.ts'
+import { fileBitrate, ladderOf, qualityBounds, streamBitrate } from './ladder.ts'
+import type { AudioTrack, Media } from './probe.ts'
 
-/** Longer and shorter side in pixels, and the highest bitrate in bits per second. */
-export const qualities = {
-  '720p': { long: 1280, short: 720, maxBitrate: 5_000_000 },
-  '1080p': { long: 1920, short: 1080, maxBitrate: 10_000_000 },
-  '4k': { long: 3840, short: 2160, maxBitrate: 40_000_000 },
-} as const
+/** Of what is streamed: players and networks gain nothing beyond. */
+const maxFrameRate = 60
+const commonFrameRates = [24, 25, 30, 50, 60]
 
-export interface EncodePlan {
-  videoStream: number
-  /** Null: the source has no sound. */
-  audio: { stream: number; downmix: boolean; resample: boolean } | null
+/** Between key frames, in seconds: what a player seeks to, and what segments are made of. */
+export const groupSeconds = 2
+
+export interface Fraction {
+  num: number
+  den: number
+}
+
+export interface VideoPlan {
+  codec: VideoCodec
   /** Of the upright picture with square pixels; even, and never more than the source's. */
   width: number
   height: number
+  /** Constant quality, bounded by `maxBitrate`; null: the encoder's usual one. */
+  crf: number | null
+  /** Bits per second on average, in place of a constant quality. */
+  bitrate: number | null
   maxBitrate: number
-  deinterlace: boolean
+  /** Null: frames keep their own times. */
+  frameRate: Fraction | null
   bFrames: boolean
 }
 
-export function planEncode(media: Media, quality: keyof typeof qualities): EncodePlan {
-  const { video, audio } = media
-  const { long, short, maxBitrate } = qualities[quality]
+export interface AudioPlan {
+  stream: number
+  codec: AudioCodec
+  bitrate: number
+  channels: number
+  sampleRate: number
+}
+
+/** What FFmpeg writes into one file. `name` is unique in the plan, and the last part of the object's key. */
+export type Target =
+  | { kind: 'file'; name: string; format: 'mp4' | 'webm'; video: VideoPlan; audio: AudioPlan | null }
+  | { kind: 'rendition'; name: string; video: VideoPlan }
+  | { kind: 'sound'; name: string; audio: AudioPlan; language: string | null; title: string | null }
+
+export interface EncodePlan {
+  videoStream: number
+  deinterlace: boolean
+  targets: Target[]
+  poster: { atSeconds: number } | null
+}
+
+export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
+  const { video, durationSeconds } = media
+  const files = wish.outputs.filter(({ format }) => !isStream(format))
+  const streams = wish.outputs.filter(({ format }) => isStream(format))
   return {
-    ...fitWithin(uprightSize(video), { long, short }),
     videoStream: video.index,
-    audio:
-      audio === null
-        ? null
-        : {
-            stream: audio.index,
-            downmix: audio.channels > 2,
-            resample: ![44_100, 48_000].includes(audio.sampleRate),
-          },
-    maxBitrate,
     deinterlace: video.interlaced,
-    bFrames: !video.slowsDown,
+    targets: [
+      ...onceEach(files.map((output) => fileTarget(media, output, wish))),
+      ...onceEach(renditions(media, streams, wish)),
+      ...sounds(media, streams),
+    ],
+    poster:
+      wish.poster === null
+        ? null
+        : { atSeconds: Math.min(wish.poster.atSeconds ?? durationSeconds / 10, durationSeconds) },
   }
+}
+
+/** Of a small source, several requests may come to the same size. */
+function onceEach(targets: Target[]): Target[] {
+  return [...new Map(targets.map((target) => [target.name, target])).values()]
+}
+
+function fileTarget(media: Media, output: WantedOutput, { quality }: EncodeWish): Target {
+  const { codec, crf, bitrate } = output
+  const height = output.height ?? qualityBounds[quality].height
+  const format = output.format === 'webm' ? 'webm' : 'mp4'
+  const isUsual = output.height === null && format === 'mp4' && codec === 'h264'
+  return {
+    kind: 'file',
+    name: `${isUsual ? quality : `${codec}-${Math.min(height, linesOf(media))}p`}.${format}`,
+    format,
+    video: {
+      ...sizeOf(media, height),
+      ...{ codec, crf, bitrate },
+      maxBitrate: fileBitrate(height, codec),
+      frameRate: null,
+      bFrames: !media.video.slowsDown,
+    },
+    audio: media.audio === null || output.audio === null ? null : audioPlan(media.audio, output.audio),
+  }
+}
+
+function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Target[] {
+  const lines = linesOf(media)
+  const frameRate = constantFrameRate(media.video)
+  return streams.flatMap(({ codec, crf, bitrate, ladder, height: wanted }) => {
+    const heights = ladder
+      ? ladderOf(lines, qualityBounds[wish.quality].height)
+      : [Math.min(lines, wanted ?? lines)]
+    return heights.map((height) => {
+      const maxBitrate = streamBitrate(height, frameRate.num / frameRate.den, codec)
+      const video = { ...sizeOf(media, height), codec, crf, bitrate, maxBitrate, frameRate, bFrames: true }
+      return { kind: 'rendition' as const, name: `video-${codec}-${height}p.mp4`, video }
+    })
+  })
+}
+
+/** All tracks of the source, for viewers to choose from, in each codec that a request names. */
+function sounds(media: Media, streams: WantedOutput[]): Target[] {
+  const wanted = new Map(streams.flatMap(({ audio }) => (audio === null ? [] : [[audio.codec, audio]])))
+  const tracks = media.audio === null ? [] : [media.audio, ...media.audioTracks.filter(notDefault(media))]
+  return [...wanted.values()].flatMap((audio) =>
+    tracks.map((track, index) => ({
+      kind: 'sound' as const,
+      name: `audio-${audio.codec}-${index + 1}.mp4`,
+      audio: audioPlan(track, audio),
+      language: track.language,
+      title: track.title,
+    })),
+  )
+}
+
+function notDefault({ audio }: Media) {
+  return ({ index }: AudioTrack) => index !== audio?.index
+}
+
+function audioPlan(track: AudioTrack, { codec, bitrate }: { codec: AudioCodec; bitrate: number }): AudioPlan {
+  return {
+    stream: track.index,
+    codec,
+    bitrate,
+    channels: Math.min(2, track.channels),
+    sampleRate: codec === 'aac' && track.sampleRate === 44_100 ? 44_100 : 48_000,
+  }
+}
+
+/** The nominal rate where frames keep to it, else the next common one above their average. */
+function constantFrameRate({ nominalFrameRate: nominal, frameRate }: Media['video']): Fraction {
+  const nominalRate = nominal.num / nominal.den
+  const keepsTo = Math.abs(nominalRate - frameRate) < 0.01 * frameRate
+  if (!keepsTo || nominal.num === 0) {
+    return { num: commonFrameRates.find((rate) => rate >= frameRate - 0.1) ?? maxFrameRate, den: 1 }
+  }
+  // Every second frame, or every third …, of what is faster.
+  const den = nominal.den * Math.max(1, Math.ceil(nominalRate / (maxFrameRate + 0.1)))
+  return { num: nominal.num, den }
+}
+
+/** Of the smallest box of 16:9, lying or standing, that holds the picture: what 720p and the like count. */
+function linesOf({ video }: Media): number {
+  const { width, height } = uprightSize(video)
+  return Math.floor(Math.max(Math.min(width, height), (Math.max(width, height) * 9) / 16))
+}
+
+/** @param lines of the box, at most */
+function sizeOf({ video }: Media, lines: number): { width: number; height: number } {
+  const shown = uprightSize(video)
+  const box = { long: Math.round((lines * 16) / 9), short: lines }
+  return fitWithin(shown, box)
 }
 
 /** As it is shown: turned, and with square pixels (the wider side carries the stretch, so no line is lost). */

@@ -26,6 +26,10 @@ export interface Media {
     /** Degrees, a multiple of 90 as a rule. */
     rotation: number
     frameRate: number
+    /** What most frames keep to, as a fraction; 0/1 when it can't be told. */
+    nominalFrameRate: { num: number; den: number }
+    /** As the stream names them; of HDR `smpte2084` or `arib-std-b67`. */
+    colorTransfer: string
     interlaced: boolean
     /** Pictures that are there and are shown. */
     frameCount: number
@@ -34,7 +38,23 @@ export interface Media {
     /** Whether the last pictures lie further apart than the first, as when a recorded screen stands still. */
     slowsDown: boolean
   }
-  audio: { index: number; codec: string; channels: number; sampleRate: number } | null
+  /** The default one of `audioTracks`. */
+  audio: AudioTrack | null
+  audioTracks: AudioTrack[]
+  subtitles: (TrackName & { index: number; codec: string })[]
+}
+
+interface TrackName {
+  /** ISO 639-2 as a rule, null where the file does not say. */
+  language: string | null
+  title: string | null
+}
+
+export interface AudioTrack extends TrackName {
+  index: number
+  codec: string
+  channels: number
+  sampleRate: number
 }
 
 const number = z.coerce.number().catch(0)
@@ -48,6 +68,7 @@ const Stream = z.object({
   avg_frame_rate: z.string().optional(),
   r_frame_rate: z.string().optional(),
   field_order: z.string().optional(),
+  color_transfer: z.string().default('unknown'),
   nb_frames: number,
   channels: number,
   sample_rate: number,
@@ -81,7 +102,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
   if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
-  const audio = pick(streams, 'audio')
+  const audio = audioTrack(pick(streams, 'audio'))
   const announced = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
   return {
     container: format.format_name,
@@ -97,6 +118,8 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       sampleAspectRatio: ratio(video.sample_aspect_ratio) || 1,
       rotation: rotationOf(video),
       frameRate: ratio(video.avg_frame_rate) || ratio(video.r_frame_rate),
+      nominalFrameRate: fraction(video.r_frame_rate),
+      colorTransfer: video.color_transfer,
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
       frameCount: pictures.shown,
       missingFrames: withIndexOfAll.test(format.format_name)
@@ -104,16 +127,22 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
         : 0,
       slowsDown: pictures.slowsDown,
     },
-    audio:
-      audio === undefined || audio.codec_name === 'unknown' || audio.channels < 1
-        ? null
-        : {
-            index: audio.index,
-            codec: audio.codec_name,
-            channels: audio.channels,
-            sampleRate: audio.sample_rate,
-          },
+    audio: audio ?? null,
+    audioTracks: streams.flatMap((stream) =>
+      stream.codec_type === 'audio' ? (audioTrack(stream) ?? []) : [],
+    ),
+    subtitles: streams
+      .filter(({ codec_type }) => codec_type === 'subtitle')
+      .map((stream) => ({ index: stream.index, codec: stream.codec_name, ...nameOf(stream) })),
   }
+}
+
+/** The first sound of a file that need not have a picture. @throws JobError as `probe` */
+export async function probeSound(ffprobe: string, file: string, care: ToolCare): Promise<AudioTrack> {
+  const { streams } = await inspect(ffprobe, file, care)
+  const track = audioTrack(streams.find(({ codec_type }) => codec_type === 'audio'))
+  if (track === undefined) throw invalid('The file has no sound.')
+  return track
 }
 
 async function inspect(ffprobe: string, file: string, care: ToolCare) {
@@ -183,6 +212,17 @@ function pick(streams: Stream[], type: string): Stream | undefined {
   return candidates.find((stream) => stream.disposition?.default === 1) ?? candidates[0]
 }
 
+function audioTrack(stream: Stream | undefined): AudioTrack | undefined {
+  if (stream === undefined || stream.codec_name === 'unknown' || stream.channels < 1) return undefined
+  const { index, codec_name: codec, channels, sample_rate: sampleRate } = stream
+  return { index, codec, channels, sampleRate, ...nameOf(stream) }
+}
+
+function nameOf({ tags = {} }: Stream): TrackName {
+  const language = tags.language === undefined || tags.language === 'und' ? null : tags.language
+  return { language, title: tags.title ?? null }
+}
+
 function rotationOf(stream: Stream): number {
   const matrix = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation
   return matrix ?? (Number(stream.tags?.rotate ?? 0) || 0)
@@ -193,6 +233,11 @@ function ratio(text = ''): number {
   const [over = 0, under = 1] = text.split(/[/:]/).map(Number)
   const value = over / under
   return Number.isFinite(value) ? value : 0
+}
+
+function fraction(text = ''): { num: number; den: number } {
+  const [, num = '0', den = '1'] = /^(\d+)\/([1-9]\d*)$/.exec(text) ?? []
+  return { num: Number(num), den: Number(den) }
 }
 
 function invalid(message: string): JobError {

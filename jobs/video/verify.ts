@@ -1,30 +1,56 @@
 /** Checks what was encoded before anybody gets to see it. */
 import { JobError } from '../../core/job.ts'
-import type { EncodePlan } from './plan.ts'
+import type { Track } from './package.ts'
+import type { AudioPlan, Target, VideoPlan } from './plan.ts'
 import type { Media } from './probe.ts'
 
 /** A source may announce this much more than it holds before it counts as cut off: the larger of the two. */
 const missingShare = 0.02
 const missingSeconds = 0.5
 
-/** @throws JobError invalid_media when the source ends early, output_invalid when the output is not what was planned */
-export function verifyOutput(
-  output: Media,
-  { plan, source, frameCount }: { plan: EncodePlan; source: Media; frameCount: number },
+/** @throws JobError output_invalid when a file is not what was planned */
+export function verifyFile(
+  seen: Media,
+  { video, audio, name }: Extract<Target, { kind: 'file' }>,
+  frameCount: number,
 ): void {
-  const expectations = [
-    ['codec', output.video.codec, 'h264'],
-    ['width', output.video.width, plan.width],
-    ['height', output.video.height, plan.height],
-    ['frame count', output.video.frameCount, frameCount],
-    ['audio', output.audio?.codec ?? 'none', plan.audio === null ? 'none' : 'aac'],
-  ] as const
-  for (const [what, is, expected] of expectations) {
-    if (is !== expected) {
-      throw new JobError('output_invalid', `The ${what} of the encoded video is ${is}, not ${expected}.`)
+  verifyPicture(name, seen, video, frameCount)
+  expectSame(name, 'audio', seen.audio?.codec ?? 'none', audio?.codec ?? 'none')
+}
+
+/** @throws JobError output_invalid when a track is not what was planned, or does not hold what its index says */
+export function verifyRendition(
+  seen: Media,
+  { video, name }: Extract<Target, { kind: 'rendition' }>,
+  track: Track,
+): void {
+  verifyPicture(name, seen, video, track.sampleCount)
+}
+
+/** @param seen the first audio stream of the track */
+export function verifySound(name: string, seen: { codec: string; channels: number }, audio: AudioPlan): void {
+  expectSame(name, 'codec', seen.codec, audio.codec)
+  expectSame(name, 'number of channels', seen.channels, audio.channels)
+}
+
+/**
+ * Players change from one size to another at the border of a segment: it must be the same in all.
+ * @throws JobError output_invalid
+ */
+export function verifyAligned(outputs: { kind: string; name: string; track?: Track }[]): void {
+  const renditions = outputs.filter(({ kind }) => kind === 'rendition')
+  const [first] = renditions
+  const borders = (track?: Track) => track?.segments.map(({ durationSeconds }) => durationSeconds).join(' ')
+  for (const { name, track } of renditions) {
+    if (first !== undefined && borders(track) !== borders(first.track)) {
+      throw invalid(`The segments of ${name} do not begin where those of ${first.name} do.`)
     }
   }
-  const missing = missingSecondsOf(source, output)
+}
+
+/** @throws JobError invalid_media when the source ends before it says it does */
+export function verifyWhole(source: Media, encodedSeconds: number): void {
+  const missing = missingSecondsOf(source, encodedSeconds)
   if (missing > Math.max(missingSeconds, missingShare * source.durationSeconds)) {
     const all = source.durationSeconds.toFixed(1)
     const message = `The video is cut off: ${missing.toFixed(1)} of ${all} s are missing.`
@@ -32,8 +58,23 @@ export function verifyOutput(
   }
 }
 
-function missingSecondsOf(source: Media, output: Media): number {
+function verifyPicture(name: string, { video }: Media, plan: VideoPlan, frameCount: number): void {
+  expectSame(name, 'codec', video.codec, plan.codec)
+  expectSame(name, 'width', video.width, plan.width)
+  expectSame(name, 'height', video.height, plan.height)
+  expectSame(name, 'frame count', video.frameCount, frameCount)
+}
+
+function expectSame(name: string, what: string, is: string | number, expected: string | number): void {
+  if (is !== expected) throw invalid(`The ${what} of ${name} is ${is}, not ${expected}.`)
+}
+
+function invalid(message: string): JobError {
+  return new JobError('output_invalid', message)
+}
+
+function missingSecondsOf(source: Media, encodedSeconds: number): number {
   const { missingFrames, frameRate } = source.video
   if (missingFrames > 0 && frameRate > 0) return missingFrames / frameRate
-  return source.announcesDuration ? source.durationSeconds - output.durationSeconds : 0
+  return source.announcesDuration ? source.durationSeconds - encodedSeconds : 0
 }

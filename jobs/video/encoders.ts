@@ -1,0 +1,118 @@
+/** FFmpeg's encoders: how each is told size of the bits, speed, and where its key frames are. */
+import { type AudioCodec, encodersOf, type VideoCodec } from '../../core/encode-options.ts'
+import { JobError } from '../../core/job.ts'
+import { runTool, type ToolCare } from './ffmpeg.ts'
+import { type AudioPlan, groupSeconds, type VideoPlan } from './plan.ts'
+
+/** Which of its encoders a codec is encoded by. */
+export type Encoders = Partial<Record<VideoCodec | AudioCodec, string>>
+
+/** @throws JobError encoder_missing, retried: another worker's FFmpeg may have it */
+export async function findEncoders(
+  ffmpeg: string,
+  codecs: Iterable<VideoCodec | AudioCodec>,
+  care: ToolCare,
+): Promise<Encoders> {
+  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-encoders'], care)
+  const there = new Set(stdout.split('\n').map((line) => line.trim().split(/\s+/)[1]))
+  const found: Encoders = {}
+  for (const codec of codecs) {
+    const encoder = encodersOf[codec].find((name) => there.has(name))
+    if (encoder === undefined) {
+      const names = encodersOf[codec].join(' or ')
+      throw new JobError('encoder_missing', `The worker's FFmpeg has no encoder for ${codec}: ${names}.`)
+    }
+    found[codec] = encoder
+  }
+  return found
+}
+
+const usualCrf: Record<string, number> = {
+  libx264: 21,
+  libx265: 24,
+  'libvpx-vp9': 31,
+  'libaom-av1': 31,
+  libsvtav1: 32,
+}
+
+/** Frames from one key frame to the next where the rate is constant. */
+export function groupFrames({ num, den }: { num: number; den: number }): number {
+  return Math.max(1, Math.round((groupSeconds * num) / den))
+}
+
+export function videoOptions(plan: VideoPlan, encoders: Encoders, threads: number): string[] {
+  const encoder = encoders[plan.codec] ?? ''
+  return [
+    ...['-c:v', encoder, ...speedOf(encoder)],
+    // FFmpeg before 2020 takes decoding times for the length of MP4, and an end that slows down would be cut off.
+    ...(plan.bFrames ? [] : ['-bf', '0']),
+    ...rateOf(plan, encoder),
+    ...keyFramesOf(plan, encoder),
+    ...['-threads', String(threads)],
+  ]
+}
+
+export function audioOptions(plan: AudioPlan, encoders: Encoders): string[] {
+  const { codec, bitrate, channels, sampleRate } = plan
+  return [
+    ...['-c:a', encoders[codec] ?? '', '-b:a', String(bitrate)],
+    ...['-ac', String(channels), '-ar', String(sampleRate)],
+  ]
+}
+
+function speedOf(encoder: string): string[] {
+  switch (encoder) {
+    case 'libx264':
+      return ['-preset', 'medium', '-profile:v', 'high']
+    case 'libx265':
+      // hvc1: Apple's players take no stream under the other name. Its own log would drown FFmpeg's.
+      return ['-preset', 'medium', '-tag:v', 'hvc1']
+    case 'libvpx-vp9':
+      return ['-deadline', 'good', '-cpu-used', '3', '-row-mt', '1']
+    case 'libaom-av1':
+      // It counts as experimental in FFmpeg before 2020.
+      return ['-strict', 'experimental', '-cpu-used', '6', '-row-mt', '1', '-tiles', '2x1']
+    default:
+      return ['-preset', '8']
+  }
+}
+
+/** A constant quality whose bursts are bounded, or an average. */
+function rateOf({ crf, bitrate, maxBitrate, frameRate }: VideoPlan, encoder: string): string[] {
+  const top = bitrate === null ? maxBitrate : Math.round(1.5 * bitrate)
+  // What is streamed is held to its bound over a segment, what is kept over twice as long.
+  const buffer = frameRate === null ? 2 * top : top
+  const bound = ['-maxrate', String(top), '-bufsize', String(buffer)]
+  if (bitrate !== null) {
+    // SVT takes a bound only beside a constant quality.
+    return ['-b:v', String(bitrate), ...(encoder === 'libsvtav1' ? [] : bound)]
+  }
+  const quality = ['-crf', String(crf ?? usualCrf[encoder])]
+  // Of Google's encoders, the bitrate beside a constant quality is its bound.
+  if (encoder.startsWith('libvpx') || encoder.startsWith('libaom')) return [...quality, '-b:v', String(top)]
+  return [...quality, ...bound]
+}
+
+/** Where the frame rate is constant, groups of pictures of exactly one length, none of which looks into another. */
+function keyFramesOf({ frameRate }: VideoPlan, encoder: string): string[] {
+  if (frameRate === null) {
+    // Players seek to key frames: one at least every so often.
+    return ['-force_key_frames', `expr:gte(t,n_forced*${groupSeconds})`]
+  }
+  const frames = String(groupFrames(frameRate))
+  const group = ['-g', frames, '-keyint_min', frames]
+  switch (encoder) {
+    case 'libx264':
+      return [...group, '-sc_threshold', '0', '-flags', '+cgop']
+    case 'libx265':
+      return [
+        ...group,
+        '-x265-params',
+        `keyint=${frames}:min-keyint=${frames}:scenecut=0:open-gop=0:log-level=error`,
+      ]
+    case 'libsvtav1':
+      return ['-g', frames]
+    default:
+      return group
+  }
+}

@@ -1,0 +1,31 @@
+/** How far a whole encode is: its phases one after another, each with its share of the time. Never goes back. */
+
+export type Phase = 'fetching' | 'encoding' | 'packaging' | 'publishing'
+
+/** Percent at the beginning of each; encoding is most of it. */
+const beginsAt: Record<Phase, number> = { fetching: 0, encoding: 1, packaging: 94, publishing: 96 }
+const endsAt: Record<Phase, number> = { fetching: 1, encoding: 94, packaging: 96, publishing: 99 }
+
+export interface PhaseReport {
+  percent: number
+  phase: Phase | 'published'
+  [key: string]: number | string | null
+}
+
+export class PhaseProgress {
+  #percent = 0
+
+  constructor(private readonly report: (progress: PhaseReport) => void) {}
+
+  /** @param share of the phase that is done, 0 to 1 */
+  at(phase: Phase, share: number, more: Record<string, number | null> = {}): void {
+    const from = beginsAt[phase]
+    const percent = from + Math.min(1, Math.max(0, share)) * (endsAt[phase] - from)
+    this.#percent = Math.max(this.#percent, Math.round(10 * percent) / 10)
+    this.report({ ...more, percent: this.#percent, phase })
+  }
+
+  done(): void {
+    this.report({ percent: 100, phase: 'published' })
+  }
+}
