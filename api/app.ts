@@ -19,6 +19,7 @@ import { createRateLimit, type RateLimitConfig, rateLimit } from './middleware/r
 import { requestLog } from './middleware/request-log.ts'
 import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
+import { createPlaybackTokens } from './playback/token.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
@@ -28,6 +29,7 @@ import { healthRoutes } from './routes/health.ts'
 import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { playbackRoutes } from './routes/playback.ts'
 import { prometheusRoutes } from './routes/prometheus.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { referenceRoutes } from './routes/reference.ts'
@@ -48,6 +50,7 @@ export interface AppDependencies {
     | 'CORS_ORIGINS'
     | 'DATABASE_POOL_SIZE'
     | 'MAX_UPLOAD_BYTES'
+    | 'PLAYBACK_SECONDS'
     | 'IDEMPOTENCY_TTL_SECONDS'
     | 'SCHEDULE_MIN_PERIOD_SECONDS'
     | 'STREAM_HEARTBEAT_SECONDS'
@@ -86,8 +89,15 @@ export function createApp(dependencies: AppDependencies) {
   }
   app.use(foreignPages(config))
   const limit = createRateLimit(config, connectionOf)
+  const tokens = createPlaybackTokens(dependencies.sql)
   for (const path of guarded) {
-    app.use(path, noStore, authenticate({ ...dependencies, limit }), rateLimit(limit, openTo), requireScope)
+    app.use(
+      path,
+      noStore,
+      authenticate({ ...dependencies, limit, tokens }),
+      rateLimit(limit, openTo),
+      requireScope,
+    )
   }
   app.route(
     '/',
@@ -111,7 +121,8 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/workers', workerRoutes(dependencies))
     .route('/v1/videos/uploads', uploadRoutes(dependencies))
     .route('/v1/videos', encodeRoutes(dependencies))
-    .route('/v1/videos', videoRoutes(dependencies))
+    .route('/v1/videos', videoRoutes({ ...dependencies, tokens }))
+    .route('/v1/videos', playbackRoutes({ ...dependencies, tokens }))
 }
 
 function nothingThere({ method, path }: Context<ApiEnv>['req'], methods: string[]): RequestProblem {

@@ -16,6 +16,7 @@ export const statusOfCode = {
   invalid_schedule: 400,
   invalid_webhook: 400,
   video_missing: 400,
+  encoder_missing: 400,
   job_already_finished: 400,
   unauthorized: 401,
   forbidden: 403,

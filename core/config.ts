@@ -122,6 +122,11 @@ export const configFields = {
     default: '15',
     about: 'Seconds of silence after which an event stream says that it is still there.',
   }),
+  PLAYBACK_SECONDS: field({
+    schema: integer(60, 604_800),
+    default: '21600',
+    about: 'Seconds for which the links of playlists and pictures work: longer than a video takes to watch.',
+  }),
   S3_ENDPOINT: field({
     schema: url(['http:', 'https:']),
     default: null,

@@ -173,3 +173,12 @@ export class UploadIncomplete extends DomainError {
 export class InvalidMedia extends DomainError {
   readonly code = 'invalid_media'
 }
+
+/** No worker's FFmpeg can do what is asked for. */
+export class EncoderMissing extends DomainError {
+  readonly code = 'encoder_missing'
+  constructor(readonly missing: { codec: string; encoders: readonly string[] }[]) {
+    const named = missing.map(({ codec, encoders }) => `${codec} (${encoders.join(' or ')})`)
+    super(`No worker's FFmpeg has an encoder for ${named.join(' and ')}.`)
+  }
+}

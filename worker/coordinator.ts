@@ -21,6 +21,7 @@ import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt } from './attempt.ts'
+import type { FfmpegCapabilities } from './ffmpeg-capabilities.ts'
 import { Finisher } from './finisher.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -40,6 +41,8 @@ export interface CoordinatorOptions {
   openListener(): Pool
   storage: Storage
   tools: { ffmpeg: string; ffprobe: string }
+  /** Announced, so that what no worker can encode is refused before it is enqueued. */
+  ffmpeg: FfmpegCapabilities
   workerId: string
   config: Config
   /** Where the few variables that job processes may see are taken from. */
@@ -222,6 +225,7 @@ export class Coordinator {
       definitions: [...this.#definitions.keys()],
       pid: process.pid,
       bun: Bun.version,
+      ffmpeg: { ...this.options.ffmpeg },
     }
     await beat(sql, { id: workerId, kind: 'worker', slots: config.MAX_CONCURRENT_EXECUTIONS, info })
   }

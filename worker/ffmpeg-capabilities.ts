@@ -1,12 +1,14 @@
 /** What the FFmpeg at hand is and can do: asked of the binary once at start, not assumed. */
 
+import { encodersOf } from '../core/encode-options.ts'
+
 export interface FfmpegCapabilities {
   version: string
   /** Those of the encoders we know a use for that the binary has. */
   encoders: string[]
 }
 
-const encodersOfInterest = ['libx264', 'libx265', 'libvpx-vp9', 'libaom-av1', 'libsvtav1', 'aac', 'libopus']
+const encodersOfInterest = Object.values(encodersOf).flat()
 
 /** @throws Error when the binary can't be run or has no H.264 or AAC encoder, without which nothing is encoded */
 export async function probeFfmpeg(tools: { ffmpeg: string }): Promise<FfmpegCapabilities> {

@@ -20,12 +20,14 @@ const tools = findFfmpeg({
   ffprobePath: config.FFPROBE_PATH,
   searchPath: process.env.PATH,
 })
+const ffmpeg = await probeFfmpeg(tools)
 const sql = openPool(config, `job-server worker ${workerId}`)
 const coordinator = new Coordinator({
   sql,
   openListener: () => openListener(config, `job-server worker ${workerId}`),
   storage: createStorage(config),
   tools,
+  ffmpeg,
   workerId,
   config,
   environment: process.env,
@@ -40,7 +42,7 @@ const loader = new DefinitionLoader({
   onLoaded: (definitions) => coordinator.setDefinitions(definitions),
 })
 
-log.info({ ...tools, ...(await probeFfmpeg(tools)) }, 'ffmpeg.found')
+log.info({ ...tools, ...ffmpeg }, 'ffmpeg.found')
 await loader.start()
 await coordinator.start()
 log.info({ slots: config.MAX_CONCURRENT_EXECUTIONS, queues: config.QUEUES }, 'worker.started')

@@ -1,5 +1,6 @@
 /**
- * Who calls: the key of `Authorization: Bearer <key>`, or, where that is allowed, anybody. A key that was found is
+ * Who calls: the key of `Authorization: Bearer <key>`, a player with a token for the video that it plays, or, where that
+ * is allowed, anybody. A key that was found is
  * believed for a few seconds without asking the database again, so that long a revoked one may still be taken.
  */
 import type { Context } from 'hono'
@@ -10,13 +11,22 @@ import { type ApiKey, looksLikeSecret } from '../../core/keys/key.ts'
 import { findKey, keysExist } from '../../core/keys/read.ts'
 import type { OpenTo } from '../access.ts'
 import type { ApiEnv } from '../app.ts'
+import { videoPlayedBy } from '../playback/paths.ts'
+import type { PlaybackTokens } from '../playback/token.ts'
 import { RequestProblem } from '../problem.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 const believedMs = 5000
 const rememberedKeys = 1000
 
-export function authenticate({ sql, openTo, limit }: { sql: Pool; openTo: OpenTo; limit: RateLimit }) {
+interface AuthenticateOptions {
+  sql: Pool
+  openTo: OpenTo
+  limit: RateLimit
+  tokens: PlaybackTokens
+}
+
+export function authenticate({ sql, openTo, limit, tokens }: AuthenticateOptions) {
   const known = new Map<string, { key: ApiKey; until: number }>()
   const keysAreNeeded = keyWatch(sql)
 
@@ -38,10 +48,22 @@ export function authenticate({ sql, openTo, limit }: { sql: Pool; openTo: OpenTo
     return key
   }
 
+  /** @throws RequestProblem unauthorized when there is a token that is not good here */
+  async function playsWithToken(c: Context<ApiEnv>): Promise<boolean> {
+    const token = c.req.query('token')
+    const videoId = videoPlayedBy(c.req)
+    if (token === undefined || videoId === undefined) return false
+    limit.check(c)
+    if (await tokens.isGood(videoId, token)) return true
+    limit.count(c)
+    throw unauthorized('The playback link is not for this video, or its time is up.', 'invalid_token')
+  }
+
   return createMiddleware<ApiEnv>(async (c, next) => {
     const header = c.req.header('authorization')
     if (openTo === 'everybody') c.set('caller', null)
     else if (header !== undefined) c.set('caller', await keyOf(secretIn(header), c))
+    else if (await playsWithToken(c)) c.set('caller', null)
     else {
       if (openTo === 'nobody' || (await keysAreNeeded())) {
         throw unauthorized('An API key is needed: Authorization: Bearer <key>.')

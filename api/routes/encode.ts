@@ -1,25 +1,22 @@
 /** Encodes a video: one that comes with the request as a form, or one that already lies in storage. */
 import { type Context, Hono, type Next } from 'hono'
 import { z } from 'zod'
+import { codecsNeeded, EncodeOptions, problemsOf } from '../../core/encode-options.ts'
 import { SourceNotFound, UploadNotUsable } from '../../core/errors.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
 import { isMediaKey } from '../../core/storage/keys.ts'
 import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
+import { requireEncoders } from '../../core/workers/encoders.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
+import { definitionKey } from '../playback/video.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
 import { id, invalidRequest, jsonBody, requireMediaType, text, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
 import { priority } from './job-requests.ts'
 
-export const definitionKey = 'encode.video'
-
-const Settings = z.object({
-  quality: z.enum(['720p', '1080p', '4k']).default('1080p'),
-  format: z.enum(['mp4']).default('mp4'),
-  priority: priority.default(0),
-})
+const Settings = EncodeOptions.extend({ priority: priority.default(0) })
 type Settings = z.output<typeof Settings>
 
 const EncodeBody = Settings.extend({
@@ -31,21 +28,39 @@ const EncodeBody = Settings.extend({
     .optional(),
   filename: text(255).describe("What sourceKey's file is called; the output is named after it.").optional(),
   idempotencyKey: text(255).optional(),
-}).refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
-  path: ['uploadId'],
-  message: 'expected either this or sourceKey',
 })
+  .refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
+    path: ['uploadId'],
+    message: 'expected either this or sourceKey',
+  })
+  .superRefine(checkRequest)
 type EncodeBody = z.output<typeof EncodeBody>
 
-/** In a form everything is text. */
-const EncodeForm = Settings.extend({
-  priority: z
-    .string()
-    .regex(/^-?\d{1,10}$/, 'expected an integer')
-    .transform(Number)
-    .pipe(priority)
-    .default(0),
-})
+/** In a form everything is text: these are taken as they are, everything else as JSON. */
+const textFields = new Set(['quality', 'format', 'preset'])
+
+const EncodeForm = z
+  .record(z.string(), z.string())
+  .transform((fields, context) => {
+    const known = Object.entries(fields).filter(([name]) => name in Settings.shape)
+    return Object.fromEntries(
+      known.map(([name, value]) => {
+        if (textFields.has(name)) return [name, value]
+        try {
+          return [name, JSON.parse(value)]
+        } catch {
+          context.addIssue({ code: 'custom', path: [name], message: 'expected JSON, such as 5 or true' })
+          return [name, undefined]
+        }
+      }),
+    )
+  })
+  .pipe(Settings.superRefine(checkRequest))
+
+/** What each option may be, but not together. */
+function checkRequest(request: Settings, context: z.RefinementCtx): void {
+  for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
+}
 
 const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
 
@@ -90,11 +105,16 @@ export function encodeRoutes(dependencies: AppDependencies) {
     return { key, filename }
   }
 
-  async function encode({ key, filename }: Source, settings: Settings, idempotencyKey?: string) {
+  async function encode(
+    { key, filename }: Source,
+    { priority, ...options }: Settings,
+    idempotencyKey?: string,
+  ) {
+    await requireEncoders(sql, codecsNeeded(options))
     const { job, created } = await enqueue(sql, {
       definitionKey,
-      params: { source: { key }, filename, quality: settings.quality, format: settings.format },
-      priority: settings.priority,
+      params: { source: { key }, filename, ...options },
+      priority,
       idempotencyKey,
       idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
     })
@@ -119,6 +139,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
       problems: [
         'video_missing',
         'invalid_media',
+        'encoder_missing',
         'upload_not_found',
         'upload_not_usable',
         'source_not_found',
@@ -133,7 +154,8 @@ export function encodeRoutes(dependencies: AppDependencies) {
     validate('json', EncodeBody),
     async (c) => {
       const body = c.req.valid('json')
-      const { created, ...answer } = await encode(await sourceOf(body), body, body.idempotencyKey)
+      const { uploadId: _uploadId, sourceKey: _key, filename: _name, idempotencyKey, ...settings } = body
+      const { created, ...answer } = await encode(await sourceOf(body), settings, idempotencyKey)
       return c.json(answer, created ? 201 : 200)
     },
   )

@@ -1,14 +1,14 @@
 /** Videos: follow an encode, get the result. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { JobNotFound } from '../../core/errors.ts'
-import { readJob } from '../../core/queue/read.ts'
 import { contentDisposition } from '../../core/storage/presign.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
+import { playbackPaths, playbackUrl } from '../playback/paths.ts'
+import type { PlaybackTokens } from '../playback/token.ts'
+import { definitionKey, type Output, readVideo } from '../playback/video.ts'
 import { RequestProblem } from '../problem.ts'
 import { validate } from '../validate.ts'
-import { definitionKey } from './encode.ts'
 import { exampleId } from './job-answers.ts'
 import { JobParam } from './job-requests.ts'
 import { exampleVideo, VideoStatus } from './video-answers.ts'
@@ -22,17 +22,20 @@ const DownloadQuery = z.object({
     .describe('false: the bytes come through the API, ranges included.'),
 })
 
-/** What `encode.video` returns, as far as clients see it. */
-const EncodeResult = z.object({
-  outputs: z.array(z.looseObject({ key: z.string(), filename: z.string(), contentType: z.string() })).min(1),
-  source: z.looseObject({}),
-})
-
-export function videoRoutes({ sql, storage }: AppDependencies) {
-  async function readVideoJob(jobId: string) {
-    const job = await readJob(sql, jobId)
-    if (job?.definitionKey !== definitionKey) throw new JobNotFound(jobId)
-    return job
+export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & { tokens: PlaybackTokens }) {
+  async function playbackOf(videoId: string, outputs: Output[]) {
+    const kinds = new Set(outputs.map(({ kind }) => kind))
+    if (!kinds.has('rendition') && !kinds.has('poster')) return undefined
+    const token = await tokens.issue(videoId, config.PLAYBACK_SECONDS)
+    const url = (path: string) => playbackUrl(videoId, path, token)
+    return {
+      expiresInSeconds: config.PLAYBACK_SECONDS,
+      token,
+      ...(kinds.has('rendition')
+        ? { hlsUrl: url(playbackPaths.playlist), dashUrl: url(playbackPaths.manifest) }
+        : {}),
+      ...(kinds.has('poster') ? { posterUrl: url(playbackPaths.poster) } : {}),
+    }
   }
 
   return new Hono<ApiEnv>()
@@ -47,21 +50,22 @@ export function videoRoutes({ sql, storage }: AppDependencies) {
       }),
       validate('param', JobParam),
       async (c) => {
-        const job = await readVideoJob(c.req.valid('param').jobId)
-        const { jobId, status, progress, errorCode, errorSummary } = job
+        const video = await readVideo(sql, c.req.valid('param').jobId)
+        const { jobId, status, progress, errorCode, errorSummary } = video.job
         const error = errorCode === null ? undefined : { code: errorCode, message: errorSummary }
-        const done = finishedEncode(job)
-        if (done === null) return c.json({ jobId, status, definitionKey, progress, error })
-        const downloadUrl = `/v1/videos/${jobId}/download`
+        if (video.source === null) return c.json({ jobId, status, definitionKey, progress, error })
+        const download = downloadOf(video.outputs)
         return c.json({
           jobId,
           status,
           definitionKey,
           progress,
-          source: done.source,
-          outputs: done.outputs.map(({ key: _key, ...output }) => ({ ...output, url: downloadUrl })),
-          outputFilename: done.outputs[0]?.filename,
-          downloadUrl,
+          source: video.source,
+          outputs: video.outputs.map((output) => viewOutput(jobId, output, output === download)),
+          playback: await playbackOf(jobId, video.outputs),
+          ...(download === undefined
+            ? {}
+            : { outputFilename: download.filename, downloadUrl: `/v1/videos/${jobId}/download` }),
         })
       },
     )
@@ -80,7 +84,7 @@ export function videoRoutes({ sql, storage }: AppDependencies) {
       validate('query', DownloadQuery),
       async (c) => {
         const { jobId } = c.req.valid('param')
-        const output = finishedEncode(await readVideoJob(jobId))?.outputs[0]
+        const output = downloadOf((await readVideo(sql, jobId)).outputs)
         if (output === undefined) {
           throw new RequestProblem('output_not_ready', `Job ${jobId} has no output to download.`)
         }
@@ -105,6 +109,19 @@ export function videoRoutes({ sql, storage }: AppDependencies) {
     )
 }
 
-function finishedEncode(job: { status: string; result: unknown }) {
-  return job.status === 'succeeded' ? EncodeResult.parse(job.result) : null
+/** The first file: what the contract has one of. */
+function downloadOf(outputs: Output[]): Output | undefined {
+  return outputs.find(({ kind }) => kind === 'video')
+}
+
+/** Where things lie in storage, and what playlists are made of. */
+const hidden = new Set(['key', 'playlistKey', 'headRange', 'indexRange'])
+
+function viewOutput(jobId: string, output: Output, isDownload: boolean) {
+  const { kind, name, filename, contentType, ...about } = output
+  const shown = Object.entries(about).filter(([field]) => !hidden.has(field))
+  const url = isDownload
+    ? `/v1/videos/${jobId}/download`
+    : `/v1/videos/${jobId}/${playbackPaths.output}/${name}`
+  return { kind, name, filename, contentType, ...Object.fromEntries(shown), url }
 }

@@ -15,7 +15,7 @@ export interface WorkerView extends Beat {
 }
 
 /** Three beats. */
-const silentSeconds = 30
+export const silentSeconds = 30
 
 /** By kind and id. Those that ended well are not among them. */
 export async function listWorkers(sql: Sql): Promise<WorkerView[]> {

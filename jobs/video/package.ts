@@ -4,9 +4,9 @@
  * objects, not thousands, and one link is good for all of a track's segments.
  */
 import { open, writeFile } from 'node:fs/promises'
-import { childBoxes, readHead as readBoxHead } from './boxes.ts'
+import { childBoxes, readHead } from './boxes.ts'
 import { codecString } from './codec-string.ts'
-import { correctFragment, dropEdits, type Head, readHead } from './fragments.ts'
+import { measureFragment, type Timing, timingOf } from './fragments.ts'
 
 /** Two groups of pictures. */
 const segmentSeconds = 4
@@ -34,7 +34,6 @@ export interface Track {
 }
 
 interface Fragment {
-  offset: number
   sizeBytes: number
   duration: number
   sampleCount: number
@@ -46,31 +45,23 @@ export async function packageTrack(from: string, to: string): Promise<Track> {
   const output = await open(to, 'w')
   try {
     const { head, boxes } = await readBoxes(input)
-    // Sound keeps its edit list: it tells of samples that decoders need and players don't play.
-    const codecs = codecString(head.bytes)
-    const isPicture = !/^(mp4a|opus)/.test(codecs)
-    if (isPicture) dropEdits(head)
-    const known = isPicture ? head : { ...head, editOffset: 0 }
+    const timing = timingOf(head)
     const fragments: Fragment[] = []
-    const bodies: { moof: Uint8Array; from: number; sizeBytes: number }[] = []
     for (const [index, box] of boxes.entries()) {
       const data = boxes[index + 1]
       if (box.type !== 'moof' || data === undefined) continue
       const moof = new Uint8Array(box.sizeBytes)
       await input.read(moof, 0, moof.length, box.offset)
       const sizeBytes = box.sizeBytes + data.sizeBytes
-      fragments.push({ offset: 0, sizeBytes, ...correctFragment(moof, known) })
-      bodies.push({ moof, from: data.offset, sizeBytes: data.sizeBytes })
+      fragments.push({ sizeBytes, ...measureFragment(moof, timing) })
     }
-    const groups = grouped(fragments, segmentSeconds * head.timescale)
-    const index = segmentIndex(groups, head.timescale)
-    await output.write(head.bytes)
+    const groups = grouped(fragments, segmentSeconds * timing.timescale)
+    const index = segmentIndex(groups, timing.timescale)
+    await output.write(head)
     await output.write(index)
-    for (const { moof, from: place, sizeBytes } of bodies) {
-      await output.write(moof)
-      await copy(input, output, place, sizeBytes)
-    }
-    return describe(head, codecs, index.length, groups)
+    const bodyBytes = fragments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    await copy(input, output, boxes[0]?.offset ?? 0, bodyBytes)
+    return describe(head, index, groups, timing)
   } finally {
     await input.close()
     await output.close()
@@ -86,7 +77,7 @@ async function readBoxes(file: File) {
   const beginning = new Uint8Array(16)
   for (let offset = 0; offset + 8 <= size; ) {
     await file.read(beginning, 0, beginning.length, offset)
-    const head = readBoxHead(beginning, 0)
+    const head = readHead(beginning, 0)
     if (head === null || head.sizeBytes < 8) throw new Error(`the file has no box at ${offset}`)
     boxes.push({ type: head.type, offset, sizeBytes: head.sizeBytes })
     offset += head.sizeBytes
@@ -98,7 +89,7 @@ async function readBoxes(file: File) {
   await file.read(bytes, 0, end, 0)
   const kept = childBoxes(bytes).filter(({ type }) => type === 'ftyp' || type === 'moov')
   const parts = kept.map(({ offset, sizeBytes }) => bytes.subarray(offset, offset + sizeBytes))
-  return { head: readHead(new Uint8Array(Buffer.concat(parts))), boxes: boxes.slice(first) }
+  return { head: new Uint8Array(Buffer.concat(parts)), boxes: boxes.slice(first) }
 }
 
 /** Fragments that make up a segment: as many as reach its length, the last with what is left. */
@@ -108,7 +99,7 @@ function grouped(fragments: Fragment[], length: number): Fragment[] {
     const last = groups.at(-1)
     // A sample's breadth less counts: sound does not cut at whole seconds.
     if (last === undefined || last.duration > 0.98 * length) {
-      groups.push({ offset: 0, sizeBytes, duration, sampleCount })
+      groups.push({ sizeBytes, duration, sampleCount })
     } else {
       last.sizeBytes += sizeBytes
       last.duration += duration
@@ -136,24 +127,24 @@ function segmentIndex(groups: Fragment[], timescale: number): Uint8Array {
   return bytes
 }
 
-function describe(head: Head, codecs: string, indexBytes: number, groups: Fragment[]): Track {
-  const headBytes = head.bytes.length
-  let offset = headBytes + indexBytes
+function describe(head: Uint8Array, index: Uint8Array, groups: Fragment[], { timescale }: Timing): Track {
+  const indexEnd = head.length + index.length
+  let offset = indexEnd
   const segments = groups.map(({ sizeBytes, duration }) => {
-    const segment = { offset, sizeBytes, durationSeconds: duration / head.timescale }
+    const segment = { offset, sizeBytes, durationSeconds: duration / timescale }
     offset += sizeBytes
     return segment
   })
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
-  const durationSeconds = sum(groups.map(({ duration }) => duration)) / head.timescale
+  const durationSeconds = sum(groups.map(({ duration }) => duration)) / timescale
   const bitsOf = (segment: Segment) => (8 * segment.sizeBytes) / segment.durationSeconds
   // A rest of a few frames is no burst: it counts together with the segment before it.
   const whole = segments.filter((segment) => segment.durationSeconds >= segmentSeconds / 2)
   const averageBitrate = Math.round((8 * sum(segments.map(({ sizeBytes }) => sizeBytes))) / durationSeconds)
   return {
-    codecs,
-    headRange: [0, headBytes],
-    indexRange: [headBytes, headBytes + indexBytes],
+    codecs: codecString(head),
+    headRange: [0, head.length],
+    indexRange: [head.length, indexEnd],
     segments,
     averageBitrate,
     peakBitrate: Math.max(averageBitrate, ...whole.map((segment) => Math.round(bitsOf(segment)))),

@@ -1,0 +1,62 @@
+/** The playlist that names all sizes and sounds of a video (RFC 8216, 4.3.4), for a player to choose from. */
+import { languageTag, soundNames } from './names.ts'
+import { byCodec, type Output, ofKind, type Rendition, type Sound } from './video.ts'
+
+/** @param urlOf where the media playlist of an output is, by its name */
+export function masterPlaylist(outputs: Output[], urlOf: (name: string) => string): string {
+  const sounds = ofKind(outputs, 'audio')
+  const names = soundNames(sounds)
+  const lines = ['#EXTM3U', '#EXT-X-VERSION:7', '#EXT-X-INDEPENDENT-SEGMENTS']
+  for (const [index, sound] of sounds.entries()) {
+    const isFirst = sounds.findIndex(({ codec }) => codec === sound.codec) === index
+    lines.push(
+      `#EXT-X-MEDIA:${attributes({
+        TYPE: 'AUDIO',
+        'GROUP-ID': quoted(sound.codec),
+        NAME: quoted(names[index] ?? ''),
+        ...(sound.language === null ? {} : { LANGUAGE: quoted(languageTag(sound.language)) }),
+        DEFAULT: isFirst ? 'YES' : 'NO',
+        AUTOSELECT: 'YES',
+        CHANNELS: quoted(String(sound.channels)),
+        URI: quoted(urlOf(sound.name)),
+      })}`,
+    )
+  }
+  const groups = byCodec(sounds)
+  for (const rendition of ofKind(outputs, 'rendition')) {
+    // With several codecs of sound each size is named once with each.
+    for (const [group, members] of groups.size === 0 ? [[null, []] as const] : groups) {
+      lines.push(`#EXT-X-STREAM-INF:${attributes(variant(rendition, group, members))}`, urlOf(rendition.name))
+    }
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function variant(
+  rendition: Rendition,
+  group: string | null,
+  sounds: readonly Sound[],
+): Record<string, string> {
+  const most = (of: (sound: Sound) => number) => Math.max(0, ...sounds.map(of))
+  const codecs = new Set([rendition.codecs, ...sounds.map((sound) => sound.codecs)])
+  return {
+    BANDWIDTH: String(rendition.peakBitrate + most(({ peakBitrate }) => peakBitrate)),
+    'AVERAGE-BANDWIDTH': String(rendition.bitrate + most(({ bitrate }) => bitrate)),
+    CODECS: quoted([...codecs].join(',')),
+    RESOLUTION: `${rendition.width}x${rendition.height}`,
+    'FRAME-RATE': rendition.frameRate.toFixed(3),
+    ...(group === null ? {} : { AUDIO: quoted(group) }),
+    'CLOSED-CAPTIONS': 'NONE',
+  }
+}
+
+function attributes(values: Record<string, string>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')
+}
+
+/** A quoted string has no way to hold a quote or the end of a line. */
+function quoted(text: string): string {
+  return `"${text.replace(/["\r\n]/g, ' ')}"`
+}
