@@ -207,6 +207,11 @@ export function freeBox(sizeBytes: number): Uint8Array {
   return head
 }
 
+/** What the ffprobe at hand says. */
+export async function testFfprobe(options: string[]): Promise<string> {
+  return (await run(ffprobe, options)).toString()
+}
+
 async function run(binary: string, options: string[]): Promise<Buffer> {
   const child = Bun.spawn([binary, ...options], {
     stdin: 'ignore',

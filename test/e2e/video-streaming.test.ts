@@ -1,0 +1,224 @@
+/** HLS and DASH as players meet them: over HTTP, without an API key, by the links of the status alone. */
+import { parse as parseManifest } from 'mpd-parser'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { createKey } from '../../core/keys/create.ts'
+import { childBoxes, findBox } from '../../jobs/video/boxes.ts'
+import { codecString } from '../../jobs/video/codec-string.ts'
+import { testClips, testFfprobe } from '../support/clips.ts'
+import { startServer, type TestJob } from '../support/server.ts'
+import { packetsOf, readPlaylist, readRange } from '../support/streaming.ts'
+import { encodeByForm, encodeByLink, problemOf, statusOf } from '../support/video-client.ts'
+
+const server = await startServer()
+const clips = await testClips()
+
+/** 4 s and a rest, at a rate that is no whole number; the second sound begins late. */
+const seconds = 5.5
+const secondSound = ['-f', 'lavfi', '-i', `sine=frequency=880:sample_rate=44100:duration=${seconds}`]
+
+let job: TestJob
+let playback: { hlsUrl: string; dashUrl: string; posterUrl: string; token: string }
+
+beforeAll(async () => {
+  const path = await clips.make({
+    ...{ name: 'stream.mkv', size: '864x486', framesPerSecond: 30_000 / 1001, seconds },
+    options: [
+      ...secondSound,
+      ...['-map', '0:v', '-map', '1:a', '-map', '2:a'],
+      ...['-metadata:s:a:0', 'language=eng', '-metadata:s:a:1', 'language=ger'],
+      ...['-metadata:s:a:1', 'title=Kommentar "1"'],
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
+    ],
+  })
+  job = await encodeByLink(server, path, { ladder: true, poster: { atSeconds: 2 } })
+  await job.reaches('succeeded', 120)
+  const status = await statusOf(server, job)
+  playback = status.playback as typeof playback
+}, 150_000)
+
+const master = async () => await readPlaylist(`${server.url}${playback.hlsUrl}`)
+const below = (uri: string) => new URL(uri, `${server.url}${playback.hlsUrl}`).href
+
+test('the ladder goes from the size of the source down, and every size says what a player has to know', async () => {
+  const { playlists, text, version } = await master()
+  expect(version).toBe(7)
+  expect(text).toContain('#EXT-X-INDEPENDENT-SEGMENTS')
+  expect(playlists.map(({ attributes }) => attributes)).toMatchObject([
+    { RESOLUTION: { width: 854, height: 480 } },
+    { RESOLUTION: { width: 640, height: 360 } },
+    { RESOLUTION: { width: 426, height: 240 } },
+  ])
+  const { outputs = [] } = await statusOf(server, job)
+  for (const { attributes, uri } of playlists) {
+    expect(attributes).toMatchObject({ 'FRAME-RATE': 29.97, AUDIO: 'aac' })
+    const { segments } = await readPlaylist(below(uri))
+    const rates = segments.slice(0, 1).map(({ duration, byterange }) => (8 * byterange.length) / duration)
+    expect(Number(attributes.BANDWIDTH)).toBeGreaterThanOrEqual(Math.max(...rates))
+    expect(Number(attributes['AVERAGE-BANDWIDTH'])).toBeLessThanOrEqual(Number(attributes.BANDWIDTH))
+    const head = await readRange(segments[0]?.map.uri ?? '', segments[0]?.map.byterange ?? noRange)
+    expect(attributes.CODECS).toBe(`${codecString(head)},mp4a.40.2`)
+    expect(attributes.CODECS).toMatch(/^avc1\.64[0-9a-f]{4},/)
+  }
+  expect(outputs.filter(({ kind }) => kind === 'rendition')).toHaveLength(3)
+})
+
+const noRange = { offset: 0, length: 0 }
+
+test('segments begin at the same times in all sizes, each with a picture that needs no other', async () => {
+  const { playlists } = await master()
+  const borders = new Set<string>()
+  for (const { uri } of playlists) {
+    const { segments, endList, playlistType, targetDuration } = await readPlaylist(below(uri))
+    expect({ endList, playlistType, targetDuration }).toEqual({
+      endList: true,
+      playlistType: 'VOD',
+      targetDuration: 4,
+    })
+    borders.add(segments.map(({ duration }) => duration.toFixed(4)).join(' '))
+    for (const [index, { map, byterange, uri: link }] of segments.entries()) {
+      const bytes = Buffer.concat([await readRange(map.uri, map.byterange), await readRange(link, byterange)])
+      const packets = await packetsOf(await clips.write(`segment-${index}.mp4`, bytes))
+      expect(packets[0]).toMatchObject({ kind: 'video', isKey: true })
+      // Two groups of pictures, of which each is closed: nothing is shown before the second one's key frame that
+      // comes after it.
+      const keys = packets.flatMap(({ isKey }, at) => (isKey ? [at] : []))
+      for (const at of keys) {
+        const key = packets[at]?.seconds ?? 0
+        expect(packets.slice(at).every((packet) => packet.seconds >= key)).toBe(true)
+      }
+    }
+  }
+  // 120 frames and 45 of 30000/1001 a second.
+  expect([...borders]).toEqual(['4.0040 1.5015'])
+})
+
+test("FFmpeg's player finds picture and sound in step, whole, and in order", async () => {
+  const packets = await packetsOf(`${server.url}${playback.hlsUrl}`)
+  for (const kind of ['video', 'audio'] as const) {
+    const times = packets.filter((packet) => packet.kind === kind).map((packet) => packet.seconds)
+    expect(Math.min(...times)).toBeCloseTo(0, 2)
+    expect(Math.max(...times)).toBeGreaterThan(seconds - 0.1)
+  }
+})
+
+test('all sounds of the source can be chosen, by language and name', async () => {
+  const { mediaGroups } = await master()
+  expect(mediaGroups.AUDIO.aac).toMatchObject({
+    English: { language: 'en', default: true },
+    // A quoted string can hold no quotes.
+    'Kommentar  1 ': { default: false },
+  })
+})
+
+test('DASH plays the same segments of the same files', async () => {
+  const response = await fetch(`${server.url}${playback.dashUrl}`)
+  expect(response.headers.get('content-type')).toBe('application/dash+xml')
+  const uri = `${server.url}${playback.dashUrl}`
+  const { playlists, mediaGroups, duration } = parseManifest(await response.text(), { manifestUri: uri })
+  expect(duration).toBeCloseTo(seconds, 1)
+  expect(playlists).toHaveLength(3)
+  expect(Object.keys(mediaGroups.AUDIO.audio ?? {})).toHaveLength(2)
+
+  const { playlists: variants } = await master()
+  for (const { attributes, sidx } of playlists) {
+    const variant = variants.find(
+      ({ attributes: of }) => of.RESOLUTION?.height === attributes.RESOLUTION?.height,
+    )
+    const { segments } = await readPlaylist(below(variant?.uri ?? ''))
+    expect(variant?.attributes.CODECS).toContain(attributes.CODECS)
+    const index = await readRange(sidx.resolvedUri, sidx.byterange)
+    expect(referencesOf(index, sidx.byterange.offset + sidx.byterange.length)).toEqual(
+      segments.map(({ byterange }) => byterange),
+    )
+  }
+})
+
+/** Where the segments are that a segment index names (ISO/IEC 14496-12, 8.16.3). */
+function referencesOf(index: Uint8Array, from: number) {
+  const view = new DataView(index.buffer, index.byteOffset)
+  expect(childBoxes(index)).toMatchObject([{ type: 'sidx', sizeBytes: index.length }])
+  let offset = from + view.getUint32(24)
+  return Array.from({ length: view.getUint16(30) }, (_, reference) => {
+    const length = view.getUint32(32 + 12 * reference)
+    const range = { offset, length }
+    offset += length
+    return range
+  })
+}
+
+test('the poster is a JPEG as large as the largest size', async () => {
+  const response = await fetch(`${server.url}${playback.posterUrl}`)
+  expect(response.headers.get('content-type')).toBe('image/jpeg')
+  const path = await clips.write('poster.jpg', await response.bytes())
+  const shown = ['-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0']
+  expect((await testFfprobe(['-v', 'error', ...shown, path])).trim()).toBe('mjpeg,854,480')
+})
+
+test('one size of what the source is larger than can be asked for, beside a file', async () => {
+  const path = await clips.make({ name: 'odd-size.mkv', size: '322x242', seconds: 1, sound: false })
+  const outputs = [
+    { format: 'mp4', height: 120 },
+    { format: 'dash', height: 120 },
+    { format: 'hls', height: 9 * 240 },
+  ]
+  const one = await encodeByForm(server, path, { outputs: JSON.stringify(outputs) })
+  await one.reaches('succeeded')
+  const status = await statusOf(server, one)
+  expect(status.outputs).toMatchObject([
+    { kind: 'video', width: 160, height: 120, url: `/v1/videos/${one.id}/download` },
+    { kind: 'rendition', width: 160, height: 120 },
+    { kind: 'rendition', width: 322, height: 242 },
+  ])
+  const head = await (
+    await fetch(`${server.url}/v1/videos/${one.id}/outputs/${status.outputs?.[1]?.name}`)
+  ).bytes()
+  expect(findBox(head, 'moov/mvex'), 'fragments, as segments are made of').toBeDefined()
+})
+
+test('a form asks for a stream by its format alone', async () => {
+  const path = await clips.make({ name: 'tiny.mp4', size: '64x36', seconds: 0.5 })
+  const streamed = await encodeByForm(server, path, { format: 'hls' })
+  await streamed.reaches('succeeded')
+  const status = await statusOf(server, streamed)
+  expect(status.outputs).toMatchObject([{ kind: 'rendition', height: 36 }, { kind: 'audio' }])
+  expect(status.downloadUrl).toBeUndefined()
+  const download = await server.request('GET', `/v1/videos/${streamed.id}/download`)
+  await problemOf(download, 404, 'output_not_ready')
+})
+
+describe('where a key is needed', () => {
+  beforeAll(async () => {
+    await createKey(server.database.sql, { name: 'any', scopes: ['read'] })
+  })
+  const get = (path: string) => fetch(`${server.url}${path}`, { redirect: 'manual' })
+
+  test('a player needs none: the links of the status have a token in them', async () => {
+    await problemOf(await get(`/v1/videos/${job.id}/playlist.m3u8`), 401, 'unauthorized')
+    expect((await get(playback.posterUrl)).status).toBe(302)
+    expect((await get(playback.dashUrl)).status).toBe(200)
+    const { playlists } = await master()
+    for (const { uri } of playlists) expect((await readPlaylist(below(uri))).segments).toHaveLength(2)
+  })
+
+  test.each([
+    {
+      what: 'for another video',
+      path: () => `/v1/videos/01890a5d-ac96-774b-bcce-b302099a8057/playlist.m3u8`,
+    },
+    { what: 'for anything but playback', path: () => `/v1/videos/${job.id}/status` },
+    { what: 'for downloads of the contract', path: () => `/v1/videos/${job.id}/download` },
+    { what: 'for a job of the same id', path: () => `/v1/jobs/${job.id}` },
+  ])('a token is of no use $what', async ({ path }) => {
+    await problemOf(await get(`${path()}?token=${playback.token}`), 401, 'unauthorized')
+  })
+
+  test.each([
+    { what: 'whose time is up', token: () => `1.${playback.token.split('.')[1]}` },
+    { what: 'with more time than it was given', token: () => `zzzzzzz.${playback.token.split('.')[1]}` },
+    { what: 'of another signature', token: () => `${playback.token.split('.')[0]}.AAAA` },
+    { what: 'that is none', token: () => 'x' },
+  ])('a token $what is refused', async ({ token }) => {
+    const answer = await get(`/v1/videos/${job.id}/poster?token=${token()}`)
+    await problemOf(answer, 401, 'unauthorized')
+  })
+})
