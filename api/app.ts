@@ -36,6 +36,7 @@ import { referenceRoutes } from './routes/reference.ts'
 import { scheduleTimeRoutes } from './routes/schedule-times.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { videoOutputRoutes } from './routes/video-outputs.ts'
 import { videoRoutes } from './routes/videos.ts'
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
@@ -122,6 +123,7 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/videos/uploads', uploadRoutes(dependencies))
     .route('/v1/videos', encodeRoutes(dependencies))
     .route('/v1/videos', videoRoutes({ ...dependencies, tokens }))
+    .route('/v1/videos', videoOutputRoutes(dependencies))
     .route('/v1/videos', playbackRoutes({ ...dependencies, tokens }))
 }
 

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod'
 
-export const qualities = ['720p', '1080p', '4k'] as const
-export const formats = ['mp4', 'webm', 'hls', 'dash'] as const
-export const videoCodecs = ['h264', 'hevc', 'vp9', 'av1'] as const
+const qualities = ['720p', '1080p', '4k'] as const
+const formats = ['mp4', 'webm', 'hls', 'dash'] as const
+const videoCodecs = ['h264', 'hevc', 'vp9', 'av1'] as const
 const audioCodecs = ['aac', 'opus'] as const
 const presets = ['web', 'streaming', 'webm'] as const
 
@@ -58,7 +58,7 @@ const Output = z.strictObject({
     .optional()
     .describe('false: without sound.'),
 })
-export type OutputRequest = z.output<typeof Output>
+type OutputRequest = z.output<typeof Output>
 
 const Poster = z.strictObject({
   atSeconds: z.number().min(0).max(604_800).optional().describe('Default: at a tenth of the video.'),

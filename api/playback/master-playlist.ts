@@ -23,7 +23,10 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
     )
   }
   const groups = byCodec(sounds)
-  for (const rendition of ofKind(outputs, 'rendition')) {
+  const largestFirst = ofKind(outputs, 'rendition').toSorted(
+    (a, b) => b.width * b.height - a.width * a.height,
+  )
+  for (const rendition of largestFirst) {
     // With several codecs of sound each size is named once with each.
     for (const [group, members] of groups.size === 0 ? [[null, []] as const] : groups) {
       lines.push(`#EXT-X-STREAM-INF:${attributes(variant(rendition, group, members))}`, urlOf(rendition.name))

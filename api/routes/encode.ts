@@ -1,10 +1,9 @@
 /** Encodes a video: one that comes with the request as a form, or one that already lies in storage. */
 import { type Context, Hono, type Next } from 'hono'
 import { z } from 'zod'
-import { codecsNeeded, EncodeOptions, problemsOf } from '../../core/encode-options.ts'
+import { codecsNeeded } from '../../core/encode-options.ts'
 import { SourceNotFound, UploadNotUsable } from '../../core/errors.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
-import { isMediaKey } from '../../core/storage/keys.ts'
 import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
@@ -12,57 +11,9 @@ import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { definitionKey } from '../playback/video.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
-import { id, invalidRequest, jsonBody, requireMediaType, text, validate } from '../validate.ts'
+import { invalidRequest, jsonBody, requireMediaType, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
-import { priority } from './job-requests.ts'
-
-const Settings = EncodeOptions.extend({ priority: priority.default(0) })
-type Settings = z.output<typeof Settings>
-
-const EncodeBody = Settings.extend({
-  uploadId: id.describe('A completed upload.').optional(),
-  sourceKey: z
-    .string()
-    .refine(isMediaKey, 'expected the key of a source or an output')
-    .describe('A source or an output in the storage.')
-    .optional(),
-  filename: text(255).describe("What sourceKey's file is called; the output is named after it.").optional(),
-  idempotencyKey: text(255).optional(),
-})
-  .refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
-    path: ['uploadId'],
-    message: 'expected either this or sourceKey',
-  })
-  .superRefine(checkRequest)
-type EncodeBody = z.output<typeof EncodeBody>
-
-/** In a form everything is text: these are taken as they are, everything else as JSON. */
-const textFields = new Set(['quality', 'format', 'preset'])
-
-const EncodeForm = z
-  .record(z.string(), z.string())
-  .transform((fields, context) => {
-    const known = Object.entries(fields).filter(([name]) => name in Settings.shape)
-    return Object.fromEntries(
-      known.map(([name, value]) => {
-        if (textFields.has(name)) return [name, value]
-        try {
-          return [name, JSON.parse(value)]
-        } catch {
-          context.addIssue({ code: 'custom', path: [name], message: 'expected JSON, such as 5 or true' })
-          return [name, undefined]
-        }
-      }),
-    )
-  })
-  .pipe(Settings.superRefine(checkRequest))
-
-/** What each option may be, but not together. */
-function checkRequest(request: Settings, context: z.RefinementCtx): void {
-  for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
-}
-
-const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
+import { documentedForm, EncodeBody, EncodeForm, type Settings } from './video-requests.ts'
 
 interface Source {
   key: string

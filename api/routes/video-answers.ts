@@ -14,6 +14,14 @@ export const VideoStatus = z
     outputs: z
       .array(z.looseObject({ filename: z.string(), contentType: z.string(), url: z.string() }))
       .optional(),
+    playback: z
+      .looseObject({ expiresInSeconds: z.int(), token: z.string() })
+      .optional()
+      .describe('Links that players can follow without an API key: hlsUrl, dashUrl, posterUrl.'),
+    additions: z
+      .array(z.looseObject({ jobId: z.uuid(), status: Status }))
+      .optional()
+      .describe('Encodes that add outputs or do them again.'),
     outputFilename: z.string().optional(),
     downloadUrl: z.string().optional(),
     error: z.object({ code: z.string(), message: z.string().nullable() }).optional(),

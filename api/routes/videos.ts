@@ -1,6 +1,7 @@
 /** Videos: follow an encode, get the result. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { JobView } from '../../core/queue/row.ts'
 import { contentDisposition } from '../../core/storage/presign.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
@@ -51,9 +52,10 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
       validate('param', JobParam),
       async (c) => {
         const video = await readVideo(sql, c.req.valid('param').jobId)
-        const { jobId, status, progress, errorCode, errorSummary } = video.job
-        const error = errorCode === null ? undefined : { code: errorCode, message: errorSummary }
-        if (video.source === null) return c.json({ jobId, status, definitionKey, progress, error })
+        const { jobId, status, progress } = video.job
+        if (video.source === null) {
+          return c.json({ jobId, status, definitionKey, progress, error: errorOf(video.job) })
+        }
         const download = downloadOf(video.outputs)
         return c.json({
           jobId,
@@ -63,6 +65,7 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
           source: video.source,
           outputs: video.outputs.map((output) => viewOutput(jobId, output, output === download)),
           playback: await playbackOf(jobId, video.outputs),
+          ...(video.additions.length === 0 ? {} : { additions: video.additions.map(viewAddition) }),
           ...(download === undefined
             ? {}
             : { outputFilename: download.filename, downloadUrl: `/v1/videos/${jobId}/download` }),
@@ -112,6 +115,15 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
 /** The first file: what the contract has one of. */
 function downloadOf(outputs: Output[]): Output | undefined {
   return outputs.find(({ kind }) => kind === 'video')
+}
+
+function viewAddition(job: JobView) {
+  const { jobId, status, progress } = job
+  return { jobId, status, progress, error: errorOf(job) }
+}
+
+function errorOf({ errorCode, errorSummary }: JobView) {
+  return errorCode === null ? undefined : { code: errorCode, message: errorSummary }
 }
 
 /** Where things lie in storage, and what playlists are made of. */

@@ -1,12 +1,21 @@
-/** Encodes that added outputs to a video after its first one. A video goes by the id of its first job. */
-import type { Sql } from '../db.ts'
+/** Encodes that add outputs to a video after its first one, or do them again. A video goes by the id of its first job. */
+import type { Pool, Sql } from '../db.ts'
+import { type Enqueued, type EnqueueInput, enqueue } from '../queue/enqueue.ts'
 import { finishedColumns, liveColumns } from '../queue/read.ts'
 import type { JobView } from '../queue/row.ts'
+import { hintWork } from '../queue/wake.ts'
 
-export async function addToVideo(sql: Sql, videoId: string, jobId: string): Promise<void> {
-  await sql`
-    insert into job_server.video_additions (video_id, job_id) values (${videoId}, ${jobId})
-    on conflict on constraint video_additions_pk do nothing`
+/** @throws as `enqueue` */
+export async function enqueueAddition(sql: Pool, videoId: string, input: EnqueueInput): Promise<Enqueued> {
+  const enqueued = await sql.begin(async (tx) => {
+    const { job, created } = await enqueue(tx, input)
+    await tx`
+      insert into job_server.video_additions (video_id, job_id) values (${videoId}, ${job.id})
+      on conflict on constraint video_additions_pk do nothing`
+    return { job, created }
+  })
+  hintWork(sql)
+  return enqueued
 }
 
 /** In the order they were enqueued in. */

@@ -36,7 +36,7 @@ const usualCrf: Record<string, number> = {
 }
 
 /** Frames from one key frame to the next where the rate is constant. */
-export function groupFrames({ num, den }: { num: number; den: number }): number {
+function groupFrames({ num, den }: { num: number; den: number }): number {
   return Math.max(1, Math.round((groupSeconds * num) / den))
 }
 

@@ -11,7 +11,7 @@ import { measureFragment, type Timing, timingOf } from './fragments.ts'
 /** Two groups of pictures. */
 const segmentSeconds = 4
 
-export interface Segment {
+interface Segment {
   offset: number
   sizeBytes: number
   durationSeconds: number

@@ -12,7 +12,10 @@ declare module 'm3u8-parser' {
     endList?: boolean
     playlistType?: string
     targetDuration?: number
-    playlists: { uri: string; attributes: Record<string, unknown> }[]
+    playlists: {
+      uri: string
+      attributes: { RESOLUTION?: { width: number; height: number } } & Record<string, unknown>
+    }[]
     mediaGroups: Record<
       'AUDIO' | 'SUBTITLES',
       Record<string, Record<string, { language?: string; default: boolean; uri: string }>>

@@ -24,7 +24,12 @@ const Status = z.looseObject({
   downloadUrl: z.string().optional(),
   source: z.looseObject({ container: z.string(), videoCodec: z.string() }).optional(),
   outputs: z
-    .array(z.looseObject({ sha256: z.string(), sizeBytes: z.int(), width: z.int(), height: z.int() }))
+    .array(
+      z.looseObject({
+        ...{ kind: z.string(), name: z.string(), url: z.string() },
+        ...{ sha256: z.string(), sizeBytes: z.int(), width: z.int().optional(), height: z.int().optional() },
+      }),
+    )
     .optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 })

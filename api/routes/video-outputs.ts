@@ -1,0 +1,58 @@
+/** More outputs of a video that was encoded before, or some of them again: from the source that was kept. */
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { codecsNeeded } from '../../core/encode-options.ts'
+import { SourceNotFound } from '../../core/errors.ts'
+import { enqueueAddition } from '../../core/videos/additions.ts'
+import { requireEncoders } from '../../core/workers/encoders.ts'
+import type { ApiEnv, AppDependencies } from '../app.ts'
+import { operation } from '../openapi/operation.ts'
+import { definitionKey, readVideo } from '../playback/video.ts'
+import { jsonBody, validate } from '../validate.ts'
+import { Enqueued, exampleId } from './job-answers.ts'
+import { JobParam } from './job-requests.ts'
+import { AdditionBody } from './video-requests.ts'
+
+/** What an addition takes over from the first encode. */
+const Kept = z.object({ source: z.object({ key: z.string() }), filename: z.string().default('video') })
+
+export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
+  return new Hono<ApiEnv>().post(
+    '/:jobId/outputs',
+    operation({
+      summary: 'Add outputs to a video, or do some again',
+      description:
+        'A job of its own, from the source of the first. Its outputs are shown with those of the video and take the place of those by the same name; sizes that are streamed join its playlists.',
+      example: { outputs: [{ format: 'hls', height: 480 }] },
+      answers: {
+        201: {
+          description: 'The job is queued.',
+          schema: Enqueued.extend({ message: z.string() }),
+          example: { jobId: exampleId, status: 'queued', message: 'The outputs are queued for encoding.' },
+        },
+        200: { description: 'The idempotency key met an earlier job.', schema: Enqueued },
+      },
+      problems: ['job_not_found', 'source_not_found', 'encoder_missing', 'idempotency_conflict'],
+    }),
+    validate('param', JobParam),
+    jsonBody,
+    validate('json', AdditionBody),
+    async (c) => {
+      const { jobId } = c.req.valid('param')
+      const { priority, idempotencyKey, ...wanted } = c.req.valid('json')
+      const { job: first } = await readVideo(sql, jobId)
+      const { source, filename } = Kept.parse(first.params)
+      if ((await storage.head(source.key)) === null) throw new SourceNotFound(source.key)
+      await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
+      const { job, created } = await enqueueAddition(sql, jobId, {
+        definitionKey,
+        params: { source, filename, ...wanted },
+        priority,
+        idempotencyKey,
+        idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
+      })
+      const message = 'The outputs are queued for encoding.'
+      return c.json({ jobId: job.id, status: job.status, message }, created ? 201 : 200)
+    },
+  )
+}

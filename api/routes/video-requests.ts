@@ -1,0 +1,63 @@
+/** What requests about videos take. */
+import { z } from 'zod'
+import { EncodeOptions, problemsOf } from '../../core/encode-options.ts'
+import { isMediaKey } from '../../core/storage/keys.ts'
+import { id, text } from '../validate.ts'
+import { priority } from './job-requests.ts'
+
+const Settings = EncodeOptions.extend({ priority: priority.default(0) })
+export type Settings = z.output<typeof Settings>
+
+export const EncodeBody = Settings.extend({
+  uploadId: id.describe('A completed upload.').optional(),
+  sourceKey: z
+    .string()
+    .refine(isMediaKey, 'expected the key of a source or an output')
+    .describe('A source or an output in the storage.')
+    .optional(),
+  filename: text(255).describe("What sourceKey's file is called; the output is named after it.").optional(),
+  idempotencyKey: text(255).optional(),
+})
+  .refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
+    path: ['uploadId'],
+    message: 'expected either this or sourceKey',
+  })
+  .superRefine(checkRequest)
+export type EncodeBody = z.output<typeof EncodeBody>
+
+/** In a form everything is text: these are taken as they are, everything else as JSON. */
+const textFields = new Set(['quality', 'format', 'preset'])
+
+export const EncodeForm = z
+  .record(z.string(), z.string())
+  .transform((fields, context) => {
+    const known = Object.entries(fields).filter(([name]) => name in Settings.shape)
+    return Object.fromEntries(
+      known.map(([name, value]) => {
+        if (textFields.has(name)) return [name, value]
+        try {
+          return [name, JSON.parse(value)]
+        } catch {
+          context.addIssue({ code: 'custom', path: [name], message: 'expected JSON, such as 5 or true' })
+          return [name, undefined]
+        }
+      }),
+    )
+  })
+  .pipe(Settings.superRefine(checkRequest))
+
+/** What each option may be, but not together. */
+function checkRequest(request: Settings, context: z.RefinementCtx): void {
+  for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
+}
+
+export const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
+
+const Addition = EncodeOptions.omit({ quality: true, format: true, preset: true, ladder: true })
+
+/** Like `EncodeBody`, but what is to be made must be listed. */
+export const AdditionBody = Addition.extend({
+  outputs: Addition.shape.outputs.unwrap().min(1),
+  priority: priority.default(0),
+  idempotencyKey: text(255).optional(),
+}).superRefine((request, context) => checkRequest({ format: 'mp4', ...request }, context))
