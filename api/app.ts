@@ -21,6 +21,7 @@ import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
 import { createPlaybackTokens } from './playback/token.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { definitionRoutes } from './routes/definitions.ts'
 import { encodeRoutes } from './routes/encode.ts'
@@ -28,6 +29,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobActionRoutes } from './routes/job-actions.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { playbackRoutes } from './routes/playback.ts'
 import { prometheusRoutes } from './routes/prometheus.ts'
@@ -104,6 +106,7 @@ export function createApp(dependencies: AppDependencies) {
     '/',
     referenceRoutes(() => app),
   )
+  app.route('/', dashboardRoutes(dependencies))
   // One chain, so that the type knows every route: the typed client is made of it.
   return app
     .route('/', healthRoutes(dependencies))
@@ -113,6 +116,7 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1', eventRoutes(dependencies))
     .route('/v1/definitions', definitionRoutes(dependencies))
     .route('/v1/dlq', deadLetterRoutes(dependencies))
+    .route('/v1/keys', keyRoutes(dependencies))
     .route('/v1/metrics', metricsRoutes(dependencies))
     .route('/v1/queues', queueRoutes(dependencies))
     .route('/v1/schedules', scheduleTimeRoutes(dependencies))

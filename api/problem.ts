@@ -24,6 +24,7 @@ export const statusOfCode = {
   definition_not_found: 404,
   job_not_found: 404,
   dead_letter_not_found: 404,
+  key_not_found: 404,
   schedule_not_found: 404,
   webhook_not_found: 404,
   delivery_not_found: 404,

@@ -67,6 +67,13 @@ export class DeadLetterNotFound extends DomainError {
   }
 }
 
+export class KeyNotFound extends DomainError {
+  readonly code = 'key_not_found'
+  constructor(id: string) {
+    super(`There is no key ${id}.`)
+  }
+}
+
 export class ScheduleNotFound extends DomainError {
   readonly code = 'schedule_not_found'
   constructor(id: string) {

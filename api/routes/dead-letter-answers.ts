@@ -31,6 +31,26 @@ export const DeadLetter = DeadLetterSummary.extend({
   details: anyObject.nullable(),
 }).meta({ id: 'DeadLetter' })
 
+export const DeadLetterGroup = z
+  .object({
+    definitionKey: z.string(),
+    errorCode: z.string().nullable(),
+    count: z.int(),
+    firstAt: moment,
+    lastAt: moment,
+    errorSummary: z.string().nullable().describe('Of the newest of them.'),
+  })
+  .meta({ id: 'DeadLetterGroup' })
+
+export const exampleGroup = {
+  definitionKey: 'failing',
+  errorCode: 'always_fails',
+  count: 12,
+  firstAt: '2030-01-31T09:31:01.000Z',
+  lastAt: '2030-01-31T10:02:47.000Z',
+  errorSummary: 'This job always fails.',
+}
+
 export const exampleLetter = {
   dlqJobId: exampleId,
   originalJobId: exampleId,

@@ -1,18 +1,26 @@
 /** Dead letters: jobs that failed for good, and their second chance. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { listDeadLetters, readDeadLetter } from '../../core/dead-letters/read.ts'
+import { groupDeadLetters, listDeadLetters, readDeadLetter } from '../../core/dead-letters/read.ts'
 import { redrive, redriveMatching } from '../../core/dead-letters/redrive.ts'
 import { DeadLetterNotFound } from '../../core/errors.ts'
 import { statusOf } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { id, jsonBody, optionalJsonBody, queryInteger, text, validate } from '../validate.ts'
-import { DeadLetter, DeadLetterSummary, exampleLetter } from './dead-letter-answers.ts'
+import {
+  DeadLetter,
+  DeadLetterGroup,
+  DeadLetterSummary,
+  exampleGroup,
+  exampleLetter,
+} from './dead-letter-answers.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
 
 const ListQuery = z.object({
   definitionKey: text(255).optional(),
+  errorCode: text(100).optional(),
+  redriven: z.enum(['true', 'false']).describe('false: only those that wait for somebody.').optional(),
   limit: queryInteger(1, 1000).default(100),
   offset: queryInteger(0, 2_147_483_647).default(0),
 })
@@ -43,7 +51,25 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
         },
       }),
       validate('query', ListQuery),
-      async (c) => c.json(await listDeadLetters(sql, c.req.valid('query'))),
+      async (c) => {
+        const { redriven, ...query } = c.req.valid('query')
+        const filter = redriven === undefined ? query : { ...query, redriven: redriven === 'true' }
+        return c.json(await listDeadLetters(sql, filter))
+      },
+    )
+    .get(
+      '/groups',
+      operation({
+        summary: 'Group the dead letters that nobody has redriven, by definition and error',
+        answers: {
+          200: {
+            description: 'The largest groups first, 500 at most.',
+            schema: z.object({ groups: z.array(DeadLetterGroup) }),
+            example: { groups: [exampleGroup] },
+          },
+        },
+      }),
+      async (c) => c.json({ groups: await groupDeadLetters(sql) }),
     )
     .post(
       '/redrive',

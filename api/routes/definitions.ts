@@ -12,6 +12,8 @@ const Definition = z
     defaultMaxAttempts: z.int(),
     timeoutSeconds: z.number(),
     concurrencyLimit: z.int().nullable(),
+    queue: z.string().describe('Where its jobs go unless a request says otherwise.'),
+    paramsSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of the parameters.'),
   })
   .meta({ id: 'Definition' })
 
@@ -21,6 +23,8 @@ const example = {
   defaultMaxAttempts: 3,
   timeoutSeconds: 300,
   concurrencyLimit: null,
+  queue: 'default',
+  paramsSchema: { type: 'object', properties: { message: { type: 'string' } } },
 }
 
 export function definitionRoutes({ sql }: AppDependencies) {

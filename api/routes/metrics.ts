@@ -1,7 +1,12 @@
 /** Metrics as JSON: how many jobs there are, how they fare, how many got done. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { readDefinitionMetrics, readRecentThroughput, readThroughput } from '../../core/metrics/read.ts'
+import {
+  readDefinitionMetrics,
+  readMinutes,
+  readRecentThroughput,
+  readThroughput,
+} from '../../core/metrics/read.ts'
 import { performanceOf, sumOfStatuses, sumOfTries, totalOf } from '../../core/metrics/summary.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
@@ -14,6 +19,8 @@ const SummaryQuery = z.object({
 })
 
 const ThroughputQuery = z.object({ hours: queryInteger(1, 168).default(24) })
+
+const MinutesQuery = z.object({ minutes: queryInteger(1, 1440).default(60) })
 
 const count = z.int().min(0)
 const rate = z.number().min(0).max(1)
@@ -62,6 +69,8 @@ const DefinitionMetrics = z.object({
 })
 
 const Throughput = z.object({ period: z.iso.datetime(), completed: count, failed: count })
+
+const Minute = z.object({ period: z.iso.datetime(), succeeded: count, failed: count })
 
 const byStatus = { queued: 3, running: 2, succeeded: 94, failed: 1, cancelling: 0, cancelled: 0 }
 const exampleTimes = { successRate: 0.989, avgProcessingTime: 12.4, avgQueueTime: 0.3 }
@@ -150,6 +159,21 @@ export function metricsRoutes({ sql }: AppDependencies) {
       }),
       validate('query', ThroughputQuery),
       async (c) => c.json({ data: await readThroughput(sql, c.req.valid('query')) }),
+    )
+    .get(
+      '/minutes',
+      operation({
+        summary: 'Jobs done by the minute',
+        answers: {
+          200: {
+            description: 'A point for each minute, oldest first; the last is the minute that is under way.',
+            schema: z.object({ data: z.array(Minute) }),
+            example: { data: [{ period: '2026-11-26T09:01:00.000Z', succeeded: 42, failed: 1 }] },
+          },
+        },
+      }),
+      validate('query', MinutesQuery),
+      async (c) => c.json({ data: await readMinutes(sql, c.req.valid('query')) }),
     )
     .get(
       '/performance',

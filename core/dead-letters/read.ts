@@ -28,16 +28,22 @@ export interface DeadLetter extends DeadLetterView {
   details: JsonObject | null
 }
 
+export interface DeadLetterFilter {
+  definitionKey?: string | undefined
+  errorCode?: string | undefined
+  redriven?: boolean | undefined
+}
+
 /** One page, newest first, and how many there are in all; those of our own only where their definition is named. */
 export async function listDeadLetters(
   sql: Sql,
-  filter: { definitionKey?: string | undefined; limit: number; offset: number },
+  filter: DeadLetterFilter & { limit: number; offset: number },
 ): Promise<{ jobs: DeadLetterView[]; total: number }> {
-  const { definitionKey, limit, offset } = filter
-  const matching =
-    definitionKey === undefined
-      ? sql`definition_key <> all(${internalDefinitions}::text[])`
-      : sql`definition_key = ${definitionKey}`
+  const { definitionKey, errorCode, redriven, limit, offset } = filter
+  const matching = sql`
+    ${definitionKey === undefined ? sql`definition_key <> all(${internalDefinitions}::text[])` : sql`definition_key = ${definitionKey}`}
+    ${errorCode === undefined ? sql`` : sql`and error_code = ${errorCode}`}
+    ${redriven === undefined ? sql`` : redriven ? sql`and redriven_at is not null` : sql`and redriven_at is null`}`
   const [jobs, [count]] = await Promise.all([
     // dead_letters_definition_idx or dead_letters_moved_idx
     sql<DeadLetterView[]>`
@@ -49,6 +55,30 @@ export async function listDeadLetters(
       select count(*)::float8 as total from job_server.dead_letters where ${matching}`,
   ])
   return { jobs, total: count?.total ?? 0 }
+}
+
+export interface DeadLetterGroup {
+  definitionKey: string
+  errorCode: string | null
+  count: number
+  firstAt: Date
+  lastAt: Date
+  /** Of the newest of them. */
+  errorSummary: string | null
+}
+
+/** Those that nobody has redriven yet, by definition and error, none of our own; the largest groups first. */
+export async function groupDeadLetters(sql: Sql): Promise<DeadLetterGroup[]> {
+  // dead_letters_open_idx finds them; there are as many to read as there is work to do.
+  return await sql<DeadLetterGroup[]>`
+    select
+      definition_key, error_code, count(*)::float8 as count, min(moved_to_dlq_at) as first_at, max(moved_to_dlq_at) as last_at,
+      (array_agg(error_summary order by moved_to_dlq_at desc))[1] as error_summary
+    from job_server.dead_letters
+    where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
+    group by definition_key, error_code
+    order by count desc, definition_key, error_code
+    limit 500`
 }
 
 export async function readDeadLetter(sql: Sql, id: string): Promise<DeadLetter | null> {

@@ -9,18 +9,19 @@ export interface DefinitionView {
   defaultMaxAttempts: number
   timeoutSeconds: number
   concurrencyLimit: number | null
+  queue: string
+  /** JSON Schema of the parameters. */
+  paramsSchema: JsonObject
 }
 
 export interface RegisteredDefinition extends DefinitionView {
-  queue: string
   keyConcurrencyLimit: number
-  paramsSchema: JsonObject
 }
 
 /** All registered definitions but our own, by key and version. */
 export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
   return await sql<DefinitionView[]>`
-    select key, version, default_max_attempts, timeout_seconds, concurrency_limit
+    select key, version, default_max_attempts, timeout_seconds, concurrency_limit, queue, params_schema
     from job_server.definitions
     where key <> all(${internalDefinitions}::text[])
     order by key, version`

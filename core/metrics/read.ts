@@ -80,6 +80,25 @@ export async function readThroughput(sql: Sql, options: { hours: number }): Prom
     order by period`
 }
 
+export interface MinuteThroughput {
+  /** Beginning of the minute. */
+  period: Date
+  succeeded: number
+  failed: number
+}
+
+/** One point for each of the last minutes, oldest first; the last is the minute that is under way. */
+export async function readMinutes(sql: Sql, options: { minutes: number }): Promise<MinuteThroughput[]> {
+  const first = sql`date_trunc('minute', now()) - make_interval(mins => ${options.minutes - 1}::int)`
+  return await sql<MinuteThroughput[]>`
+    select
+      period, coalesce(sum(succeeded), 0)::float8 as succeeded, coalesce(sum(failed), 0)::float8 as failed
+    from generate_series(${first}, date_trunc('minute', now()), interval '1 minute') as period
+    left join (${minutesSince(sql, first)}) as timed on minute = period
+    group by period
+    order by period`
+}
+
 export interface RecentThroughput {
   lastHour: number
   lastDay: number
