@@ -1,6 +1,11 @@
-/** `bun run build:function`, `build:node` and `build:scheduler`: one file each, with all that it needs, into `dist/` or a directory that is named. */
+/**
+ * `bun run build:function`, `build:node` and `build:scheduler`: one file each, with all that it needs, into `dist/` or a
+ * directory that is named. Beside those with an API in them lie the files of the dashboard.
+ */
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { copyWeb } from './web-files.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const targets = { function: 'api/function.ts', node: 'api/node.ts', scheduler: 'scheduler/function.ts' }
@@ -21,3 +26,4 @@ const { outputs } = await Bun.build({
   minify: { whitespace: true, syntax: true },
 })
 for (const { path, size } of outputs) console.log(`${path}  ${(size / 1024 ** 2).toFixed(2)} MB`)
+if (name !== 'scheduler') await copyWeb(join(outdir, 'web'))

@@ -40,6 +40,7 @@ try {
     [
       '',
       'Job Server is up.',
+      `  dashboard   ${apiUrl}/`,
       `  API         ${apiUrl}`,
       `  storage     ${s3Endpoint}, bucket ${bucket}`,
       `  database    ${databaseUrl}`,

@@ -11,6 +11,7 @@ import { ConfigError, parseConfig } from '../core/config.ts'
 import { ChildProcess } from './child-process.ts'
 import { startPostgres, startS3 } from './embedded/servers.ts'
 import { freePort, isFree } from './ports.ts'
+import { buildWebIfStale } from './web-files.ts'
 
 const defaultPorts = { api: 3000, postgres: 54320, s3: 54390 }
 const bucket = 'job-server'
@@ -100,6 +101,8 @@ export async function startStack({ environment, onLine, onStep }: StackOptions):
     await run('migrate', 'scripts/migrate.ts')
     await run('register-definitions', 'scripts/register-definitions.ts')
 
+    onStep('building the dashboard')
+    await buildWebIfStale()
     onStep('starting API, worker and scheduler')
     const start = (name: string, entry: string) => {
       const child = new ChildProcess({ name, entry, environment: env, onLine: (line) => onLine(name, line) })

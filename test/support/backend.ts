@@ -12,6 +12,7 @@ import { openPool } from '../../core/db.ts'
 import { migrate } from '../../core/migrate.ts'
 import { startPostgres, startS3 } from '../../scripts/embedded/servers.ts'
 import { anyPort } from '../../scripts/ports.ts'
+import { buildWebIfStale } from '../../scripts/web-files.ts'
 
 export const templateDatabase = 'job_server_template'
 
@@ -40,6 +41,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const containers = process.env.TEST_BACKEND === 'containers'
   const { stop, ...servers } = containers ? await startContainers() : await startEmbedded(directory)
   await makeTemplate(servers.DATABASE_URL)
+  // Here, as two files of tests that find it stale would build it twice at once.
+  await buildWebIfStale()
   project.provide('backend', { ...servers, directory })
   return async () => {
     await stop()

@@ -1,0 +1,171 @@
+/** The dashboard in a browser over the shipped processes: overview, jobs, one job. */
+import { expect, test } from 'vitest'
+import { accessibilityViolations, noBrowser, openBrowser, shows } from '../../support/browser.ts'
+import { startServer } from '../../support/server.ts'
+import { until } from '../../support/until.ts'
+
+const server = await startServer({ environment: { JOBS_DIR: 'test/fixtures/browser-jobs' } })
+const browser = await openBrowser([server.url])
+
+const hostileText = '<script>document.title = "taken over"</script><img src=x onerror="document.title=1">'
+const rightToLeft = 'begin \u202Edesrever\u202C end'
+
+test.skipIf(noBrowser)('the overview counts what ends while one looks', async () => {
+  const page = await browser.open(`${server.url}/`)
+  await shows(page, 'Live')
+  const succeeded = page.locator('.tile', { hasText: 'Succeeded' }).locator('.tile-value')
+  await until('the tile to be there', async () => (await succeeded.textContent()) === '0')
+  for (let count = 0; count < 3; count++) await server.enqueue('echo', { message: 'x' })
+  await until('the tile to say three', async () => (await succeeded.textContent()) === '3')
+  await server.enqueue('failing', {}, { maxAttempts: 1 })
+  await page.locator('.failing', { hasText: 'This job always fails.' }).waitFor()
+  expect(await accessibilityViolations(page)).toEqual([])
+})
+
+test.skipIf(noBrowser)('a job is followed live, and cancelled by its button', async () => {
+  const job = await server.enqueue('patient', { value: 'seen' })
+  const page = await browser.open(`${server.url}/jobs/${job.id}`)
+  await page.locator('.job-progress', { hasText: '50 %' }).waitFor()
+  await page.locator('.log-line', { hasText: 'line 3: "seen"' }).waitFor()
+  await page.locator('.event', { hasText: 'looked around' }).waitFor()
+  expect(await accessibilityViolations(page)).toEqual([])
+
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await job.reaches('cancelled')
+  await page.locator('.page-head .status', { hasText: 'Cancelled' }).waitFor()
+  await page.locator('.event', { hasText: 'Cancelled' }).waitFor()
+
+  await page.getByRole('button', { name: 'Run again' }).first().click()
+  await page.waitForURL((url) => url.pathname.startsWith('/jobs/') && !url.pathname.endsWith(job.id))
+  const again = server.job(new URL(page.url()).pathname.split('/')[2] ?? '')
+  await again.reaches('running')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await again.reaches('cancelled')
+})
+
+test.skipIf(noBrowser)('what jobs are called, given and give back is text, whatever it says', async () => {
+  const value = { markup: hostileText, direction: rightToLeft }
+  const job = await server.enqueue(
+    'patient',
+    { wait: false, value, long: 1024 ** 2 },
+    { tags: ['<b>bold</b>', rightToLeft] },
+  )
+  await job.reaches('succeeded')
+  const page = await browser.open(`${server.url}/jobs/${job.id}`)
+  await shows(page, hostileText.replaceAll('"', '\\"'))
+  const results = page.locator('.card', { has: page.getByRole('heading', { name: 'Result' }) })
+  expect(await results.locator('pre').evaluate((pre) => pre.childElementCount)).toBe(1)
+  expect(await results.locator('pre bdi').evaluate((text) => text.childElementCount)).toBe(0)
+  // A megabyte is shown in part until somebody asks for it.
+  expect((await results.locator('pre').textContent())?.length).toBeLessThan(10_000)
+  await results.getByRole('button', { name: 'Show all of it' }).click()
+  await until(
+    'all of it',
+    async () => ((await results.locator('pre').textContent())?.length ?? 0) > 1024 ** 2,
+  )
+  expect(await page.title()).toBe('Job Server')
+
+  await page.goto(`${server.url}/jobs?tag=${encodeURIComponent(rightToLeft)}`)
+  await page.locator('.job-link').first().waitFor()
+  expect(await page.locator('.about .tag').first().textContent()).toBe('<b>bold</b>')
+  expect(await page.locator('tbody tr').count()).toBe(1)
+  // What turns the direction of writing around is shut in with its text.
+  expect(
+    await page
+      .locator('.about .tag bdi')
+      .last()
+      .evaluate((text) => getComputedStyle(text).unicodeBidi),
+  ).toBe('isolate')
+})
+
+test.skipIf(noBrowser)('filters stand in the address, and many jobs are cancelled at once', async () => {
+  const jobs = await Promise.all(
+    Array.from({ length: 5 }, () => server.enqueue('echo', {}, { delaySeconds: 10_000, tags: ['bulk'] })),
+  )
+  const page = await browser.open(`${server.url}/jobs?tag=bulk`)
+  await until('the five', async () => (await page.locator('tbody tr').count()) === 5)
+  await shows(page, '5 match')
+  await page.getByLabel('Status').selectOption('queued')
+  await page.waitForURL(/status=queued/)
+  await page.getByLabel('Select all that are loaded').check()
+  await shows(page, '5 selected')
+  expect(await accessibilityViolations(page)).toEqual([])
+  await page.getByRole('toolbar').getByRole('button', { name: 'Cancel' }).click()
+  await Promise.all(jobs.map((job) => job.reaches('cancelled')))
+  await shows(page, 'No job matches.')
+  await page.goBack()
+})
+
+test.skipIf(noBrowser)('the keyboard reaches every view, the search and a job', async () => {
+  const job = await server.enqueue('echo', {}, { tags: ['keyboard'] })
+  await job.reaches('succeeded')
+  const page = await browser.open(`${server.url}/`)
+  await shows(page, 'Live')
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.type('gj')
+  await page.waitForURL(/\/jobs$/)
+  await page.locator('.job-link').first().waitFor()
+  await page.keyboard.press('/')
+  await page.keyboard.type('tag:keyboard\n')
+  await page.waitForURL(/tag=keyboard/)
+  await until('one row', async () => (await page.locator('tbody tr').count()) === 1)
+  await page.locator('h1').click()
+  await page.keyboard.press('j')
+  await page.locator('tr.is-active').waitFor()
+  await page.keyboard.press('Enter')
+  await page.waitForURL(new RegExp(`/jobs/${job.id}$`))
+})
+
+test.skipIf(noBrowser)(
+  'a connection that is lost is said, and made again when the server is back',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs?tag=outage`)
+    await shows(page, 'Live')
+    await server.restartApi('SIGKILL')
+    await shows(page, 'Live')
+    const job = await server.enqueue('echo', {}, { tags: ['outage'] })
+    await until('its row', async () => (await page.locator('tbody tr').count()) === 1)
+    await job.reaches('succeeded')
+    await page.locator('tbody tr', { hasText: 'Succeeded' }).waitFor()
+  },
+)
+
+test.skipIf(noBrowser)(
+  'a hundred thousand jobs are a list of which little more than what is seen exists',
+  async () => {
+    await server.database.sql`
+    insert into job_server.job_history (
+      id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count,
+      timeout_seconds, params, queued_at, started_at, finished_at, tags
+    )
+    select
+      uuidv7(make_interval(secs => -n / 1000.0)), 'echo', 1, 'many', 'succeeded', 0, 1, 3, 0, 60, '{}', now(), now(), now(), '{}'
+    from generate_series(1, 100000) as n`
+    const page = await browser.open(`${server.url}/jobs?queue=many`)
+    await shows(page, '100k match')
+    const rows = page.locator('tbody tr')
+    await rows.first().waitFor()
+    const scroller = page.locator('.job-scroller')
+    const seen = new Set<string>()
+    await until('six pages to be loaded by scrolling', async () => {
+      await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight))
+      expect(await rows.count(), 'rows that exist').toBeLessThan(100)
+      const titles = await page
+        .locator('.job-link')
+        .evaluateAll((links) => links.map((link) => link.getAttribute('title')))
+      for (const title of titles) seen.add(title ?? '')
+      return Number(await rows.last().getAttribute('aria-rowindex')) > 600
+    })
+    expect(seen.size).toBeGreaterThan(100)
+    // The columns still stand under their headings.
+    const lefts = (cells: string) =>
+      page
+        .locator(cells)
+        .evaluateAll((all) => all.map((cell) => Math.round(cell.getBoundingClientRect().left)))
+    expect((await lefts('thead .cell')).slice(0, 4)).toEqual(
+      (await lefts('tbody tr:last-child .cell')).slice(0, 4),
+    )
+  },
+)

@@ -1,0 +1,109 @@
+/**
+ * One stream of what happens to all jobs, for the whole dashboard. Events are handed on in batches, a few times a
+ * second, however many there are.
+ */
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useSyncExternalStore } from 'react'
+import { openEventStream, type StreamEvent, type StreamState } from './event-stream.ts'
+
+const batchMs = 250
+/** What changes a list or a number somewhere. */
+const types = [
+  'queued',
+  'started',
+  'progress',
+  'retry_scheduled',
+  'snoozed',
+  'interrupted',
+  'waiting',
+  'cancelling',
+  'succeeded',
+  'failed',
+  'cancelled',
+]
+
+type Listener = (events: StreamEvent[]) => void
+
+let state: StreamState = 'connecting'
+const stateListeners = new Set<() => void>()
+const listeners = new Set<Listener>()
+
+export function useLiveState(): StreamState {
+  return useSyncExternalStore(
+    (listener) => {
+      stateListeners.add(listener)
+      return () => stateListeners.delete(listener)
+    },
+    () => state,
+  )
+}
+
+/** Keeps the stream open while the caller is shown. After a gap everything is asked for again. */
+export function useLiveStream(): void {
+  const queries = useQueryClient()
+  useEffect(() => {
+    let batch: StreamEvent[] = []
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let wasLost = false
+    const close = openEventStream({
+      path: `/v1/events?types=${types.join(',')}`,
+      onEvent: (event) => {
+        batch.push(event)
+        timer ??= setTimeout(() => {
+          const events = batch
+          batch = []
+          timer = undefined
+          for (const listener of listeners) listener(events)
+        }, batchMs)
+      },
+      onState: (next) => {
+        state = next
+        for (const listener of stateListeners) listener()
+        if (next === 'live' && wasLost) void queries.invalidateQueries()
+        wasLost = next === 'lost'
+      },
+    })
+    return () => {
+      close()
+      clearTimeout(timer)
+    }
+  }, [queries])
+}
+
+/** @param listener must stay the same from one rendering to the next */
+export function useLiveEvents(listener: Listener): void {
+  useEffect(() => {
+    listeners.add(listener)
+    return () => {
+      listeners.delete(listener)
+    }
+  }, [listener])
+}
+
+/**
+ * Asks again for what is under the key when something happens, once in `everyMs` at most; the last event always counts.
+ * @param key must stay the same from one rendering to the next
+ */
+export function useLiveQuery(key: readonly unknown[], everyMs = 1000): void {
+  const queries = useQueryClient()
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let askedAt = 0
+    const listener: Listener = (events) => {
+      if (timer !== undefined || events.every(({ eventType }) => eventType === 'progress')) return
+      timer = setTimeout(
+        () => {
+          timer = undefined
+          askedAt = Date.now()
+          void queries.invalidateQueries({ queryKey: key })
+        },
+        Math.max(0, askedAt + everyMs - Date.now()),
+      )
+    }
+    listeners.add(listener)
+    return () => {
+      listeners.delete(listener)
+      clearTimeout(timer)
+    }
+  }, [queries, key, everyMs])
+}

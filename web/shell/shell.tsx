@@ -1,0 +1,81 @@
+/** What stands around every view: navigation, notices, help, and the sign-in when a key is needed. */
+import { useQuery } from '@tanstack/react-query'
+import { Outlet, useRouterState } from '@tanstack/react-router'
+import { useEffect, useRef, useState } from 'react'
+import { api, read } from '../api.ts'
+import { useLiveState, useLiveStream } from '../live/live.ts'
+import { useSession } from '../session.ts'
+import { Failure } from '../ui/basics.tsx'
+import { Toasts } from '../ui/toasts.tsx'
+import { Help } from './help.tsx'
+import { useKeyboard } from './keyboard.ts'
+import { BottomNav, SideNav } from './nav.tsx'
+import { SignIn } from './sign-in.tsx'
+
+export function Shell() {
+  const { apiKey, isRefused } = useSession()
+  const self = useQuery({
+    queryKey: ['self', apiKey],
+    queryFn: () => read(api.v1.keys.self.$get()),
+    staleTime: Number.POSITIVE_INFINITY,
+    enabled: !isRefused,
+  })
+  if (isRefused) return <SignIn />
+  if (self.isPending) return <div className="starting" role="status" aria-label="Loading" />
+  if (self.error !== null && self.data === undefined) {
+    return (
+      <main className="sign-in">
+        <Failure error={self.error} retry={() => void self.refetch()} />
+      </main>
+    )
+  }
+  return <SignedIn key={apiKey} />
+}
+
+function SignedIn() {
+  const [isHelpOpen, setHelpOpen] = useState(false)
+  const openHelp = useRef(() => setHelpOpen(true)).current
+  const main = useRef<HTMLElement>(null)
+  const path = useRouterState({ select: ({ location }) => location.pathname })
+  useLiveStream()
+  useKeyboard({ onHelp: openHelp })
+  // A new view is read from its beginning, by eye and by screen reader.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it is about
+  useEffect(() => {
+    // Not given back: it is a promise in newer browsers, and React would take it for the effect's undoing.
+    main.current?.scrollTo(0, 0)
+  }, [path])
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the view
+      </a>
+      <div className="frame">
+        <SideNav onHelp={openHelp} />
+        <main ref={main} id="main" tabIndex={-1}>
+          <Connection />
+          <Outlet />
+        </main>
+        <BottomNav onHelp={openHelp} />
+      </div>
+      <Help isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      <Toasts />
+    </>
+  )
+}
+
+/** Said once it matters: a connection that comes back at once is nobody's business. */
+function Connection() {
+  const state = useLiveState()
+  const [isShown, setShown] = useState(false)
+  useEffect(() => {
+    if (state !== 'lost') return setShown(false)
+    const timer = setTimeout(() => setShown(true), 1500)
+    return () => clearTimeout(timer)
+  }, [state])
+  return isShown ? (
+    <p className="notice" role="status">
+      The connection is lost. What you see may be old; it goes on by itself when the server is back.
+    </p>
+  ) : null
+}

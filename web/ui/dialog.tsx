@@ -1,0 +1,80 @@
+/**
+ * A dialog over the page. The backdrop is ours: Radix's own would lock scrolling by a style element, which the content
+ * security policy forbids.
+ */
+import * as Radix from '@radix-ui/react-dialog'
+import type { ReactNode } from 'react'
+import { Button } from './basics.tsx'
+
+export function Dialog({
+  title,
+  description,
+  isOpen,
+  onClose,
+  children,
+  look = 'middle',
+}: {
+  title: string
+  description?: ReactNode
+  isOpen: boolean
+  onClose: () => void
+  children: ReactNode
+  look?: 'middle' | 'sheet'
+}) {
+  return (
+    <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
+      <Radix.Portal>
+        <div className="backdrop" aria-hidden="true" />
+        <Radix.Content
+          className={`dialog dialog-${look}`}
+          {...(description === undefined ? { 'aria-describedby': undefined } : {})}
+        >
+          <header className="dialog-head">
+            <Radix.Title>{title}</Radix.Title>
+            <Radix.Close asChild>
+              <Button look="quiet" icon="close" aria-label="Close" />
+            </Radix.Close>
+          </header>
+          {description === undefined ? null : (
+            <Radix.Description className="dialog-text">{description}</Radix.Description>
+          )}
+          {children}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  )
+}
+
+/** Asks before something that can't be taken back. */
+export function Confirm({
+  title,
+  text,
+  action,
+  isOpen,
+  onClose,
+  onConfirm,
+}: {
+  title: string
+  text: ReactNode
+  action: string
+  isOpen: boolean
+  onClose: () => void
+  onConfirm: () => void
+}) {
+  return (
+    <Dialog title={title} description={text} isOpen={isOpen} onClose={onClose}>
+      <div className="dialog-actions">
+        <Button onClick={onClose}>Keep as it is</Button>
+        <Button
+          look="danger"
+          onClick={() => {
+            onClose()
+            onConfirm()
+          }}
+        >
+          {action}
+        </Button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,88 @@
+/** What can be done about one job. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, read } from '../../api.ts'
+import type { Job } from '../../types.ts'
+import { Button } from '../../ui/basics.tsx'
+import { Confirm } from '../../ui/dialog.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
+
+export function JobActions({ job }: { job: Job }) {
+  const navigate = useNavigate()
+  const queries = useQueryClient()
+  const [isAsking, setAsking] = useState(false)
+  const param = { jobId: job.jobId }
+  const isFinished = job.finishedAt !== null
+
+  const retry = useMutation({
+    mutationFn: () => read(api.v1.jobs[':jobId'].retry.$post({ param })),
+    onSuccess: ({ jobId, message }) => {
+      say(message)
+      void navigate({ to: '/jobs/$jobId', params: { jobId } })
+    },
+    onError: (error) => sayFailure('It could not be run again.', error),
+  })
+  const cancel = useMutation({
+    mutationFn: () => read(api.v1.jobs[':jobId'].cancel.$post({ param })),
+    onSuccess: ({ message }) => say(message, { label: 'Run again', run: () => retry.mutate() }),
+    onError: (error) => sayFailure('It could not be cancelled.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['job', job.jobId] }),
+  })
+  const runNow = useMutation({
+    mutationFn: () => read(api.v1.jobs[':jobId'].$patch({ param, json: { scheduledAt: null } })),
+    onSuccess: () => say('The job can start now.'),
+    onError: (error) => sayFailure('It stays where it is.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['job', job.jobId] }),
+  })
+  const remove = useMutation({
+    mutationFn: () => read(api.v1.jobs[':jobId'].$delete({ param })),
+    onSuccess: () => {
+      say('The job is removed.')
+      void navigate({ to: '/jobs' })
+    },
+    onError: (error) => sayFailure('It could not be removed.', error),
+  })
+
+  return (
+    <>
+      {isFinished ? (
+        <>
+          <Button
+            look="quiet"
+            icon="trash"
+            aria-label="Remove"
+            title="Remove"
+            onClick={() => setAsking(true)}
+          />
+          <Button icon="retry" look="primary" isBusy={retry.isPending} onClick={() => retry.mutate()}>
+            Run again
+          </Button>
+        </>
+      ) : (
+        <>
+          {job.status === 'queued' && job.scheduledAt !== null ? (
+            <Button icon="play" isBusy={runNow.isPending} onClick={() => runNow.mutate()}>
+              Start now
+            </Button>
+          ) : null}
+          <Button
+            icon="cancel"
+            isBusy={cancel.isPending || job.status === 'cancelling'}
+            onClick={() => cancel.mutate()}
+          >
+            Cancel
+          </Button>
+        </>
+      )}
+      <Confirm
+        title="Remove this job?"
+        text="Its attempts, events, logs and outputs go with it. This can’t be undone."
+        action="Remove it"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => remove.mutate()}
+      />
+    </>
+  )
+}

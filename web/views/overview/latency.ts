@@ -1,0 +1,64 @@
+/** Waiting and run times of the last minute, noted every few seconds while somebody looks. */
+import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { ApiProblem, sendSigned } from '../../api.ts'
+import { type Histogram, percentileBetween, readHistogram } from './histogram.ts'
+
+export const latencySpanSeconds = 600
+const everyMs = 5000
+const windowMs = 60_000
+
+interface Reading {
+  at: number
+  wait: Histogram
+  run: Histogram
+}
+
+/** Kept from one visit of the view to the next. */
+let readings: Reading[] = []
+
+export interface Latency {
+  times: number[]
+  wait: { p50: (number | null)[]; p95: (number | null)[] }
+  run: { p50: (number | null)[]; p95: (number | null)[] }
+}
+
+export function useLatency(): Latency {
+  const { data = readings } = useQuery({
+    queryKey: ['latency'],
+    queryFn: takeReading,
+    refetchInterval: everyMs,
+    structuralSharing: false,
+  })
+  return useMemo(() => latencyOf(data), [data])
+}
+
+async function takeReading(): Promise<Reading[]> {
+  const answer = await sendSigned('/metrics')
+  if (!answer.ok) throw new ApiProblem('The metrics could not be read.', answer.status, 'metrics')
+  const text = await answer.text()
+  const at = Date.now()
+  const reading = {
+    at,
+    wait: readHistogram(text, 'job_server_claim_wait_seconds'),
+    run: readHistogram(text, 'job_server_attempt_run_seconds'),
+  }
+  readings = [...readings.filter((old) => old.at > at - latencySpanSeconds * 1000), reading]
+  return readings
+}
+
+/** Each point speaks of the minute before it, or of what is known of that minute. */
+function latencyOf(all: Reading[]): Latency {
+  const points = all.slice(1).map((reading, index) => {
+    const before =
+      all.slice(0, index + 1).find(({ at }) => at >= reading.at - windowMs) ?? all[index] ?? reading
+    return { reading, before }
+  })
+  const percentile = (kind: 'wait' | 'run', percent: number) =>
+    points.map(({ reading, before }) => percentileBetween(before[kind], reading[kind], percent))
+  return {
+    times: points.map(({ reading }) => reading.at / 1000),
+    wait: { p50: percentile('wait', 50), p95: percentile('wait', 95) },
+    run: { p50: percentile('run', 50), p95: percentile('run', 95) },
+  }
+}

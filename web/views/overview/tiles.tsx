@@ -1,0 +1,114 @@
+/** The numbers that say whether anything needs somebody. */
+import { Link, type LinkProps } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import type { JobStatus, Queue, Worker } from '../../types.ts'
+import { Meter } from '../../ui/basics.tsx'
+import { count, duration, percent } from '../../ui/format.ts'
+import { StatusIcon } from '../../ui/status.tsx'
+
+export function Tiles({
+  byStatus,
+  queues = [],
+  workers = [],
+  lastHour,
+  deadLetters,
+}: {
+  byStatus: Record<JobStatus, number>
+  queues: Queue[] | undefined
+  workers: Worker[] | undefined
+  lastHour: { succeeded: number; failed: number } | undefined
+  deadLetters: number | undefined
+}) {
+  const slots = workers
+    .filter(({ kind, alive }) => kind === 'worker' && alive)
+    .reduce((sum, worker) => sum + worker.slots, 0)
+  const ready = queues.reduce((sum, queue) => sum + queue.ready, 0)
+  const scheduled = queues.reduce((sum, queue) => sum + queue.scheduled, 0)
+  const ages = queues.map(({ oldestAgeSeconds }) => oldestAgeSeconds).filter((age) => age !== null)
+  const oldest = ages.length === 0 ? null : Math.max(...ages)
+  const ended = lastHour === undefined ? 0 : lastHour.succeeded + lastHour.failed
+  return (
+    <div className="tiles">
+      <Tile
+        name="Running"
+        icon={<StatusIcon status="running" />}
+        value={count(byStatus.running)}
+        link={{ to: '/jobs', search: { status: 'running' } }}
+      >
+        {slots === 0 ? (
+          <span className="warn">no worker is up</span>
+        ) : (
+          <>
+            <Meter part={byStatus.running / slots} label={`${byStatus.running} of ${slots} slots`} />
+            of {count(slots)} slots
+          </>
+        )}
+      </Tile>
+      <Tile
+        name="Waiting"
+        icon={<StatusIcon status="queued" />}
+        value={count(ready)}
+        link={{ to: '/jobs', search: { status: 'queued' } }}
+      >
+        {oldest === null ? 'nobody waits' : `oldest ${duration(oldest)}`}
+      </Tile>
+      <Tile
+        name="Due later"
+        icon={<StatusIcon status="scheduled" />}
+        value={count(scheduled)}
+        link={{ to: '/queues' }}
+      >
+        delayed or between attempts
+      </Tile>
+      <Tile
+        name="Succeeded"
+        icon={<StatusIcon status="succeeded" />}
+        value={lastHour === undefined ? '–' : count(lastHour.succeeded)}
+        link={{ to: '/jobs', search: { status: 'succeeded' } }}
+      >
+        last hour{ended === 0 ? '' : `, ${percent((lastHour?.succeeded ?? 0) / ended)}`}
+      </Tile>
+      <Tile
+        name="Failed"
+        icon={<StatusIcon status="failed" />}
+        value={lastHour === undefined ? '–' : count(lastHour.failed)}
+        link={{ to: '/jobs', search: { status: 'failed' } }}
+      >
+        last hour
+      </Tile>
+      <Tile
+        name="Dead letters"
+        icon={<StatusIcon status="cancelled" />}
+        value={deadLetters === undefined ? '–' : count(deadLetters)}
+        link={{ to: '/jobs', search: { status: 'failed' } }}
+      >
+        {deadLetters === 0 ? 'nothing to do' : 'wait for somebody'}
+      </Tile>
+    </div>
+  )
+}
+
+function Tile({
+  name,
+  icon,
+  value,
+  link,
+  children,
+}: {
+  name: string
+  icon: ReactNode
+  value: string
+  link: Pick<LinkProps, 'to' | 'search'>
+  children: ReactNode
+}) {
+  return (
+    <Link {...link} className="tile">
+      <span className="tile-name">
+        {icon}
+        {name}
+      </span>
+      <span className="tile-value">{value}</span>
+      <span className="tile-note">{children}</span>
+    </Link>
+  )
+}
