@@ -2,6 +2,7 @@
  * Builds the dashboard: `web/` becomes files whose names carry a hash of their content, each beside itself compressed,
  * and a manifest. The manifest names the sources it was made of, so that a start can tell whether it is stale.
  */
+import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +21,11 @@ const types: Record<string, string> = {
 }
 /** What is compressed as it is. */
 const compressed = new Set(['.woff2'])
+
+/** They are needed to build it, not to serve it. */
+export function hasLibraries(): boolean {
+  return existsSync(join(root, 'node_modules', 'react-dom'))
+}
 
 /** Two processes that build at once each replace the whole directory. @returns whether there was anything to do */
 export async function buildWebIfStale(): Promise<boolean> {

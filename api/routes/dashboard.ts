@@ -44,17 +44,20 @@ export function dashboardRoutes({ storage }: Pick<AppDependencies, 'storage'>) {
     return await answer(c, file)
   }
 
-  return new Hono<ApiEnv>()
-    .get('/assets/*', async (c) => {
-      const file = await find(c.req.path.slice(1))
-      if (file === null) return c.notFound()
-      c.header('cache-control', 'public, max-age=31536000, immutable')
-      return await answer(c, file)
-    })
-    .get('*', async (c, next) => {
-      const view = c.req.path.split('/')[1] ?? ''
-      return views.some((name) => name === view) ? await page(c) : await next()
-    })
+  async function asset(c: Context<ApiEnv>): Promise<Response | null> {
+    const file = await find(c.req.path.slice(1))
+    if (file === null) return null
+    c.header('cache-control', 'public, max-age=31536000, immutable')
+    return await answer(c, file)
+  }
+
+  // A middleware, not routes: what is no file of the dashboard is for the rest of the app to answer.
+  return new Hono<ApiEnv>().use(async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') return await next()
+    const [, first = ''] = c.req.path.split('/')
+    if (views.some((name) => name === first)) return await page(c)
+    return (first === 'assets' ? await asset(c) : null) ?? (await next())
+  })
 }
 
 async function answer(c: Context<ApiEnv>, { type, etag, encodings, read }: DashboardFile): Promise<Response> {

@@ -13,7 +13,8 @@ const seed = Number(process.env.FUZZ_SEED ?? 20_300_131)
 const patienceMs = 15_000
 
 // Without AUTH=none the first key that is made here would shut the rest of the hunt out.
-const server = await startServer({ workers: 0, environment: { LOG_LEVEL: 'error', AUTH: 'none' } })
+const environment = { LOG_LEVEL: 'error', AUTH: 'none', RATE_LIMIT_PER_SECOND: '0' }
+const server = await startServer({ workers: 0, environment })
 await testQueue(server.database.sql, { key: 'echo' }, { key: 'failing' }, { key: 'encode.video' })
 const document = await (await fetch(`${server.url}/openapi.json`)).json()
 
