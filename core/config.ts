@@ -230,6 +230,12 @@ export const configFields = {
     about:
       'Seconds without progress of FFmpeg, or without a byte from or to the storage, after which an attempt ends as stalled.',
   }),
+  JOB_ALLOWED_HOSTS: field({
+    schema: hostList,
+    default: '',
+    about:
+      'Names, addresses and ranges, separated by commas, that URLs in the parameters of jobs (sources of videos, call.api) may reach though they are not public.',
+  }),
   VIDEO_MAX_SECONDS: field({
     schema: integer(1, 31_536_000),
     default: String(defaultJobLimits.video.durationSeconds),

@@ -5,6 +5,7 @@ import type { JobLimits } from './job.ts'
 /** Room for 8K (8192 by 4320), half a day, and three hours of 4K at 60 frames a second. */
 export const defaultJobLimits: JobLimits = {
   stallSeconds: 300,
+  allowedHosts: [],
   video: {
     sizeBytes: 50 * 1024 ** 3,
     durationSeconds: 12 * 3600,
@@ -19,6 +20,7 @@ export const defaultJobLimits: JobLimits = {
 export function jobLimitsOf(config: Config): JobLimits {
   return {
     stallSeconds: config.STALL_SECONDS,
+    allowedHosts: config.JOB_ALLOWED_HOSTS,
     video: {
       sizeBytes: config.MAX_UPLOAD_BYTES,
       durationSeconds: config.VIDEO_MAX_SECONDS,

@@ -202,6 +202,8 @@ export interface JobContext {
 export interface JobLimits {
   /** Seconds without any progress after which a job should give up as `stalled`; its storage does so by itself. */
   stallSeconds: number
+  /** What the URLs of users may reach though it is not public: names, addresses and ranges. */
+  allowedHosts: readonly string[]
   video: VideoLimits
 }
 

@@ -1,5 +1,6 @@
 /** One HTTP request to a public address. An answer of any status is a result, unless the server says "later". */
 import { z } from 'zod'
+import { reachOf } from '../core/addresses.ts'
 import { defineJob, JobError } from '../core/job.ts'
 import { guardedRequest } from './http/guarded-request.ts'
 
@@ -14,10 +15,11 @@ export default defineJob({
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']).default('GET'),
     payload: z.json().optional(),
   }),
-  async run({ endpoint, method, payload }, { signal }) {
+  async run({ endpoint, method, payload }, { signal, limits }) {
     const answer = await guardedRequest(endpoint, {
       method,
       signal,
+      mayReach: reachOf(limits.allowedHosts),
       ...(payload === undefined ? {} : { json: payload }),
     })
     if (worthRetrying.has(answer.status)) {

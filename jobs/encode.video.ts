@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { EncodeOptions, problemsOf, resolve } from '../core/encode-options.ts'
 import { defineJob, JobError } from '../core/job.ts'
 import { encodeVideo } from './video/encode.ts'
+import { VideoSource } from './video/source.ts'
 
 export default defineJob({
   key: 'encode.video',
@@ -10,7 +11,7 @@ export default defineJob({
   // A frame of 8K takes 50 MB, and x264 looks at many at once.
   memoryLimitMb: 16_384,
   params: EncodeOptions.extend({
-    source: z.object({ key: z.string().min(1).max(1024) }),
+    source: VideoSource,
     /** The client's name of the file. */
     filename: z.string().max(255).default('video'),
   }).superRefine((request, context) => {
@@ -20,7 +21,7 @@ export default defineJob({
     try {
       return await encodeVideo({ source, filename, wish: resolve(request) }, context)
     } catch (error) {
-      if (error instanceof JobError && error.code === 'invalid_media') {
+      if (error instanceof JobError && error.code === 'invalid_media' && 'key' in source) {
         await context.storage.discard(source.key, error.message)
       }
       throw error

@@ -3,6 +3,7 @@ import { type Context, Hono, type Next } from 'hono'
 import { z } from 'zod'
 import { codecsNeeded } from '../../core/encode-options.ts'
 import { SourceNotFound, UploadNotUsable } from '../../core/errors.ts'
+import { problemOfUrl } from '../../core/outside-url.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
 import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
@@ -16,7 +17,7 @@ import { Enqueued, exampleId } from './job-answers.ts'
 import { documentedForm, EncodeBody, EncodeForm, type Settings } from './video-requests.ts'
 
 interface Source {
-  key: string
+  source: { key: string } | { url: string }
   filename: string
 }
 
@@ -36,8 +37,8 @@ export function encodeRoutes(dependencies: AppDependencies) {
       const form = EncodeForm.safeParse(fields)
       if (!form.success) throw invalidRequest(form.error.issues)
       // Without an idempotency key: each form brings bytes of its own, so no two requests are the same.
-      const source = { key: upload.objectKey, filename: upload.filename }
-      const { created: _created, ...answer } = await encode(source, form.data)
+      const source = { key: upload.objectKey }
+      const { created: _created, ...answer } = await encode({ source, filename: upload.filename }, form.data)
       return answer
     } catch (error) {
       await rejectUpload(sql, storage, { id: upload.id }, 'The request it came with was refused.')
@@ -45,26 +46,32 @@ export function encodeRoutes(dependencies: AppDependencies) {
     }
   }
 
-  async function sourceOf({ uploadId, sourceKey, filename = 'video' }: EncodeBody): Promise<Source> {
+  async function sourceOf({ uploadId, sourceKey, sourceUrl, filename }: EncodeBody): Promise<Source> {
+    if (sourceUrl !== undefined) {
+      const allowed = { hosts: config.JOB_ALLOWED_HOSTS, setting: 'JOB_ALLOWED_HOSTS' }
+      const problem = problemOfUrl(sourceUrl, allowed)
+      if (problem !== null) throw invalidRequest([{ path: ['sourceUrl'], message: problem }])
+      return { source: { url: sourceUrl }, filename: filename ?? nameIn(sourceUrl) }
+    }
     if (uploadId !== undefined) {
       const upload = await readUpload(sql, uploadId)
       if (upload.status !== 'completed') throw new UploadNotUsable(uploadId, upload.status)
-      return { key: upload.objectKey, filename: upload.filename }
+      return { source: { key: upload.objectKey }, filename: upload.filename }
     }
     const key = sourceKey ?? ''
     if ((await storage.head(key)) === null) throw new SourceNotFound(key)
-    return { key, filename }
+    return { source: { key }, filename: filename ?? 'video' }
   }
 
   async function encode(
-    { key, filename }: Source,
+    { source, filename }: Source,
     { priority, ...options }: Settings,
     idempotencyKey?: string,
   ) {
     await requireEncoders(sql, codecsNeeded(options))
     const { job, created } = await enqueue(sql, {
       definitionKey,
-      params: { source: { key }, filename, ...options },
+      params: { source, filename, ...options },
       priority,
       idempotencyKey,
       idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
@@ -105,9 +112,30 @@ export function encodeRoutes(dependencies: AppDependencies) {
     validate('json', EncodeBody),
     async (c) => {
       const body = c.req.valid('json')
-      const { uploadId: _uploadId, sourceKey: _key, filename: _name, idempotencyKey, ...settings } = body
+      const {
+        uploadId: _id,
+        sourceKey: _key,
+        sourceUrl: _url,
+        filename: _name,
+        idempotencyKey,
+        ...settings
+      } = body
       const { created, ...answer } = await encode(await sourceOf(body), settings, idempotencyKey)
       return c.json(answer, created ? 201 : 200)
     },
   )
+}
+
+/** The last part of the path, as far as it is a name. */
+function nameIn(url: string): string {
+  const last = new URL(url).pathname.split('/').at(-1) ?? ''
+  try {
+    return (
+      decodeURIComponent(last)
+        .replace(/[\0/\\]/g, '')
+        .slice(0, 255) || 'video'
+    )
+  } catch {
+    return 'video'
+  }
 }

@@ -14,7 +14,10 @@ import { JobParam } from './job-requests.ts'
 import { AdditionBody } from './video-requests.ts'
 
 /** What an addition takes over from the first encode. */
-const Kept = z.object({ source: z.object({ key: z.string() }), filename: z.string().default('video') })
+const Kept = z.object({
+  source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
+  filename: z.string().default('video'),
+})
 
 export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
   return new Hono<ApiEnv>().post(
@@ -42,7 +45,7 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       const { priority, idempotencyKey, ...wanted } = c.req.valid('json')
       const { job: first } = await readVideo(sql, jobId)
       const { source, filename } = Kept.parse(first.params)
-      if ((await storage.head(source.key)) === null) throw new SourceNotFound(source.key)
+      if ('key' in source && (await storage.head(source.key)) === null) throw new SourceNotFound(source.key)
       await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
       const { job, created } = await enqueueAddition(sql, jobId, {
         definitionKey,

@@ -15,13 +15,17 @@ export const EncodeBody = Settings.extend({
     .refine(isMediaKey, 'expected the key of a source or an output')
     .describe('A source or an output in the storage.')
     .optional(),
-  filename: text(255).describe("What sourceKey's file is called; the output is named after it.").optional(),
+  sourceUrl: text(2000)
+    .describe('A video at a public http or https address, fetched by the worker.')
+    .optional(),
+  filename: text(255).describe('What the file is called; the output is named after it.').optional(),
   idempotencyKey: text(255).optional(),
 })
-  .refine(({ uploadId, sourceKey }) => (uploadId === undefined) !== (sourceKey === undefined), {
-    path: ['uploadId'],
-    message: 'expected either this or sourceKey',
-  })
+  .refine(
+    (body) =>
+      [body.uploadId, body.sourceKey, body.sourceUrl].filter((source) => source !== undefined).length === 1,
+    { path: ['uploadId'], message: 'expected one of this, sourceKey and sourceUrl' },
+  )
   .superRefine(checkRequest)
 export type EncodeBody = z.output<typeof EncodeBody>
 

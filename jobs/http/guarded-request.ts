@@ -20,10 +20,10 @@ export interface GuardedRequest extends Limits {
   json?: Json
 }
 
-interface Limits {
+export interface Limits {
   signal?: AbortSignal
-  /** For one request and its answer, default 30. */
-  patienceSeconds?: number
+  /** For one request and its answer, default 30; null: without end. */
+  patienceSeconds?: number | null
   /** Which addresses may be connected to; public ones by default. */
   mayReach?: Reach
 }
@@ -44,21 +44,41 @@ export interface AnswerHead {
 
 /** @throws JobError address_not_allowed, too_many_redirects, answer_too_large (no retry), unreachable */
 export async function guardedRequest(url: string, request: GuardedRequest): Promise<Answer> {
-  let target = new URL(url)
   let { method, json } = request
+  const { status, headers, text } = await following(
+    url,
+    async (target) => {
+      const body = json === undefined ? undefined : JSON.stringify(json)
+      return await send(target, { ...request, method, body }, readAnswer)
+    },
+    (redirect) => {
+      // As browsers do: only 307 and 308 repeat the request as it was (RFC 9110, 15.4).
+      if (redirect === 303 || (redirect < 303 && method === 'POST')) {
+        method = 'GET'
+        json = undefined
+      }
+    },
+  )
+  return { status, contentType: headers['content-type'] ?? null, text }
+}
+
+/**
+ * Asks where it is sent to, until an answer is none that sends elsewhere.
+ * @param onRedirect gets the status of each redirect before it is followed
+ * @throws JobError too_many_redirects
+ */
+export async function following<Answer extends Pick<AnswerHead, 'status' | 'headers'>>(
+  url: string,
+  ask: (target: URL) => Promise<Answer>,
+  onRedirect: (status: number) => void = () => {},
+): Promise<Answer> {
+  let target = new URL(url)
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const body = json === undefined ? undefined : JSON.stringify(json)
-    const answer = await send(target, { ...request, method, body }, readAnswer)
-    const location = answer.headers.location
-    if (answer.status < 300 || answer.status >= 400 || location === undefined) {
-      return { status: answer.status, contentType: answer.headers['content-type'] ?? null, text: answer.text }
-    }
+    const answer = await ask(target)
+    const { location } = answer.headers
+    if (answer.status < 300 || answer.status >= 400 || location === undefined) return answer
     target = new URL(location, target)
-    // As browsers do: only 307 and 308 repeat the request as it was (RFC 9110, 15.4).
-    if (answer.status === 303 || (answer.status < 303 && method === 'POST')) {
-      method = 'GET'
-      json = undefined
-    }
+    onRedirect(answer.status)
   }
   throw refusal('too_many_redirects', `The endpoint redirects more than ${maxRedirects} times.`)
 }
@@ -83,11 +103,12 @@ interface Outgoing extends Limits {
   headers?: Record<string, string>
 }
 
-function send(
+/** @throws JobError address_not_allowed (no retry), unreachable, and what `read` throws */
+export function send<Result>(
   target: URL,
   { method, body, headers, signal, patienceSeconds = 30, mayReach = isPublicAddress }: Outgoing,
-  read: (response: IncomingMessage) => Promise<AnswerHead>,
-) {
+  read: (response: IncomingMessage) => Promise<Result>,
+): Promise<Result> {
   const client = { 'http:': http, 'https:': https }[target.protocol]
   if (client === undefined) {
     throw refusal('address_not_allowed', `Only http and https are called, not ${target.protocol}//.`)
@@ -95,14 +116,14 @@ function send(
   const host = target.hostname.replace(/^\[|\]$/g, '')
   // A literal address is never looked up.
   if (isIP(host) !== 0 && !mayReach(host, host)) throw notAllowed(target.hostname)
-  return new Promise<AnswerHead>((settle, reject) => {
+  return new Promise<Result>((settle, reject) => {
     const request = client.request(
       target,
       {
         method,
         lookup: guardedLookup(mayReach),
         signal: AbortSignal.any([
-          AbortSignal.timeout(patienceSeconds * 1000),
+          ...(patienceSeconds === null ? [] : [AbortSignal.timeout(patienceSeconds * 1000)]),
           ...(signal === undefined ? [] : [signal]),
         ]),
         headers: {
@@ -176,6 +197,6 @@ function unreachable(target: URL, cause: Error): JobError {
   return new JobError('unreachable', `${target.host} could not be reached: ${cause.message}`, { cause })
 }
 
-function refusal(code: string, message: string): JobError {
+export function refusal(code: string, message: string): JobError {
   return new JobError(code, message, { retry: false })
 }

@@ -17,13 +17,14 @@ import { PhaseProgress } from './phases.ts'
 import { planEncode, type Target } from './plan.ts'
 import { type Media, probe } from './probe.ts'
 import { publish } from './publish.ts'
+import { fetchSource, type VideoSource } from './source.ts'
 import { verifyAligned, verifyWhole } from './verify.ts'
 
 /** More threads than this make an encoder slower and its memory larger. */
 const maxThreads = 16
 
 interface EncodeParams {
-  source: { key: string }
+  source: VideoSource
   /** The client's name of the file. */
   filename: string
   wish: EncodeWish
@@ -35,7 +36,7 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const progress = new PhaseProgress((news) => context.progress(news))
   progress.at('fetching', 0)
   const input = join(scratchDirectory, 'source')
-  const { sizeBytes } = await storage.download(source.key, input)
+  const { sizeBytes } = await fetchSource(source, input, context)
 
   const media = await probe(tools.ffprobe, input, care)
   checkLimits(media, sizeBytes, limits.video)

@@ -13,7 +13,7 @@ export async function encodeHere(bytes: Uint8Array, limits: Partial<VideoLimits>
     { source: { key }, quality: '720p' },
     {
       tools: testTools,
-      limits: { stallSeconds: 60, video: { ...defaultJobLimits.video, ...limits } },
+      limits: { ...defaultJobLimits, stallSeconds: 60, video: { ...defaultJobLimits.video, ...limits } },
       objects: { [key]: bytes },
     },
   )
