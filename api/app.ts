@@ -10,6 +10,7 @@ import type { EventHub } from '../core/events/hub.ts'
 import type { ApiKey } from '../core/keys/key.ts'
 import type { Log } from '../core/log.ts'
 import type { Storage } from '../core/storage/client.ts'
+import type { Tracing } from '../core/trace/open.ts'
 import type { OpenTo } from './access.ts'
 import { methodFinder } from './methods.ts'
 import { authenticate } from './middleware/authenticate.ts'
@@ -19,6 +20,7 @@ import { createRateLimit, type RateLimitConfig, rateLimit } from './middleware/r
 import { requestLog } from './middleware/request-log.ts'
 import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
+import { traceRequests } from './middleware/trace-requests.ts'
 import { createPlaybackTokens } from './playback/token.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -64,6 +66,7 @@ export interface AppDependencies {
   > &
     RateLimitConfig
   log: Log
+  tracing: Tracing
   openTo: OpenTo
   /** What the runtime knows of the connection that a request came by. */
   connectionOf: (c: Context) => ConnInfo
@@ -71,7 +74,7 @@ export interface AppDependencies {
 
 export interface ApiEnv {
   /** `caller` is null for who needs no key. */
-  Variables: { requestId: string; log: Log; caller: ApiKey | null }
+  Variables: { requestId: string; log: Log; caller: ApiKey | null; traceId?: string }
 }
 
 /** What is not below these is free of data: health, documents, the dashboard's files. */
@@ -87,6 +90,8 @@ export function createApp(dependencies: AppDependencies) {
   const methodsOf = methodFinder(() => app)
   app.notFound((c) => answerProblem(nothingThere(c.req, methodsOf(c.req.path)), c))
   app.use(requestId(), requestLog(log), requests.middleware, secureHeaders())
+  // What only asks whether we live would drown the rest.
+  app.use('/v1/*', traceRequests(dependencies.tracing.tracer))
   if (config.CORS_ORIGINS.length > 0) {
     const origin = config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS
     app.use(cors({ origin, exposeHeaders: ['X-Request-Id', 'Location', 'Retry-After'], maxAge: 600 }))

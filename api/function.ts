@@ -7,6 +7,7 @@ import { openPool } from '../core/db.ts'
 import { EventHub } from '../core/events/hub.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { openTracing } from '../core/trace/open.ts'
 import { createApp } from './app.ts'
 import { connectionOf, type FunctionUrlEvent, streamingHandler } from './lambda-stream.ts'
 
@@ -14,10 +15,16 @@ import { connectionOf, type FunctionUrlEvent, streamingHandler } from './lambda-
 const connections = 1
 /** A connection that was idle while the instance was frozen may be dead without anybody having been told. */
 const idleSeconds = 20
+const flushMs = 2000
 
 const config = configOrExit(process.env)
 const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
 const sql = openPool({ ...config, DATABASE_POOL_SIZE: connections }, 'job-server function', { idleSeconds })
+const tracing = await openTracing(config, log, {
+  program: 'api',
+  // Of the instance, where the runtime tells it.
+  instance: process.env.AWS_LAMBDA_LOG_STREAM_NAME ?? String(process.pid),
+})
 const app = createApp({
   sql,
   storage: createStorage(config),
@@ -25,8 +32,13 @@ const app = createApp({
   events: new EventHub({ sql, log }),
   config,
   log,
+  tracing,
   openTo: config.AUTH === 'none' ? 'everybody' : 'nobody',
   connectionOf,
 })
 
-export const handler = streamingHandler((request, event: FunctionUrlEvent) => app.fetch(request, { event }))
+export const handler = streamingHandler(
+  (request, event: FunctionUrlEvent) => app.fetch(request, { event }),
+  // Afterwards the instance is frozen, and nothing of it goes on.
+  (remainingMs) => tracing.flush(Math.min(flushMs, remainingMs)),
+)

@@ -37,14 +37,18 @@ declare const awslambda: {
 
 /** Streams end so long before the function would be cut off in the middle of them. */
 const closingMs = 1000
+/** What comes after the answer ends so long before. */
+const cutOffMs = 200
 
 export function connectionOf(c: Context): ConnInfo {
   const { event } = c.env as { event: FunctionUrlEvent }
   return { remote: { address: event.requestContext.http.sourceIp } }
 }
 
+/** @param afterwards is waited for when the answer is out; told how many milliseconds there are for it */
 export function streamingHandler(
   respond: (request: Request, event: FunctionUrlEvent) => Response | Promise<Response>,
+  afterwards: (remainingMs: number) => Promise<void> = async () => {},
 ): unknown {
   return awslambda.streamifyResponse(async (event, stream, context) => {
     const timeUp = new AbortController()
@@ -66,6 +70,7 @@ export function streamingHandler(
       else await pipeline(response.body, body)
     } finally {
       clearTimeout(timer)
+      await afterwards(Math.max(0, context.getRemainingTimeInMillis() - cutOffMs))
     }
   })
 }

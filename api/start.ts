@@ -1,4 +1,5 @@
 /** What every entry does before it serves: configuration, log, database, storage, and the app over them. */
+import { hostname } from 'node:os'
 import type { Context } from 'hono'
 import type { ConnInfo } from 'hono/conninfo'
 import type { Config } from '../core/config.ts'
@@ -7,6 +8,7 @@ import { openListener, openPool, type Pool } from '../core/db.ts'
 import { EventHub } from '../core/events/hub.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { openTracing, type Tracing } from '../core/trace/open.ts'
 import { accessOrExit, openTo } from './access.ts'
 import { type App, createApp } from './app.ts'
 
@@ -18,6 +20,7 @@ export interface Started {
   log: Log
   sql: Pool
   events: EventHub
+  tracing: Tracing
 }
 
 /** For entries that listen. @param afterPart called when a part of a body is stored */
@@ -30,9 +33,10 @@ export async function start(
   const sql = openPool(config, 'job-server api')
   const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
   const events = new EventHub({ sql, openListener: () => openListener(config, 'job-server api'), log })
+  const tracing = await openTracing(config, log, { program: 'api', instance: `${hostname()}:${process.pid}` })
   await accessOrExit(sql, config, log)
-  const app = createApp({ sql, storage, events, config, log, openTo: openTo(config), connectionOf })
-  return { app, config, log, sql, events }
+  const app = createApp({ sql, storage, events, config, log, tracing, openTo: openTo(config), connectionOf })
+  return { app, config, log, sql, events, tracing }
 }
 
 /** The server that a runtime gave. */
@@ -45,7 +49,7 @@ export interface Listening {
 }
 
 /** Says that it is up, and stops on a signal; a second one ends at once. */
-export function serveUntilSignal({ log, sql, events }: Started, server: Listening): void {
+export function serveUntilSignal({ log, sql, events, tracing }: Started, server: Listening): void {
   log.info({ url: server.url }, 'api.started')
   // For process managers that wait for it, as pm2 does.
   process.send?.('ready')
@@ -64,6 +68,7 @@ export function serveUntilSignal({ log, sql, events }: Started, server: Listenin
     const patience = setTimeout(() => server.abort(), drainMs)
     await server.close()
     clearTimeout(patience)
+    await tracing.stop()
     await sql.end({ timeout: 1 })
     log.info('api.stopped')
     process.exit(0)

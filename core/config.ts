@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { isAllowable } from './addresses.ts'
 import { defaultJobLimits } from './job-limits.ts'
+import { samplerNames } from './trace/sampler.ts'
 import { isSecret } from './webhooks/signature.ts'
 
 /** Exit status of a start that a wrong configuration stopped: EX_CONFIG of sysexits.h. */
@@ -42,6 +43,27 @@ const secondsList = urlList
     'expected at most 100 numbers of seconds',
   )
   .transform((entries) => entries.map(Number))
+/** As W3C Baggage writes them, and so OpenTelemetry; values may be percent-encoded. */
+const namedValues = z.string().transform((value, context) => {
+  const items = value.split(',').map((item) => item.trim())
+  const pairs = items.filter(Boolean).map((item) => {
+    const [, name, text = ''] = /^([\w!#$%&'*+.^`|~-]+) *= *([\x20-\x7e]*)$/.exec(item) ?? []
+    return [name, percentDecoded(text)] as const
+  })
+  if (pairs.every((pair): pair is readonly [string, string] => !pair.includes(undefined))) {
+    return Object.fromEntries(pairs)
+  }
+  context.addIssue('expected name=value, and more of them after commas')
+  return z.NEVER
+})
+
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
 
 interface Field<Output> {
   schema: z.ZodType<Output, string>
@@ -319,6 +341,41 @@ export const configFields = {
     schema: integer(1, 31_536_000),
     default: '432000',
     about: 'A webhook is disabled when nothing has succeeded for so many seconds and ten attempts failed.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: field({
+    schema: url(['http:', 'https:']),
+    default: null,
+    about:
+      'Collector that traces are sent to: OTLP over HTTP in JSON, to v1/traces below this URL. Left out: none are recorded.',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: field({
+    schema: namedValues,
+    default: '',
+    secret: true,
+    about: 'Headers for it, as name=value, separated by commas.',
+  }),
+  OTEL_SERVICE_NAME: field({
+    schema: text,
+    default: null,
+    about: 'Name of this program in traces; job-server-api, -worker or -scheduler when left out.',
+  }),
+  OTEL_RESOURCE_ATTRIBUTES: field({
+    schema: namedValues,
+    default: '',
+    about: 'What else traces say of this program, as name=value, separated by commas.',
+  }),
+  OTEL_TRACES_SAMPLER: field({
+    schema: z.enum(samplerNames, `expected one of ${samplerNames.join(', ')}`),
+    default: 'parentbased_always_on',
+    about: 'Which traces are recorded. parentbased: as the caller decided, where there is one.',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: field({
+    schema: z
+      .string()
+      .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'expected a number from 0 to 1')
+      .transform(Number),
+    default: '1',
+    about: 'The share of traces that samplers by ratio record.',
   }),
   LOG_LEVEL: field({
     schema: z.enum(['debug', 'info', 'warn', 'error'], 'expected debug, info, warn or error'),

@@ -6,8 +6,10 @@ import type { z } from 'zod'
 import type { BackoffPolicy } from './backoff.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { CatchUpPolicy, OverlapPolicy } from './schedules/row.ts'
+import type { TraceHeaders } from './trace/context.ts'
 
 export type { Json, JsonObject } from './json.ts'
+export type { TraceHeaders } from './trace/context.ts'
 
 export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = unknown> {
   /** What clients enqueue by: 1 to 255 characters, for example `encode.video`. */
@@ -179,6 +181,20 @@ export interface JobContext {
   readonly tools: { ffmpeg: string; ffprobe: string }
   readonly limits: JobLimits
   readonly storage: JobStorage
+  /**
+   * Where the job is in its trace, as headers for what it calls (W3C Trace Context); null: in none. Processes that it
+   * starts find the same, of the attempt, in TRACEPARENT and TRACESTATE.
+   */
+  readonly trace: TraceHeaders | null
+  /**
+   * Runs a part of the job as a span of its own in the trace: `context.span('probe', () => probe(input))`. Spans within
+   * spans nest. Without tracing it only runs it. No secrets in attributes.
+   */
+  span<Result>(
+    name: string,
+    run: () => Promise<Result> | Result,
+    attributes?: Record<string, string | number | boolean>,
+  ): Promise<Result>
   /** Coalesced: call as often as there is news. `percent` is 0 to 100. */
   progress(progress: { percent: number } & JsonObject): void
   /** Appends an event of the job's own; `type` is 1 to 100 characters. */

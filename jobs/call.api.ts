@@ -15,11 +15,12 @@ export default defineJob({
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']).default('GET'),
     payload: z.json().optional(),
   }),
-  async run({ endpoint, method, payload }, { signal, limits }) {
+  async run({ endpoint, method, payload }, { signal, limits, trace }) {
     const answer = await guardedRequest(endpoint, {
       method,
       signal,
       mayReach: reachOf(limits.allowedHosts),
+      headers: { ...trace },
       ...(payload === undefined ? {} : { json: payload }),
     })
     if (worthRetrying.has(answer.status)) {

@@ -6,10 +6,13 @@ import { type Config, parseConfig } from '../core/config.ts'
 import { openPool } from '../core/db.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { openTracing, type Tracing } from '../core/trace/open.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
 import { type Ticked, tick } from './tick.ts'
 
-let prepared: { config: Config; log: Log } | undefined
+const flushMs = 2000
+
+let prepared: Promise<{ config: Config; log: Log; tracing: Tracing }> | undefined
 
 /**
  * @returns what was done, in numbers
@@ -17,20 +20,25 @@ let prepared: { config: Config; log: Log } | undefined
  */
 export async function handler(): Promise<Ticked> {
   prepared ??= prepare()
-  const { config, log } = prepared
+  const { config, log, tracing } = await prepared
   // One connection, and none between calls: a function is frozen then, and its connections die unseen.
   const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server scheduler function')
   try {
     const duties = dutiesOf({ sql, storage: createStorage(config), config })
-    const ticked = await tick({ sql, duties, webhooks: dispatchOptions(config), log })
+    const webhooks = dispatchOptions(config)
+    const ticked = await tick({ sql, duties, webhooks, tracer: tracing.tracer, log })
     log.info(ticked, 'tick.done')
     return ticked
   } finally {
     await sql.end({ timeout: 1 })
+    // Afterwards nothing of it goes on.
+    await tracing.flush(flushMs)
   }
 }
 
-function prepare(): { config: Config; log: Log } {
+async function prepare(): Promise<{ config: Config; log: Log; tracing: Tracing }> {
   const config = parseConfig(process.env)
-  return { config, log: createLog({ level: config.LOG_LEVEL, name: 'scheduler' }) }
+  const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' })
+  const instance = process.env.AWS_LAMBDA_LOG_STREAM_NAME ?? String(process.pid)
+  return { config, log, tracing: await openTracing(config, log, { program: 'scheduler', instance }) }
 }

@@ -4,6 +4,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { openTracing } from '../core/trace/open.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
 import { Scheduler } from './leader.ts'
 import { tick } from './tick.ts'
@@ -12,6 +13,8 @@ const config = configOrExit(process.env)
 const id = config.WORKER_ID ?? `${hostname()}:${process.pid}`
 const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ schedulerId: id })
 const sql = openPool(config, `job-server scheduler ${id}`)
+const tracing = await openTracing(config, log, { program: 'scheduler', instance: id })
+const { tracer } = tracing
 const duties = dutiesOf({ sql, storage: createStorage(config), config })
 const webhooks = dispatchOptions(config)
 
@@ -20,11 +23,12 @@ else stayOn()
 
 async function passOnce(): Promise<void> {
   try {
-    log.info(await tick({ sql, duties, webhooks, log }), 'tick.done')
+    log.info(await tick({ sql, duties, webhooks, tracer, log }), 'tick.done')
   } catch (error) {
     log.error({ err: error }, 'tick.failed')
     process.exitCode = 1
   }
+  await tracing.stop()
   await sql.end({ timeout: 1 })
   process.exit()
 }
@@ -37,6 +41,7 @@ function stayOn(): void {
     sql,
     duties,
     webhooks,
+    tracer,
     log,
   })
   scheduler.start()
@@ -46,6 +51,7 @@ function stayOn(): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, async () => {
       await scheduler.stop()
+      await tracing.stop()
       await sql.end({ timeout: 1 })
       log.info('scheduler.stopped')
       process.exit(0)

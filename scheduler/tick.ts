@@ -6,6 +6,8 @@ import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { flushHints } from '../core/queue/wake.ts'
 import { type Fired, fireDue } from '../core/schedules/fire-due.ts'
+import { inScope } from '../core/trace/scope.ts'
+import type { Tracer } from '../core/trace/tracer.ts'
 import { type Duty, registerDuties, runDueDuty } from '../core/upkeep/duties.ts'
 import { type DispatchOptions, dispatchWebhooks } from '../core/webhooks/dispatch.ts'
 
@@ -13,6 +15,7 @@ export interface TickDependencies {
   sql: Pool
   duties: Duty[]
   webhooks: DispatchOptions
+  tracer: Tracer
   log: Log
 }
 
@@ -31,8 +34,12 @@ export async function tick(dependencies: TickDependencies): Promise<Ticked> {
   return { ...fired, deliveries, duties }
 }
 
-export async function fire({ sql, log }: TickDependencies): Promise<Omit<Fired, 'errors'>> {
-  const { errors, ...fired } = await fireDue(sql)
+export async function fire({
+  sql,
+  tracer,
+  log,
+}: Omit<TickDependencies, 'duties'>): Promise<Omit<Fired, 'errors'>> {
+  const { errors, ...fired } = await inScope({ tracer, context: null }, () => fireDue(sql))
   for (const { schedule, error } of errors) log.error({ err: error, schedule }, 'schedule.failed')
   if (Object.values(fired).some((count) => count > 0)) log.info(fired, 'schedules.fired')
   return fired

@@ -12,8 +12,11 @@ import type { ClaimedJob } from '../core/queue/claim.ts'
 import type { Children, End } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { Storage } from '../core/storage/client.ts'
+import { inScope } from '../core/trace/scope.ts'
+import type { Tracer } from '../core/trace/tracer.ts'
 import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
+import { AttemptTrace } from './attempt-trace.ts'
 import { CapturedOutput } from './captured-output.ts'
 import type { Written } from './finisher.ts'
 import type { JobListener, JobProcess, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
@@ -38,6 +41,7 @@ export interface AttemptDependencies {
   log: Log
   /** What the process gets as parameters; null: the job is not wanted any more. */
   paramsOf(job: ClaimedJob): Promise<JsonObject | null>
+  tracer: Tracer
   /** Writes the end. `unknown`: the database gave no answer while the lease was surely ours. */
   finish(lease: Lease, end: End): Promise<Written>
   /** @throws when a child can't be enqueued, however often it is tried */
@@ -54,6 +58,7 @@ interface RunInput {
 export class Attempt {
   readonly done: Promise<void>
   readonly #storage: AttemptStorage
+  readonly #trace: AttemptTrace
   readonly #output: CapturedOutput
   readonly #log: Log
   readonly #startedAt = performance.now()
@@ -67,15 +72,20 @@ export class Attempt {
     private readonly dependencies: AttemptDependencies,
   ) {
     const { lease, attempt } = job
-    const { sql, storage, reporter, log } = dependencies
+    const { sql, storage, reporter, log, tracer } = dependencies
+    this.#trace = new AttemptTrace(tracer, job)
     this.#log = log.child({
       jobId: lease.jobId,
       attempt,
       definition: `${definition.key}@${definition.version}`,
+      traceId: this.#trace.context?.traceId,
     })
     this.#storage = new AttemptStorage(sql, storage, job)
     this.#output = new CapturedOutput(definition.logLimitBytes, (line) => reporter.addLine(lease, line))
-    this.done = this.#perform()
+    this.done = this.#perform().catch((error) => {
+      this.#trace.end({}, 'worker_error')
+      throw error
+    })
   }
 
   stop(reason: StopReason): void {
@@ -112,7 +122,10 @@ export class Attempt {
   async #wait(children: Children): Promise<Written> {
     const { job, dependencies } = this
     try {
-      return await dependencies.finishWithChildren(job.lease, children)
+      const { tracer } = dependencies
+      return await inScope({ tracer, context: this.#trace.context }, () =>
+        dependencies.finishWithChildren(job.lease, children),
+      )
     } catch (error) {
       const message = `The children could not be enqueued: ${error instanceof Error ? error.message : error}`
       return await dependencies.finish(job.lease, {
@@ -200,6 +213,8 @@ export class Attempt {
       scratchDirectory,
       tools: this.dependencies.tools,
       limits: this.dependencies.jobLimits,
+      trace: this.#trace.headers,
+      recordsSpans: this.#trace.isRecorded,
       logLimitBytes: definition.logLimitBytes,
       nice: definition.nice,
       asksBackoff: job.backoff === null,
@@ -213,6 +228,7 @@ export class Attempt {
       report: (message) => {
         if (message.type === 'log') this.#output.log(message.level, message.text, message.fields)
         else if (message.type === 'logs_dropped') this.#output.dropped(message.bytes)
+        else if (message.type === 'span' || message.type === 'span_end') this.#trace.report(message)
         else this.dependencies.reporter.add(lease, message)
       },
       output: (stream, chunk) => this.#output.write(stream, chunk),
@@ -244,5 +260,7 @@ export class Attempt {
       waitedSeconds: (Date.now() - this.job.queuedAt.getTime()) / 1000,
     }
     this.#log[failure !== undefined || end === null ? 'warn' : 'info'](fields, 'attempt.ended')
+    const error = end === null || finished === 'lost' ? 'lease_lost' : failure?.errorCode
+    this.#trace.end({ 'job_server.outcome': fields.end, 'job_server.status': fields.status }, error)
   }
 }

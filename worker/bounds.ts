@@ -16,6 +16,9 @@ export const bounds = {
   logFields: 16 * 1024,
   failureText: 16 * 1024,
   failureDetails: 32 * 1024,
+  /** Name, attribute or error of a span, in characters, and how many attributes there may be. */
+  spanText: 300,
+  spanAttributes: 32,
   /** Any message: what the largest of the above need, and their envelope. */
   message: 9 * 1024 * 1024,
 }

@@ -12,6 +12,7 @@ import {
 import { bounds } from './bounds.ts'
 import type { ChildChannel } from './child-channel.ts'
 import { createChildStorage } from './child-storage.ts'
+import { ChildTrace } from './child-trace.ts'
 import type { FromChild, RunMessage } from './protocol.ts'
 
 export class Run {
@@ -28,6 +29,7 @@ export class Run {
     private readonly channel: ChildChannel,
   ) {
     const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, run } = message
+    const trace = new ChildTrace(message, (told) => this.#report(told, bounds.report))
     this.context = {
       jobId,
       attempt,
@@ -39,6 +41,10 @@ export class Run {
       signal: this.abort.signal,
       log: this.#log(),
       storage: createChildStorage(channel.asker(run), this.abort.signal, limits.stallSeconds),
+      get trace() {
+        return trace.headers
+      },
+      span: (name, part, attributes) => trace.span(name, part, attributes),
       progress: (progress) => this.#report({ type: 'progress', run, progress }, bounds.report),
       event: (eventType, payload = {}) => {
         if (eventType === '' || eventType.length > 100)

@@ -57,10 +57,20 @@ async function perform(run: Run): Promise<void> {
   try {
     process.chdir(message.scratchDirectory)
     process.env.TMPDIR = message.scratchDirectory
+    nameTrace(message.trace)
     run.definition = await load(message)
     end(run, resultOf(message.run, await runOf(run, run.definition)))
   } catch (error) {
     fail(error, 'threw', run)
+  }
+}
+
+/** For processes that the job starts, as OpenTelemetry's programs look for it. */
+function nameTrace(trace: RunMessage['trace']): void {
+  const { traceparent, tracestate } = trace ?? {}
+  for (const [name, value] of Object.entries({ TRACEPARENT: traceparent, TRACESTATE: tracestate })) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
   }
 }
 

@@ -19,6 +19,7 @@ import { rescue } from '../core/queue/finish.ts'
 import { sweep } from '../core/queue/release.ts'
 import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
+import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt } from './attempt.ts'
 import type { FfmpegCapabilities } from './ffmpeg-capabilities.ts'
@@ -47,6 +48,7 @@ export interface CoordinatorOptions {
   config: Config
   /** Where the few variables that job processes may see are taken from. */
   environment: Record<string, string | undefined>
+  tracing: Tracing
   log: Log
 }
 
@@ -251,6 +253,7 @@ export class Coordinator {
       stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
       log: this.#log,
       paramsOf: (claimed) => prepareParams(this.options.sql, claimed, this.options.config),
+      tracer: this.options.tracing.tracer,
       finish: (lease, end) => this.#finisher.finish(lease, end),
       finishWithChildren: (lease, children) => this.#finisher.finishWithChildren(lease, children),
     })

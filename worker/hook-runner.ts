@@ -97,6 +97,8 @@ export class HookRunner {
         scratchDirectory,
         tools,
         limits: jobLimits,
+        trace: null,
+        recordsSpans: false,
         logLimitBytes: definition.logLimitBytes,
         nice: definition.nice,
         asksBackoff: false,

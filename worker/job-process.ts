@@ -60,7 +60,7 @@ export type ProcessEnd =
 
 export type JobReport = Extract<
   FromChild,
-  { type: 'progress' | 'event' | 'checkpoint' | 'log' | 'logs_dropped' }
+  { type: 'progress' | 'event' | 'checkpoint' | 'log' | 'logs_dropped' | 'span' | 'span_end' }
 >
 
 /** Who the job of a process belongs to. */

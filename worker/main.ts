@@ -6,6 +6,7 @@ import { openListener, openPool } from '../core/db.ts'
 import { findFfmpeg } from '../core/ffmpeg-binaries.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
+import { openTracing } from '../core/trace/open.ts'
 import { Coordinator } from './coordinator.ts'
 import { DefinitionLoader } from './definition-loader.ts'
 import { probeFfmpeg } from './ffmpeg-capabilities.ts'
@@ -22,6 +23,7 @@ const tools = findFfmpeg({
 })
 const ffmpeg = await probeFfmpeg(tools)
 const sql = openPool(config, `job-server worker ${workerId}`)
+const tracing = await openTracing(config, log, { program: 'worker', instance: workerId })
 const coordinator = new Coordinator({
   sql,
   openListener: () => openListener(config, `job-server worker ${workerId}`),
@@ -31,6 +33,7 @@ const coordinator = new Coordinator({
   workerId,
   config,
   environment: process.env,
+  tracing,
   log,
 })
 const loader = new DefinitionLoader({
@@ -66,6 +69,7 @@ function onSignal(signal: string): void {
 async function shutDown(): Promise<void> {
   await loader.stop()
   await coordinator.stop()
+  await tracing.stop()
   await sql.end({ timeout: 1 })
   log.info('worker.stopped')
   process.exit(0)

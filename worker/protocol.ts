@@ -7,7 +7,7 @@
  *   child ◄──run──── coordinator          one job, everything it needs
  *   child ──began──► coordinator          what happens from now on is the job's doing
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows
- *   child ──progress, event, log, checkpoint──►      reports, any number
+ *   child ──progress, event, log, checkpoint, span, span_end──►      reports, any number
  *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
  *   child ──logs_dropped──►               what its log was over the limit, if it was
  *   child ──result | snooze | children | failure──►  the last word; then the process exits, or waits for the next run
@@ -20,9 +20,9 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type { ChildEnd, ChildJob, HookName, JobLimits } from '../core/job.ts'
+import type { ChildEnd, ChildJob, HookName, JobLimits, TraceHeaders } from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import { isShallow } from './bounds.ts'
+import { bounds, isShallow } from './bounds.ts'
 
 export interface RunMessage {
   type: 'run'
@@ -41,6 +41,9 @@ export interface RunMessage {
   scratchDirectory: string
   tools: { ffmpeg: string; ffprobe: string }
   limits: JobLimits
+  trace: TraceHeaders | null
+  /** Whether anybody wants to be told of spans. */
+  recordsSpans: boolean
   logLimitBytes: number
   /** Whether the definition's own backoff function is asked; not when the job came with figures of its own. */
   asksBackoff: boolean
@@ -62,6 +65,9 @@ const jsonObject = z.custom<JsonObject>(
   'expected a JSON object',
 )
 const run = z.int()
+const spanId = z.string().regex(/^(?!0{16})[\da-f]{16}$/)
+/** Milliseconds since 1970. */
+const atMs = z.number().nonnegative()
 const seconds = z.number().min(0).max(31_536_000)
 
 const childJob = z.strictObject({
@@ -89,6 +95,28 @@ export const fromChild = z.discriminatedUnion('type', [
     level: z.enum(['debug', 'info', 'warn', 'error']),
     text: z.string(),
     fields: jsonObject,
+  }),
+  z.object({
+    type: z.literal('span'),
+    run,
+    id: spanId,
+    /** Another span of the job; null: the attempt itself. */
+    parent: spanId.nullable(),
+    name: z.string().min(1).max(bounds.spanText),
+    atMs,
+    attributes: z
+      .record(
+        z.string().max(bounds.spanText),
+        z.union([z.string().max(bounds.spanText), z.number(), z.boolean()]),
+      )
+      .refine((attributes) => Object.keys(attributes).length <= bounds.spanAttributes),
+  }),
+  z.object({
+    type: z.literal('span_end'),
+    run,
+    id: spanId,
+    atMs,
+    error: z.string().max(bounds.spanText).nullable(),
   }),
   z.object({ type: z.literal('logs_dropped'), run, lines: z.int(), bytes: z.int() }),
   z.object({

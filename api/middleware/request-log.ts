@@ -11,6 +11,7 @@ export function requestLog(log: Log) {
     const { method, path } = c.req
     const durationMs = Math.round(performance.now() - startedAt)
     const keyId = c.var.caller?.id
-    c.var.log.info({ method, path, status: c.res.status, durationMs, keyId }, 'request.answered')
+    const { traceId } = c.var
+    c.var.log.info({ method, path, status: c.res.status, durationMs, keyId, traceId }, 'request.answered')
   })
 }

@@ -1,8 +1,8 @@
 /** Times requests by the route that took them; of this process alone. */
 import { createMiddleware } from 'hono/factory'
-import { matchedRoutes } from 'hono/route'
 import { type Bucket, type Family, family, histogram } from '../../core/metrics/exposition.ts'
 import type { ApiEnv } from '../app.ts'
+import { routeOf } from '../route-of.ts'
 
 const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, Number.POSITIVE_INFINITY]
 
@@ -13,8 +13,7 @@ export class RequestMetrics {
   readonly middleware = createMiddleware<ApiEnv>(async (c, next) => {
     const startedAt = performance.now()
     await next()
-    // Patterns, not paths: those are without number. Middleware matches by patterns with a star.
-    const route = matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'unknown'
+    const route = routeOf(c) ?? 'unknown'
     this.#add({ method: c.req.method, route, status: c.res.status }, (performance.now() - startedAt) / 1000)
   })
 

@@ -34,6 +34,7 @@ export const JobSummary = z
     errorSummary: z.string().nullable(),
     parentId: jobId.nullable(),
     tags: z.array(z.string()),
+    traceId: z.string().nullable().describe('Trace that its attempts belong to, 32 hex digits.'),
   })
   .meta({ id: 'JobSummary' })
 
@@ -84,6 +85,7 @@ export const exampleSummary = {
   errorSummary: null,
   parentId: null,
   tags: ['greeting'],
+  traceId: null,
 }
 
 export const exampleJob = {

@@ -7,7 +7,10 @@ import type { ApiEnv, AppDependencies } from '../app.ts'
 import type { RequestMetrics } from '../middleware/request-metrics.ts'
 import { operation } from '../openapi/operation.ts'
 
-export function prometheusRoutes({ sql, events, config }: AppDependencies, requests: RequestMetrics) {
+export function prometheusRoutes(
+  { sql, events, config, tracing }: AppDependencies,
+  requests: RequestMetrics,
+) {
   return new Hono<ApiEnv>().get(
     '/metrics',
     operation({
@@ -32,7 +35,13 @@ export function prometheusRoutes({ sql, events, config }: AppDependencies, reque
         'Live event streams of this API process.',
         [{ value: events.streams }],
       )
-      const families = [...(await readFleet(sql)), poolSize, streams, ...requests.families()]
+      const drops = family(
+        'counter',
+        'job_server_api_spans_dropped_total',
+        'Spans of this API process that no collector took.',
+        [{ value: tracing.dropped() }],
+      )
+      const families = [...(await readFleet(sql)), poolSize, streams, drops, ...requests.families()]
       return c.body(exposition(families), 200, { 'content-type': expositionType })
     },
   )

@@ -2,7 +2,9 @@
 import type { Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import { newId } from '../ids.ts'
+import { withSendSpan } from '../queue/send-span.ts'
 import { hintWork } from '../queue/wake.ts'
+import type { TraceHeaders } from '../trace/context.ts'
 
 export interface Redriven {
   deadLetterId: string
@@ -26,6 +28,19 @@ export async function redrive(
   options: { maxAttempts?: number | undefined } = {},
 ): Promise<Redriven[]> {
   if (deadLetterIds.length === 0) return []
+  return await withSendSpan(
+    { operation: 'redrive', definitions: [] },
+    (trace) => redriveAll(sql, deadLetterIds, options.maxAttempts ?? null, trace),
+    ({ jobId }) => jobId,
+  )
+}
+
+async function redriveAll(
+  sql: Sql,
+  deadLetterIds: string[],
+  maxAttempts: number | null,
+  trace: TraceHeaders | null,
+): Promise<Redriven[]> {
   const jobIds = deadLetterIds.map(() => newId())
   // dead_letters_pk, job_webhooks_pk; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
   const redriven = await sql<Redriven[]>`
@@ -46,13 +61,14 @@ export async function redrive(
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, backoff,
-        concurrency_key, concurrency_key_limit, params, tags, metadata
+        concurrency_key, concurrency_key_limit, params, tags, metadata, traceparent, tracestate
       )
       select
         new_job_id, definition_key, definition_version, queue,
         case when concurrency_key is null then 'ready' else 'blocked' end,
-        priority, coalesce(${options.maxAttempts ?? null}::int, max_attempts), timeout_seconds, backoff,
-        concurrency_key, concurrency_key_limit, params, tags, metadata
+        priority, coalesce(${maxAttempts}::int, max_attempts), timeout_seconds, backoff,
+        concurrency_key, concurrency_key_limit, params, tags, metadata, ${trace?.traceparent ?? null},
+        ${trace?.tracestate ?? null}
       from fresh
     ),
     marked as (

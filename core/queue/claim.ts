@@ -27,7 +27,15 @@ export interface ClaimedJob {
   checkpoint: Json
   /** Set when children of the job have ended, whose results this attempt gets (`readChildren`). */
   childrenSince: Date | null
+  queue: string
   queuedAt: Date
+  /** On the database's clock. */
+  startedAt: Date
+  /** Since when it could have been claimed; null where that is not known. */
+  claimableAt: Date | null
+  /** Where it belongs in the trace of who enqueued it. */
+  traceparent: string | null
+  tracestate: string | null
 }
 
 export interface ClaimRequest {
@@ -165,7 +173,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
     )
     select
       id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds, backoff,
-      params, checkpoint, children_since, queued_at
+      params, checkpoint, children_since, queue, queued_at, started_at, claimable_at, traceparent, tracestate
     from claimed
     order by priority desc, turn_at, id`
   return rows.map(({ id, leaseEpoch, ...job }) => ({ ...job, lease: { jobId: id, epoch: leaseEpoch } }))

@@ -87,13 +87,13 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       insert into job_server.job_history (
         id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count,
         timeout_seconds, idempotency_key, concurrency_key, parent_id, params, progress, result, error_code, error_summary,
-        queued_at, scheduled_at, started_at, finished_at, heartbeat_at, worker_id, lease_epoch, tags, metadata
+        queued_at, scheduled_at, started_at, finished_at, heartbeat_at, worker_id, lease_epoch, tags, metadata, traceparent
       )
       select
         id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count + crashed::int,
         timeout_seconds, idempotency_key, concurrency_key, parent_id, params, progress, case when status = 'succeeded' then result end,
         case when status <> 'succeeded' then new_error_code end, case when status <> 'succeeded' then message end,
-        queued_at, scheduled_at, started_at, now(), heartbeat_at, worker_id, lease_epoch, tags, metadata
+        queued_at, scheduled_at, started_at, now(), heartbeat_at, worker_id, lease_epoch, tags, metadata, traceparent
       from decided
       where status <> 'queued'
     ),

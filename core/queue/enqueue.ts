@@ -21,8 +21,10 @@ import {
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { isStorable, type Json, type JsonObject } from '../json.ts'
+import type { TraceHeaders } from '../trace/context.ts'
 import { statusOf } from './read.ts'
 import { jsonParameter } from './row.ts'
+import { withSendSpan } from './send-span.ts'
 import { hintWork, isPool } from './wake.ts'
 
 export interface EnqueueInput {
@@ -61,6 +63,8 @@ export interface EnqueueInput {
   metadata?: JsonObject
   /** Told of the job's end, signed by WEBHOOK_SECRET. */
   webhookUrl?: string
+  /** The trace that the job belongs to, as W3C Trace Context has it; default: that of who enqueues, if any. */
+  trace?: TraceHeaders
 }
 
 export interface Enqueued {
@@ -88,8 +92,28 @@ export async function enqueueMany(
   options: { parentId?: string; internal?: boolean } = {},
 ): Promise<Enqueued[]> {
   if (inputs.length === 0) return []
+  const { parentId = null } = options
+  const send = (trace: TraceHeaders | null) => enqueueAll(sql, inputs, { ...options, parentId, trace })
+  // What belongs to traces of its own is no part of ours.
+  if (inputs.every(({ trace }) => trace !== undefined)) return await send(null)
+  return await withSendSpan(
+    {
+      operation: 'enqueue',
+      definitions: inputs.map(({ definitionKey }) => definitionKey),
+      queue: inputs.length === 1 ? inputs[0]?.queue : undefined,
+    },
+    send,
+    ({ job }) => job.id,
+  )
+}
+
+async function enqueueAll(
+  sql: Sql,
+  inputs: EnqueueInput[],
+  options: { parentId: string | null; internal?: boolean; trace: TraceHeaders | null },
+): Promise<Enqueued[]> {
   const definitions = await readDefinitions(sql, inputs, options)
-  const rows = inputs.map((input) => rowOf(input, definitions, options.parentId ?? null))
+  const rows = inputs.map((input) => rowOf(input, definitions, options))
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)
   hintWork(sql)
@@ -113,7 +137,11 @@ export async function enqueueMany(
 
 type Row = ReturnType<typeof rowOf>
 
-function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinition>, parentId: string | null) {
+function rowOf(
+  input: EnqueueInput,
+  definitions: Map<string, RegisteredDefinition>,
+  { parentId, trace }: { parentId: string | null; trace: TraceHeaders | null },
+) {
   const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
   const definition = definitions.get(`${key}@${version}`)
   if (definition === undefined) throw new DefinitionNotFound({ key, version })
@@ -152,6 +180,8 @@ function rowOf(input: EnqueueInput, definitions: Map<string, RegisteredDefinitio
     tags: [...new Set(input.tags ?? [])],
     metadata,
     webhook_url: input.webhookUrl ?? null,
+    traceparent: (input.trace ?? trace)?.traceparent ?? null,
+    tracestate: (input.trace ?? trace)?.tracestate ?? null,
   }
 }
 
@@ -226,7 +256,8 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
         timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
         params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
-        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text
+        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text,
+        traceparent text, tracestate text
       )
     ),
     key_held as (
@@ -265,7 +296,8 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, backoff,
-        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at, tags, metadata
+        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at, tags, metadata,
+        traceparent, tracestate
       )
       select
         id, definition_key, definition_version, queue,
@@ -277,7 +309,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         end,
         priority, greatest(due_at, now()), max_attempts, timeout_seconds, backoff,
         case when key_kind = 'client' then key end, concurrency_key, concurrency_key_limit, parent_id, params,
-        case when due_at > now() then due_at end, tags, metadata
+        case when due_at > now() then due_at end, tags, metadata, traceparent, tracestate
       from met
       where job_id = id
       order by id

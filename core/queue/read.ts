@@ -69,7 +69,7 @@ export function liveColumns(sql: Sql) {
     ${liveStatusColumn(sql)},
     attempts, max_attempts, priority, queued_at, scheduled_at, started_at, null::timestamptz as finished_at,
     heartbeat_at, worker_id, error_code, error_summary, parent_id, tags, metadata, params,
-    progress, null::jsonb as result`
+    progress, null::jsonb as result, ${traceId(sql)}`
 }
 
 /** Of rows of `jobs`, as `status`. */
@@ -83,5 +83,9 @@ export function finishedColumns(sql: Sql) {
     id as job_id, definition_key, definition_version, queue, status,
     attempts, max_attempts, priority, queued_at, scheduled_at, started_at, finished_at,
     heartbeat_at, worker_id, error_code, error_summary, parent_id, tags, metadata, params,
-    progress, result`
+    progress, result, ${traceId(sql)}`
+}
+
+function traceId(sql: Sql) {
+  return sql`split_part(traceparent, '-', 2) as trace_id`
 }

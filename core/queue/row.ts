@@ -32,6 +32,8 @@ export interface JobView {
   params: JsonObject
   progress: JsonObject | null
   result: Json
+  /** Null: it is in no trace. */
+  traceId: string | null
 }
 
 /** postgres.js wants its own JSON type; ours is the same set of values. */

@@ -4,7 +4,7 @@ import type { Sql } from '../db.ts'
 import { DomainError, InvalidParams } from '../errors.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
-import { jobOf } from './overlap.ts'
+import { withFireSpans } from './fire-spans.ts'
 import { recordFires } from './record.ts'
 
 /**
@@ -43,10 +43,7 @@ export async function carryOut(
 
 async function writeAll(tx: Sql, turns: Turn[]): Promise<Turn[]> {
   const enqueuing = turns.filter(({ record }) => record.outcome === 'enqueued')
-  const enqueued = await enqueueMany(
-    tx,
-    enqueuing.map(({ schedule }) => jobOf(schedule)),
-  )
+  const enqueued = await withFireSpans(enqueuing, (inputs) => enqueueMany(tx, inputs))
   const jobs = new Map(enqueuing.map((turn, index) => [turn, enqueued[index]?.job.id ?? null]))
   const written = turns.map((turn) => ({
     ...turn,

@@ -96,6 +96,8 @@ export async function runJob<Schema extends z.ZodType, Result>(
     tools: options.tools ?? { ffmpeg: 'ffmpeg', ffprobe: 'ffprobe' },
     limits: options.limits ?? defaultJobLimits,
     storage,
+    trace: null,
+    span: async (_name, part) => await part(),
     progress: (progress) => run.progress.push(progress),
     event: (type, payload = {}) => run.events.push({ type, payload }),
     saveCheckpoint: (value) => {

@@ -18,6 +18,7 @@ const bodyPatienceMs = 1000
 export interface GuardedRequest extends Limits {
   method: string
   json?: Json
+  headers?: Record<string, string>
 }
 
 export interface Limits {
@@ -127,6 +128,7 @@ export function send<Result>(
           ...(signal === undefined ? [] : [signal]),
         ]),
         headers: {
+          ...headers,
           accept: 'application/json, text/*;q=0.9, */*;q=0.1',
           'user-agent': 'job-server',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { newId } from '../../../core/ids.ts'
 import { createKey } from '../../../core/keys/create.ts'
 import { testClips } from '../../support/clips.ts'
+import { openCollector } from '../../support/collector.ts'
 import { openRaw } from '../../support/raw-request.ts'
 import { type Runtime, startRuntime } from '../../support/runtimes.ts'
 import { startServer } from '../../support/server.ts'
@@ -15,7 +16,9 @@ const origin = 'https://dashboard.example'
 export async function contractSuite(runtime: Runtime) {
   const server = await startServer()
   const { secret } = await createKey(server.database.sql, { name: 'contract', scopes: ['admin'] })
+  const collector = openCollector()
   const api = await startRuntime(runtime, {
+    ...collector.environment,
     DATABASE_URL: server.database.url,
     ...server.bucket.environment,
     CORS_ORIGINS: origin,
@@ -120,6 +123,25 @@ export async function contractSuite(runtime: Runtime) {
       'succeeded',
     ])
     expect((await send('HEAD', `/v1/jobs/${jobId}`)).status).toBe(200)
+  })
+
+  test('a request is told to the collector of traces', async () => {
+    const traceparent = `00-${'5'.repeat(32)}-${'6'.repeat(16)}-01`
+    await problemOf(
+      await send('GET', `/v1/jobs/${newId()}?x=1`, { headers: { traceparent } }),
+      404,
+      'job_not_found',
+    )
+    const [span] = await collector.receives('its span', ({ traceId }) => traceId === '5'.repeat(32))
+    expect(span).toMatchObject({
+      name: 'GET /v1/jobs/:jobId',
+      parentSpanId: '6'.repeat(16),
+      attributes: {
+        'http.response.status_code': '404',
+        'url.path': expect.stringMatching(/^\/v1\/jobs\/[\da-f-]+$/),
+      },
+    })
+    expect(collector.problems).toEqual([])
   })
 
   test('an idempotency key meets the first job', async () => {

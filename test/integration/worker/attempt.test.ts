@@ -8,6 +8,7 @@ import { recordOf } from '../../../core/definitions/discover.ts'
 import { defaultJobLimits } from '../../../core/job-limits.ts'
 import type { ClaimedJob } from '../../../core/queue/claim.ts'
 import type { End } from '../../../core/queue/finish.ts'
+import { passingTracer } from '../../../core/trace/tracer.ts'
 import echo from '../../../jobs/echo.ts'
 import { Attempt } from '../../../worker/attempt.ts'
 import { Guardian } from '../../../worker/guardian.ts'
@@ -58,7 +59,12 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
     params: { message: 'hello' },
     checkpoint: null,
     childrenSince: null,
+    queue: 'default',
     queuedAt: new Date(),
+    startedAt: new Date(),
+    claimableAt: null,
+    traceparent: null,
+    tracestate: null,
   }
   const { promise, resolve } = Promise.withResolvers<End>()
   const attempt = new Attempt(job, definition, {
@@ -79,6 +85,7 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
     jobLimits: defaultJobLimits,
     stopGraceSeconds: 1,
     paramsOf: async ({ params }) => params,
+    tracer: passingTracer,
     finish: async (_, end) => {
       resolve(end)
       return { lease, status: 'succeeded' }

@@ -21,6 +21,7 @@ async function invoke(
   respond: (request: Request) => Response | Promise<Response>,
   event: Partial<FunctionUrlEvent> & { method?: string } = {},
   remainingMs = 60_000,
+  afterwards?: (remainingMs: number) => Promise<void>,
 ) {
   let head: Head | undefined
   vi.stubGlobal('awslambda', {
@@ -43,7 +44,7 @@ async function invoke(
     isBase64Encoded: false,
     ...rest,
   }
-  const handler = streamingHandler(respond) as Handler
+  const handler = streamingHandler(respond, afterwards) as Handler
   await handler(whole, stream, { getRemainingTimeInMillis: () => remainingMs })
   return { head, body: Buffer.concat(await stream.toArray()) }
 }
@@ -110,6 +111,20 @@ test('a stream is told to end a second before the function is cut off', async ()
     )
   const { body } = await invoke(endless, {}, 1100)
   expect(body.toString()).toBe('begun ended')
+})
+
+test('the function is not done before what comes after the answer is, which is told how long it has', async () => {
+  const told: number[] = []
+  let isDone = false
+  const afterwards = async (remainingMs: number) => {
+    told.push(remainingMs)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    isDone = true
+  }
+  const { body } = await invoke(() => new Response('ok'), {}, 5000, afterwards)
+  expect(body.toString()).toBe('ok')
+  expect(isDone).toBe(true)
+  expect(told).toEqual([4800])
 })
 
 test('a failure before the head is the runtime’s to report', async () => {

@@ -56,6 +56,29 @@ describe('a name one typo away from a known one is pointed out', () => {
   })
 })
 
+test('names and values in a list are read as OpenTelemetry writes them, or refused', () => {
+  const headersOf = (text: string) =>
+    parseConfig({ ...enough, OTEL_EXPORTER_OTLP_HEADERS: text }).OTEL_EXPORTER_OTLP_HEADERS
+  expect(headersOf('authorization=Bearer%20a=b, x-tenant = one,')).toEqual({
+    authorization: 'Bearer a=b',
+    'x-tenant': 'one',
+  })
+  for (const text of ['authorization', 'a b=c', 'a=%', 'a=b\nc=d']) {
+    const [problem] = problemsOf({ ...enough, OTEL_EXPORTER_OTLP_HEADERS: text })
+    expect(problem).toMatch(/expected name=value.*not shown/)
+  }
+})
+
+test.each(['0', '0.25', '1', '1.0'])('a share of %s is one', (share) => {
+  expect(parseConfig({ ...enough, OTEL_TRACES_SAMPLER_ARG: share }).OTEL_TRACES_SAMPLER_ARG).toBe(
+    Number(share),
+  )
+})
+
+test.each(['-1', '1.1', 'half', '.5'])('a share of %s is none', (share) => {
+  expect(problemsOf({ ...enough, OTEL_TRACES_SAMPLER_ARG: share }).join()).toContain('from 0 to 1')
+})
+
 test('half of a key pair is refused', () => {
   expect(problemsOf({ ...enough, S3_ACCESS_KEY_ID: 'a' }).join()).toContain('S3_SECRET_ACCESS_KEY')
 })

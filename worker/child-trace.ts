@@ -1,0 +1,72 @@
+/**
+ * The job's part of its trace. A job process has no exporter: it tells when spans begin and end, and its coordinator
+ * records them; so the span in which a process died is known too.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomBytes } from 'node:crypto'
+import { JobError, type TraceHeaders } from '../core/job.ts'
+import { bounds } from './bounds.ts'
+import type { FromChild, RunMessage } from './protocol.ts'
+
+type SpanMessageOf<Type extends 'span' | 'span_end'> = Extract<FromChild, { type: Type }>
+type SpanMessage = SpanMessageOf<'span' | 'span_end'>
+
+export class ChildTrace {
+  readonly #current = new AsyncLocalStorage<string>()
+
+  constructor(
+    private readonly message: Pick<RunMessage, 'run' | 'trace' | 'recordsSpans'>,
+    private readonly send: (message: SpanMessage) => void,
+  ) {}
+
+  /** Of the span that the caller is in. */
+  get headers(): TraceHeaders | null {
+    const { trace } = this.message
+    const spanId = this.#current.getStore()
+    if (trace === null || spanId === undefined) return trace
+    return { ...trace, traceparent: trace.traceparent.replace(/-[\da-f]{16}-/, `-${spanId}-`) }
+  }
+
+  async span<Result>(
+    name: string,
+    run: () => Promise<Result> | Result,
+    attributes: SpanMessageOf<'span'>['attributes'] = {},
+  ): Promise<Result> {
+    if (!this.message.recordsSpans) return await run()
+    const { run: number } = this.message
+    const id = randomBytes(8).toString('hex')
+    const parent = this.#current.getStore() ?? null
+    const begun = { name: clipped(name) || 'unnamed', attributes: tellable(attributes) }
+    this.send({ type: 'span', run: number, id, parent, atMs: now(), ...begun })
+    const end = (error: string | null) => this.send({ type: 'span_end', run: number, id, atMs: now(), error })
+    try {
+      const result = await this.#current.run(id, run)
+      end(null)
+      return result
+    } catch (error) {
+      end(error instanceof JobError ? clipped(error.code) : 'threw')
+      throw error
+    }
+  }
+}
+
+/** No job fails for what it says of itself. */
+function tellable(attributes: SpanMessageOf<'span'>['attributes']): SpanMessageOf<'span'>['attributes'] {
+  const tellables = Object.entries(attributes).filter(
+    ([, value]) => ['string', 'boolean'].includes(typeof value) || Number.isFinite(value),
+  )
+  return Object.fromEntries(
+    tellables
+      .slice(0, bounds.spanAttributes)
+      .map(([key, value]) => [clipped(key), typeof value === 'string' ? clipped(value) : value]),
+  )
+}
+
+function clipped(text: unknown): string {
+  return String(text).slice(0, bounds.spanText)
+}
+
+/** Finer than `Date.now()`. A process that waited long for its job may be off by what the clock was set meanwhile. */
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
