@@ -39,6 +39,8 @@ export interface RunJobOptions {
   tools?: JobContext['tools']
   /** Default: those of a worker without configuration. */
   limits?: JobContext['limits']
+  /** Where its scratch directory is made, default the system's temporary directory. */
+  scratchRoot?: string
   /** What is in storage, by key. */
   objects?: Record<string, Uint8Array | string>
 }
@@ -71,7 +73,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
   options: RunJobOptions = {},
 ): Promise<JobRun> {
   const { attempt = 1, maxAttempts = definition.maxAttempts ?? 3, children } = options
-  const scratchDirectory = await mkdtemp(join(tmpdir(), 'job-server-run-job-'))
+  const scratchDirectory = await mkdtemp(join(options.scratchRoot ?? tmpdir(), 'job-server-run-job-'))
   const storage = new MemoryStorage(options.objects ?? {})
   const run: Omit<JobRun, 'outcome'> = {
     progress: [],

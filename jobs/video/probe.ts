@@ -106,7 +106,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
   const announced = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
   return {
     container: format.format_name,
-    durationSeconds: format.duration > 0 ? format.duration : pictures.lastSeconds,
+    durationSeconds: durationOf(format, pictures),
     announcesDuration: announced,
     bitrate: format.bit_rate,
     streamCount: streams.length,
@@ -156,29 +156,51 @@ async function inspect(ffprobe: string, file: string, care: ToolCare) {
 /** Pictures of the first or last seconds by which their pace is judged: more than B-frames ever reorder. */
 const paceWindow = 16
 
+/** From here on FFmpeg takes a step for a new beginning of the clock, in containers whose clock may jump. */
+const jumpSeconds = 10
+
+const withJumps = /^mpeg(ts)?$/
+
 interface Pictures {
   stored: number
   /** Without those that an edit list cuts off. */
   shown: number
+  /** Of the earliest and the latest. */
+  firstSeconds: number
   lastSeconds: number
+  /** Without the jumps. */
+  steadySeconds: number
   slowsDown: boolean
 }
 
 /** Reads every packet of the stream once: headers promise what need not be there. */
 async function readPictures(ffprobe: string, file: string, stream: number, care: ToolCare) {
   const shown = ['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'compact=print_section=0']
-  const pictures: Pictures = { stored: 0, shown: 0, lastSeconds: 0, slowsDown: false }
+  const pictures: Pictures = {
+    stored: 0,
+    shown: 0,
+    firstSeconds: Number.POSITIVE_INFINITY,
+    lastSeconds: 0,
+    steadySeconds: 0,
+    slowsDown: false,
+  }
   const first: number[] = []
   const last: number[] = []
+  let before = Number.NaN
   const onLine = (line: string) => {
     const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
     if (!packet.has('flags')) return true
     pictures.stored++
+    const decodedAt = Number(packet.get('dts_time'))
+    const step = decodedAt - before
+    if (step > 0 && step < jumpSeconds) pictures.steadySeconds += step
+    if (Number.isFinite(decodedAt)) before = decodedAt
     if (packet.get('flags')?.includes('D')) return true
     pictures.shown++
     // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
     const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
     if (seconds === undefined) return true
+    pictures.firstSeconds = Math.min(pictures.firstSeconds, seconds)
     pictures.lastSeconds = Math.max(pictures.lastSeconds, seconds)
     if (first.length < paceWindow) first.push(seconds)
     last.push(seconds)
@@ -202,6 +224,15 @@ async function runProbe(ffprobe: string, options: string[], how: Parameters<type
   const run = await runTool('ffprobe', ffprobe, [...probeOptions, ...options], how)
   if (run.exitCode === 0 && run.signal === null) return run
   throw failureOf(run)
+}
+
+/** Of a clock that jumps, ffprobe only sees the first and the last time; of others, a header may tell less than there is. */
+function durationOf(
+  { format_name, duration }: { format_name: string; duration: number },
+  { firstSeconds, lastSeconds, steadySeconds }: Pictures,
+): number {
+  if (withJumps.test(format_name)) return duration > steadySeconds + jumpSeconds ? steadySeconds : duration
+  return Math.max(duration, lastSeconds - Math.min(firstSeconds, lastSeconds))
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */

@@ -212,8 +212,14 @@ export async function testFfprobe(options: string[]): Promise<string> {
   return (await run(ffprobe, options)).toString()
 }
 
-async function run(binary: string, options: string[]): Promise<Buffer> {
+/** Runs FFmpeg in a directory. */
+export async function runFor(directory: string, options: string[]): Promise<void> {
+  await run(ffmpeg, options, directory)
+}
+
+async function run(binary: string, options: string[], directory?: string): Promise<Buffer> {
   const child = Bun.spawn([binary, ...options], {
+    ...(directory === undefined ? {} : { cwd: directory }),
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',

@@ -1,0 +1,102 @@
+/**
+ * The corpus of awkward inputs, as they are and broken by dice. `CORPUS_SEEDS=200` breaks each in so many ways;
+ * without it a few of them are broken in one way each. What fails names its input and seed.
+ */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, inject, test } from 'vitest'
+import type { JobRun } from '../../../../core/testing/run-job.ts'
+import { type Input, inputs, withKit } from '../../../support/corpus/inputs.ts'
+import { mutate } from '../../../support/corpus/mutate.ts'
+import { encodeHere } from '../../../support/encode-here.ts'
+import { processesNaming } from '../../../support/processes.ts'
+
+const seeds = Number(process.env.CORPUS_SEEDS ?? 0)
+/** Of inputs of a second each; busy machines take their time. */
+const deadlineSeconds = 120
+const classes = ['succeeded', 'invalid_media', 'unsupported_codec', 'limit_exceeded']
+
+const root = await mkdtemp(join(inject('backend').directory, 'corpus-'))
+const scratch = await mkdtemp(join(root, 'scratch-'))
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+const corpus: { input: Input; bytes: Uint8Array }[] = []
+
+test('the corpus can be made', { timeout: 120_000 }, async () => {
+  expect(inputs.length).toBeGreaterThanOrEqual(60)
+  await inTurns(inputs, async (input) => {
+    const bytes = await withKit(root, (kit) => input.make(kit))
+    corpus.push({ input, bytes })
+  })
+})
+
+test('each input ends as it should', { timeout: 300_000 }, async () => {
+  const problems = await inTurns(corpus, async ({ input, bytes }) => {
+    const run = await encode(bytes)
+    const found = problemsOf(run, [input.ends])
+    return found.map((problem) => `${input.what}: ${problem}`)
+  })
+  expect(problems.flat()).toEqual([])
+  await expectNothingLeft()
+})
+
+test('each broken input ends as a success or as a classified error', { timeout: 24 * 3600_000 }, async () => {
+  const cases = corpus.flatMap((entry, number) => {
+    const all = Array.from({ length: seeds }, (_, seed) => ({ ...entry, seed: 1000 * number + seed }))
+    return seeds > 0 ? all : number % 4 === 0 ? [{ ...entry, seed: number / 4 }] : []
+  })
+  const ends = new Map<string, number>()
+  const problems = await inTurns(cases, async ({ input, bytes, seed }) => {
+    const run = await encode(mutate(bytes, seed))
+    const end = endOf(run)
+    ends.set(end, (ends.get(end) ?? 0) + 1)
+    return problemsOf(run, classes).map((problem) => `${input.what}, seed ${seed}: ${problem}`)
+  })
+  console.info(`${cases.length} broken inputs:`, Object.fromEntries(ends))
+  expect(problems.flat()).toEqual([])
+  await expectNothingLeft()
+})
+
+async function encode(bytes: Uint8Array): Promise<JobRun> {
+  return await encodeHere(
+    bytes,
+    {},
+    { scratchRoot: scratch, signal: AbortSignal.timeout(deadlineSeconds * 1000) },
+  )
+}
+
+function endOf({ outcome }: JobRun): string {
+  return outcome.kind === 'failed' ? outcome.errorCode : outcome.kind
+}
+
+function problemsOf(run: JobRun, allowed: string[]): string[] {
+  const end = endOf(run)
+  const outputs = [...run.objects.keys()].filter((key) => key.startsWith('outputs/'))
+  const said =
+    run.outcome.kind === 'failed' ? `${run.outcome.message} ${JSON.stringify(run.outcome.details)}` : ''
+  return [
+    ...(allowed.includes(end) ? [] : [`ended as ${end}: ${said}`]),
+    ...(outputs.length === (end === 'succeeded' ? 1 : 0) ? [] : [`left ${outputs}`]),
+    ...(said.includes(scratch) ? [`shows a path: ${said}`] : []),
+  ]
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(await processesNaming(scratch), 'processes').toEqual([])
+  expect(await readdir(scratch), 'scratch directories').toEqual([])
+}
+
+/** As many at a time as the machine has processors. */
+async function inTurns<Item, Result>(
+  items: Item[],
+  perform: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  const left = items.values()
+  const turns = Array.from({ length: availableParallelism() }, async () => {
+    for (const item of left) results.push(await perform(item))
+  })
+  await Promise.all(turns)
+  return results
+}
