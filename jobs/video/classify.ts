@@ -24,14 +24,12 @@ export const outgrown = /Picture size \d+x\d+ exceeds specified max pixel count 
 /** Said of data of which nothing came; FFmpeg also ends so when there was nothing left to encode. */
 const undecodable = /Invalid data found when processing input|Output file is empty|matches no streams/
 
+/** With these FFmpeg says why it ends: it got a signal, or could not decode more than two thirds of what it read. */
+const signalled = 255
+const undecodableRate = 69
+
 /** The first that is found among the last lines counts. */
 const patterns: { code: string; retry: boolean; says: RegExp; message: string }[] = [
-  {
-    code: 'killed',
-    retry: true,
-    says: /Exiting normally, received signal/,
-    message: 'FFmpeg was told to end by somebody else.',
-  },
   {
     code: 'scratch_full',
     retry: true,
@@ -53,6 +51,12 @@ const patterns: { code: string; retry: boolean; says: RegExp; message: string }[
   {
     code: 'invalid_media',
     retry: false,
+    says: /Input contains \(near\) NaN/,
+    message: 'The video is damaged: its sound is no sound.',
+  },
+  {
+    code: 'invalid_media',
+    retry: false,
     says: /moov atom not found/,
     message: 'The video can not be read: its index is missing, as when its end was cut off.',
   },
@@ -66,12 +70,15 @@ export function failureOf(run: FailedRun): JobError {
     const code = fromOutside.has(signal) ? 'killed' : 'encoder_crashed'
     return new JobError(code, `${tool} was ended by ${signal}.`, { details })
   }
+  if (exitCode === signalled) {
+    return new JobError('killed', `${tool} was told to end by somebody else.`, { details })
+  }
   const known = patterns.find(({ says }) => lastLines.some((line) => says.test(line)))
   if (known !== undefined) return new JobError(known.code, known.message, { retry: known.retry, details })
   const invalid = (message: string) => new JobError('invalid_media', message, { retry: false, details })
   // It does nothing but read: what it fails for lies in the file.
   if (tool === 'ffprobe') return invalid(`The file can not be read as a video${reason(lastLines)}.`)
-  if (lastLines.some((line) => undecodable.test(line))) {
+  if (exitCode === undecodableRate || lastLines.some((line) => undecodable.test(line))) {
     return invalid('The video is damaged: its data can not be decoded.')
   }
   return new JobError('encoder_crashed', `FFmpeg ended with status ${exitCode}.`, { details })

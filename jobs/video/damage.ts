@@ -1,6 +1,6 @@
 /**
  * How many pictures of a video are damaged. FFmpeg conceals what it can't decode and ends well, so this is told from
- * what it says meanwhile (`-loglevel repeat+info`).
+ * what it says meanwhile (`-loglevel repeat+info` or more).
  */
 import { JobError } from '../../core/job.ts'
 

@@ -98,7 +98,7 @@ const tooMuch = 'The headers of the video are larger than those of any honest on
 /** What every run of FFmpeg is told, before its own options. */
 export const ffmpegOptions = [
   '-hide_banner', '-nostdin', '-y',
-  '-loglevel', 'repeat+info', // each damaged picture has a line of its own
+  '-loglevel', 'repeat+level+info', // each damaged picture has a line of its own
   '-progress', 'pipe:1', '-nostats',
   ...allocationOptions,
 ] // biome-ignore format: options beside their values

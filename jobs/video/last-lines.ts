@@ -1,7 +1,13 @@
-/** The last lines that a tool wrote, fit to be shown: no links, which carry signatures, and no paths of the worker. */
+/**
+ * The last complaints of a tool, fit to be shown: no links, which carry signatures, no paths of the worker, no addresses
+ * of its memory.
+ */
 
 const keptLines = 40
 const keptLength = 300
+
+/** What FFmpeg says however well all goes (`-loglevel level`). */
+const chatter = /(^|\] )\[(info|verbose|debug)\] /
 
 export class LastLines {
   readonly #lines: string[] = []
@@ -10,13 +16,13 @@ export class LastLines {
   constructor(private readonly directory: string | undefined) {}
 
   add(line: string): void {
-    if (line === '') return
+    if (line === '' || chatter.test(line)) return
     this.#lines.push(line)
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
 
   shown(): string[] {
-    return this.#lines.map((line) => shown(line, this.directory))
+    return this.#lines.map((line) => shown(line.replaceAll(/ @ 0x[0-9a-f]+\]/g, ']'), this.directory))
   }
 }
 

@@ -20,7 +20,7 @@ const cases: { what: string; run: Partial<FailedRun>; code: string; retry: boole
   },
   {
     what: 'told to end',
-    run: { exitCode: 255, lastLines: ['Exiting normally, received signal 15.'] },
+    run: { exitCode: 255 },
     code: 'killed',
     retry: true,
   },
@@ -62,6 +62,18 @@ const cases: { what: string; run: Partial<FailedRun>; code: string; retry: boole
   {
     what: 'a file that ffprobe can not read, for whatever reason',
     run: { tool: 'ffprobe', lastLines: ['source: Operation not permitted'] },
+    code: 'invalid_media',
+    retry: false,
+  },
+  {
+    what: 'more that can not be decoded than FFmpeg bears',
+    run: { exitCode: 69, lastLines: ['[fatal] Conversion failed!'] },
+    code: 'invalid_media',
+    retry: false,
+  },
+  {
+    what: 'sound that is no number',
+    run: { lastLines: ['[aac] [error] Input contains (near) NaN/+-Inf', '[fatal] Conversion failed!'] },
     code: 'invalid_media',
     retry: false,
   },
