@@ -57,6 +57,12 @@ const patterns: { code: string; retry: boolean; says: RegExp; message: string }[
   {
     code: 'invalid_media',
     retry: false,
+    says: /Format not on whitelist/,
+    message: 'The file is none of the containers that are taken.',
+  },
+  {
+    code: 'invalid_media',
+    retry: false,
     says: /moov atom not found/,
     message: 'The video can not be read: its index is missing, as when its end was cut off.',
   },

@@ -72,6 +72,14 @@ const cases: { what: string; run: Partial<FailedRun>; code: string; retry: boole
     retry: false,
   },
   {
+    what: 'a playlist',
+    run: {
+      lastLines: ["[hls] [error] Format not on whitelist 'mov'", '[error] file:source: Invalid argument'],
+    },
+    code: 'invalid_media',
+    retry: false,
+  },
+  {
     what: 'sound that is no number',
     run: { lastLines: ['[aac] [error] Input contains (near) NaN/+-Inf', '[fatal] Conversion failed!'] },
     code: 'invalid_media',
