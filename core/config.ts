@@ -91,6 +91,12 @@ export const configFields = {
     about:
       'A direct connection for LISTEN when DATABASE_URL is a pooler. Without it the pooler URL is tried, and polling does the work.',
   }),
+  DATABASE_AUTH: field({
+    schema: z.enum(['password', 'iam'], 'expected password or iam'),
+    default: 'password',
+    about:
+      'password: the one in DATABASE_URL. iam: a token of AWS IAM for the user in it, made for each connection; wants TLS.',
+  }),
   DATABASE_POOL_SIZE: field({
     schema: integer(1, 100),
     default: '4',
@@ -376,6 +382,12 @@ export const configFields = {
       .transform(Number),
     default: '1',
     about: 'The share of traces that samplers by ratio record.',
+  }),
+  METRICS_NAMESPACE: field({
+    schema: z.string().regex(/^[\w./#:-]{1,255}$/, 'expected 1 to 255 letters, digits or . _ - / # :'),
+    default: null,
+    about:
+      'The scheduler logs what scaling and alarms need once a minute, in the format that AWS CloudWatch takes metrics of this namespace from.',
   }),
   LOG_LEVEL: field({
     schema: z.enum(['debug', 'info', 'warn', 'error'], 'expected debug, info, warn or error'),

@@ -1,6 +1,7 @@
 /** Opens the pools to PostgreSQL. */
 import postgres from 'postgres'
 import type { Config } from './config.ts'
+import { passwordOf } from './db-auth.ts'
 
 /** A pool or a transaction: what every statement of ours takes. */
 export type Sql = postgres.Sql | postgres.TransactionSql
@@ -12,12 +13,13 @@ export type Pool = postgres.Sql
  * @param options.idleSeconds after which an unused connection is closed; left out: never
  */
 export function openPool(
-  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Config, 'DATABASE_AUTH'>>,
   applicationName: string,
   { idleSeconds }: { idleSeconds?: number } = {},
 ): Pool {
   return postgres(config.DATABASE_URL, {
     max: config.DATABASE_POOL_SIZE,
+    ...passwordOf(config.DATABASE_URL, config.DATABASE_AUTH),
     ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
     prepare: false,
     connection: { application_name: applicationName },
@@ -28,11 +30,13 @@ export function openPool(
 
 /** The one connection that LISTENs; nothing else is sent on it. */
 export function openListener(
-  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_LISTEN_URL'>,
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_LISTEN_URL'> & Partial<Pick<Config, 'DATABASE_AUTH'>>,
   applicationName: string,
 ): Pool {
-  return postgres(config.DATABASE_LISTEN_URL ?? config.DATABASE_URL, {
+  const url = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
+  return postgres(url, {
     max: 1,
+    ...passwordOf(url, config.DATABASE_AUTH),
     prepare: false,
     connection: { application_name: `${applicationName} listener` },
     onnotice: () => {},

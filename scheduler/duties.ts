@@ -1,7 +1,9 @@
 /** The upkeep of the product: what is done, and how often. */
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
+import type { Log } from '../core/log.ts'
 import { foldTallies } from '../core/metrics/fold.ts'
+import { measure } from '../core/metrics/measure.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { giveUpHooks } from '../core/queue/hooks.ts'
 import { sweep } from '../core/queue/release.ts'
@@ -16,6 +18,7 @@ import { removeOldDeliveries } from '../core/upkeep/webhook-deliveries.ts'
 import { expireUploads } from '../core/uploads/expire.ts'
 import type { DispatchOptions } from '../core/webhooks/dispatch.ts'
 import { forgetSilent } from '../core/workers/beat.ts'
+import { embeddedMetrics } from './embedded-metrics.ts'
 
 const minute = 60
 const hour = 3600
@@ -28,11 +31,13 @@ const silentWorkerSeconds = 3600
 export interface DutyDependencies {
   sql: Pool
   storage: Storage
-  config: Pick<Config, 'HISTORY_RETENTION_DAYS'>
+  config: Pick<Config, 'HISTORY_RETENTION_DAYS' | 'METRICS_NAMESPACE'>
+  log: Log
 }
 
-export function dutiesOf({ sql, storage, config }: DutyDependencies): Duty[] {
+export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[] {
   const retentionDays = config.HISTORY_RETENTION_DAYS
+  const namespace = config.METRICS_NAMESPACE
   return [
     duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
     // Workers rescue from one another; this is for when none is left.
@@ -54,6 +59,7 @@ export function dutiesOf({ sql, storage, config }: DutyDependencies): Duty[] {
       forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
     })),
     duty('partitions', hour, () => keepPartitions(sql, { retentionDays })),
+    ...(namespace === undefined ? [] : [duty('measures', minute, () => logMeasures(sql, namespace, log))]),
     duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
     duty('webhook-deliveries', hour, async () => ({
       removed: await removeOldDeliveries(sql, { retentionDays }),
@@ -68,6 +74,12 @@ export function dispatchOptions(
     retrySeconds: config.WEBHOOK_RETRY_SECONDS,
     disableAfterSeconds: config.WEBHOOK_DISABLE_AFTER_SECONDS,
   }
+}
+
+async function logMeasures(sql: Pool, namespace: string, log: Log) {
+  const measures = await measure(sql)
+  log.info(embeddedMetrics(measures, { namespace, at: Date.now() }), 'fleet.measured')
+  return { ...measures }
 }
 
 function duty(name: string, intervalSeconds: number, run: Duty['run']): Duty {

@@ -24,7 +24,7 @@ export async function handler(): Promise<Ticked> {
   // One connection, and none between calls: a function is frozen then, and its connections die unseen.
   const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server scheduler function')
   try {
-    const duties = dutiesOf({ sql, storage: createStorage(config), config })
+    const duties = dutiesOf({ sql, storage: createStorage(config), config, log })
     const webhooks = dispatchOptions(config)
     const ticked = await tick({ sql, duties, webhooks, tracer: tracing.tracer, log })
     log.info(ticked, 'tick.done')

@@ -15,7 +15,7 @@ const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ sc
 const sql = openPool(config, `job-server scheduler ${id}`)
 const tracing = await openTracing(config, log, { program: 'scheduler', instance: id })
 const { tracer } = tracing
-const duties = dutiesOf({ sql, storage: createStorage(config), config })
+const duties = dutiesOf({ sql, storage: createStorage(config), config, log })
 const webhooks = dispatchOptions(config)
 
 if (process.argv[2] === 'tick') await passOnce()

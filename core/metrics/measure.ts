@@ -1,0 +1,43 @@
+/** The few numbers by which a fleet of workers is scaled and watched, in one statement. */
+import type { Sql } from '../db.ts'
+
+export interface Measures {
+  /** Jobs that a worker could take now; those of paused queues are left out. */
+  waitingJobs: number
+  runningJobs: number
+  /** For how long the one that waits longest has been claimable; 0: none is. */
+  oldestWaitingSeconds: number
+  /** Workers that were heard of lately, and the jobs they can run at once. */
+  workers: number
+  slots: number
+  deadLetters: number
+}
+
+/** Three beats of a worker, and then some. */
+const aliveSeconds = 45
+
+/** Reads jobs_ready_idx, jobs_lease_idx and dead_letters_open_idx, so its cost grows with what waits and runs alone. */
+export async function measure(sql: Sql): Promise<Measures> {
+  const [measures] = await sql<Measures[]>`
+    with waiting as (
+      select count(*)::int as jobs, extract(epoch from now() - min(greatest(turn_at, scheduled_at))) as seconds
+      from job_server.jobs
+      where state = 'ready'
+        and not exists (select from job_server.queues where name = queue and paused_at is not null)
+    ),
+    alive as (
+      select count(*)::int as workers, coalesce(sum(slots), 0)::int as slots
+      from job_server.workers
+      where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${aliveSeconds})
+    )
+    select
+      waiting.jobs as waiting_jobs,
+      (select count(*)::int from job_server.jobs where state = 'running') as running_jobs,
+      coalesce(waiting.seconds, 0)::float8 as oldest_waiting_seconds,
+      alive.workers,
+      alive.slots,
+      (select count(*)::int from job_server.dead_letters where redriven_at is null) as dead_letters
+    from waiting, alive`
+  if (measures === undefined) throw new Error('the database gave no measures')
+  return measures
+}
