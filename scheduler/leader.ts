@@ -3,6 +3,7 @@
  * One statement renews the lease and says how long it is until the next schedule is due, on the database's clock:
  * so the leader is awake at that moment, whatever its own clock says.
  */
+import type { Family } from '../core/metrics/exposition.ts'
 import { lead, resign } from '../core/schedules/lead.ts'
 import { registerDuties } from '../core/upkeep/duties.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
@@ -19,6 +20,7 @@ export interface SchedulerOptions extends TickDependencies {
   id: string
   leaseSeconds: number
   info: { pid: number; bun: string }
+  ownMetrics(): Family[]
 }
 
 export class Scheduler {
@@ -86,12 +88,12 @@ export class Scheduler {
   }
 
   async #appear(): Promise<void> {
-    const { sql, id, info, duties } = this.options
+    const { sql, id, info, duties, ownMetrics } = this.options
     if (!this.#isRegistered) await registerDuties(sql, duties)
     this.#isRegistered = true
     if (performance.now() < this.#beatAt) return
     this.#beatAt = performance.now() + beatMs
-    await beat(sql, { id, kind: 'scheduler', slots: 0, info })
+    await beat(sql, { id, kind: 'scheduler', slots: 0, info, metrics: ownMetrics() })
   }
 
   /** Beside the schedules: however long it takes, they fire in time. */

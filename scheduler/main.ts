@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
+import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
@@ -38,6 +39,13 @@ function stayOn(): void {
     id,
     leaseSeconds: config.SCHEDULER_LEASE_SECONDS,
     info: { pid: process.pid, bun: Bun.version },
+    ownMetrics: () => [
+      ...limitFamilies('job_server_scheduler', {
+        poolSize: config.DATABASE_POOL_SIZE,
+        spansDropped: tracing.dropped(),
+      }),
+      ...usageFamilies('job_server_scheduler'),
+    ],
     sql,
     duties,
     webhooks,

@@ -13,6 +13,7 @@ import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
+import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
 import { type ClaimedJob, claim } from '../core/queue/claim.ts'
 import { rescue } from '../core/queue/finish.ts'
@@ -32,6 +33,7 @@ import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
 import { Standby } from './standby.ts'
 import { WakeListener } from './wake-listener.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
 
 const stageLimit = 1000
 const rescueLimit = 100
@@ -62,6 +64,7 @@ export class Coordinator {
   readonly #limits: LimitWatch
   readonly #scratch: Scratch
   readonly #standby: Standby
+  readonly #metrics = new WorkerMetrics()
   readonly #log: Log
   #definitions = new Map<string, DefinitionRecord>()
   #state: 'stopped' | 'running' | 'draining' = 'stopped'
@@ -78,7 +81,11 @@ export class Coordinator {
   constructor(private readonly options: CoordinatorOptions) {
     const { sql, config, log } = options
     this.#log = log
-    this.#finisher = new Finisher(sql, { leaseSeconds: config.LEASE_DURATION_SECONDS, log })
+    this.#finisher = new Finisher(sql, {
+      leaseSeconds: config.LEASE_DURATION_SECONDS,
+      metrics: this.#metrics,
+      log,
+    })
     this.#listener = new WakeListener({
       open: options.openListener,
       sql,
@@ -104,6 +111,7 @@ export class Coordinator {
       root: config.SCRATCH_DIRECTORY,
       directory: this.#scratch.directory,
       environment: options.environment,
+      metrics: this.#metrics,
       log,
     })
     this.#hooks = new HookRunner({
@@ -220,7 +228,7 @@ export class Coordinator {
   }
 
   async #beat(): Promise<void> {
-    const { sql, config, workerId } = this.options
+    const { sql, config, workerId, tracing } = this.options
     this.#beatAt = performance.now() + beatMs
     const info = {
       queues: config.QUEUES,
@@ -229,7 +237,13 @@ export class Coordinator {
       bun: Bun.version,
       ffmpeg: { ...this.options.ffmpeg },
     }
-    await beat(sql, { id: workerId, kind: 'worker', slots: config.MAX_CONCURRENT_EXECUTIONS, info })
+    const limits = limitFamilies('job_server_worker', {
+      poolSize: config.DATABASE_POOL_SIZE,
+      spansDropped: tracing.dropped(),
+    })
+    const metrics = [...this.#metrics.families(), ...limits, ...usageFamilies('job_server_worker')]
+    const slots = config.MAX_CONCURRENT_EXECUTIONS
+    await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
   }
 
   /** Resolves when the attempt is under way, or the job given back. */

@@ -9,6 +9,7 @@ import { DomainError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
+import type { WorkerMetrics } from './worker-metrics.ts'
 
 const retryMs = 500
 const batchSize = 100
@@ -29,7 +30,7 @@ export class Finisher {
 
   constructor(
     private readonly sql: Pool,
-    private readonly options: { leaseSeconds: number; log: Log },
+    private readonly options: { leaseSeconds: number; metrics: WorkerMetrics; log: Log },
   ) {}
 
   finish(lease: Lease, end: End): Promise<Written> {
@@ -75,7 +76,12 @@ export class Finisher {
   async #writeBatch(batch: Waiting[]): Promise<void> {
     const { finished } = await finish(this.sql, batch)
     const byEpoch = new Map(finished.map((end) => [end.lease.epoch, end]))
-    for (const { lease, settle } of batch) settle(byEpoch.get(lease.epoch) ?? 'lost')
+    for (const { lease, settle } of batch) {
+      const end = byEpoch.get(lease.epoch)
+      if (end === undefined) this.options.metrics.staleFinish()
+      else if (end.cancelSeconds !== undefined) this.options.metrics.cancelled(end.cancelSeconds)
+      settle(end ?? 'lost')
+    }
   }
 
   /** One by one where the data of one may be what was refused; else after a pause, together. */

@@ -7,6 +7,7 @@ import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { ChildProgram } from './child-program.ts'
 import { Guardian } from './guardian.ts'
 import { JobProcess, type JobProcessOptions } from './job-process.ts'
+import type { WorkerMetrics } from './worker-metrics.ts'
 
 /** A used process that nobody needs for so long is ended. */
 const usedIdleMs = 30_000
@@ -39,6 +40,7 @@ export class Standby {
     private readonly options: Omit<JobProcessOptions, 'guardian' | 'command'> & {
       /** Where directories of coordinators are made. */
       root: string | undefined
+      metrics: WorkerMetrics
       /** Fresh processes to hold ready. */
       size: number
       /** Used processes to keep, at most. */
@@ -85,7 +87,9 @@ export class Standby {
   }
 
   #takeFresh(): JobProcess {
-    const process = this.#fresh.shift() ?? this.#spawn()
+    const ready = this.#fresh.shift()
+    this.options.metrics.took(ready === undefined ? 'spawned' : 'standby')
+    const process = ready ?? this.#spawn()
     this.#refill()
     return process
   }
@@ -94,6 +98,7 @@ export class Standby {
     const used = this.#used.find((one) => one.code === code && one.process.isIdle)
     if (used === undefined) return undefined
     this.#forgetUsed(used.process)
+    this.options.metrics.took('used')
     return used.process
   }
 

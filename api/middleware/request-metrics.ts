@@ -1,6 +1,7 @@
 /** Times requests by the route that took them; of this process alone. */
 import { createMiddleware } from 'hono/factory'
 import { type Bucket, type Family, family, histogram } from '../../core/metrics/exposition.ts'
+import { usageFamilies } from '../../core/metrics/process.ts'
 import type { ApiEnv } from '../app.ts'
 import { routeOf } from '../route-of.ts'
 
@@ -18,18 +19,11 @@ export class RequestMetrics {
   })
 
   families(): Family[] {
-    const { rss } = process.memoryUsage()
-    const { user, system } = process.cpuUsage()
     return [
       histogram('job_server_http_request_seconds', 'Time until the answer began, in this API process.', [
         ...this.#buckets.values(),
       ]),
-      family('gauge', 'process_resident_memory_bytes', 'Resident memory of this API process.', [
-        { value: rss },
-      ]),
-      family('counter', 'process_cpu_seconds_total', 'CPU time of this API process.', [
-        { value: (user + system) / 1e6 },
-      ]),
+      ...usageFamilies('process'),
       family('gauge', 'process_start_time_seconds', 'When this API process started, in Unix time.', [
         { value: this.#startedAt },
       ]),

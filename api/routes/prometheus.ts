@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { exposition, expositionType, family } from '../../core/metrics/exposition.ts'
 import { readFleet } from '../../core/metrics/fleet.ts'
+import { limitFamilies } from '../../core/metrics/process.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import type { RequestMetrics } from '../middleware/request-metrics.ts'
 import { operation } from '../openapi/operation.ts'
@@ -26,22 +27,17 @@ export function prometheusRoutes(
       },
     }),
     async (c) => {
-      const poolSize = family('gauge', 'job_server_api_pool_size', 'Connections this API process may open.', [
-        { value: config.DATABASE_POOL_SIZE },
-      ])
       const streams = family(
         'gauge',
         'job_server_api_event_streams',
         'Live event streams of this API process.',
         [{ value: events.streams }],
       )
-      const drops = family(
-        'counter',
-        'job_server_api_spans_dropped_total',
-        'Spans of this API process that no collector took.',
-        [{ value: tracing.dropped() }],
-      )
-      const families = [...(await readFleet(sql)), poolSize, streams, drops, ...requests.families()]
+      const own = limitFamilies('job_server_api', {
+        poolSize: config.DATABASE_POOL_SIZE,
+        spansDropped: tracing.dropped(),
+      })
+      const families = [...(await readFleet(sql)), ...own, streams, ...requests.families()]
       return c.body(exposition(families), 200, { 'content-type': expositionType })
     },
   )

@@ -2,7 +2,8 @@
 
 export type Labels = Record<string, string | number>
 
-export interface Family {
+/** A type and not an interface: so it is known to be JSON. */
+export type Family = {
   /** With its unit, and `_total` for counters, as Prometheus wants names. */
   name: string
   help: string

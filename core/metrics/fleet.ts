@@ -6,6 +6,7 @@ import type { Sql } from '../db.ts'
 import { type Bucket, type Family, family, histogram } from './exposition.ts'
 import { claimGroups } from './groups.ts'
 import { endsSoFar } from './read.ts'
+import { readReported } from './reported.ts'
 
 /** Three beats of a worker, and then some. */
 const aliveSeconds = 45
@@ -27,6 +28,7 @@ export async function readFleet(sql: Sql): Promise<Family[]> {
     await readClaims(sql),
     await readDeadLetters(sql),
     ...(await readWorkers(sql)),
+    ...(await readReported(sql, { aliveSeconds })),
     ...(await readDatabase(sql)),
   ]
 }

@@ -30,6 +30,8 @@ export interface EndedJob {
   parentId: string | null
   /** Whether the job has ever waited for children. */
   hadChildren: boolean
+  /** From the request to cancel to now; null unless the job ran and is cancelled. */
+  cancelSeconds: number | null
 }
 
 /**
@@ -164,6 +166,7 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
     )
     select
       id as job_id, lease_epoch as epoch, status, concurrency_key, parent_id, children_since is not null or kind = 'waiting' as had_children,
+      case when status = 'cancelled' and lease_epoch is not null then extract(epoch from now() - cancel_requested_at) end::float8 as cancel_seconds,
       limited or status = 'queued' or hooks <> '{}' as wakes
     from decided`
   if (rows.some(({ wakes }) => wakes)) hintWork(sql)

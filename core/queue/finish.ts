@@ -43,6 +43,8 @@ export interface Finished {
   lease: Lease
   /** What became of the job; `queued` when it runs again. */
   status: FinalStatus | 'queued'
+  /** From the request to cancel until now, of a job that it cancelled. */
+  cancelSeconds?: number
 }
 
 /**
@@ -150,8 +152,10 @@ async function endedBefore(sql: Sql, leases: Lease[]): Promise<Finished[]> {
 }
 
 function finishedOf(ended: EndedJob[]): Finished[] {
-  return ended.flatMap(({ jobId, epoch, status }) =>
-    epoch === null ? [] : [{ lease: { jobId, epoch }, status }],
+  return ended.flatMap(({ jobId, epoch, status, cancelSeconds }) =>
+    epoch === null
+      ? []
+      : [{ lease: { jobId, epoch }, status, ...(cancelSeconds === null ? {} : { cancelSeconds }) }],
   )
 }
 

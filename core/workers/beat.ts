@@ -1,6 +1,7 @@
 /** Keeps the list of workers and schedulers that live, for people to look at; leases do not depend on it. */
 import type { Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
+import type { Family } from '../metrics/exposition.ts'
 import { jsonParameter } from '../queue/row.ts'
 
 export interface Beat {
@@ -9,14 +10,17 @@ export interface Beat {
   /** Jobs it runs at once. */
   slots: number
   info: JsonObject
+  /** Of itself, since it started; default: none. */
+  metrics?: Family[]
 }
 
-export async function beat(sql: Sql, { id, kind, slots, info }: Beat): Promise<void> {
+export async function beat(sql: Sql, { id, kind, slots, info, metrics = [] }: Beat): Promise<void> {
   await sql`
-    insert into job_server.workers (id, kind, slots, info)
-    values (${id}, ${kind}, ${slots}, ${sql.json(jsonParameter(info))})
+    insert into job_server.workers (id, kind, slots, info, metrics)
+    values (${id}, ${kind}, ${slots}, ${sql.json(jsonParameter(info))}, ${sql.json(metrics)})
     on conflict on constraint workers_pk do update set
-      kind = excluded.kind, slots = excluded.slots, info = excluded.info, heartbeat_at = now()`
+      kind = excluded.kind, slots = excluded.slots, info = excluded.info, metrics = excluded.metrics,
+      heartbeat_at = now()`
 }
 
 /** Gone on purpose: it need not be missed. */

@@ -3,7 +3,7 @@ import type { Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
 import type { Beat } from './beat.ts'
 
-export interface WorkerView extends Beat {
+export interface WorkerView extends Omit<Beat, 'metrics'> {
   runningJobs: number
   startedAt: Date
   heartbeatAt: Date

@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest'
 import { parseExposition } from '../support/exposition.ts'
+import { jobDirectory, jobFile } from '../support/job-files.ts'
 import { startServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
-const server = await startServer()
+const jobs = await jobDirectory({
+  'hangs.ts': jobFile({ key: 'hangs', run: '() => new Promise(() => {})' }),
+})
+const server = await startServer({ environment: { JOBS_DIR: jobs.path } })
 const get = async (path: string) => await (await server.request('GET', path)).json()
 const noJobs = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelling: 0, cancelled: 0 }
 
@@ -98,4 +103,26 @@ test('Prometheus gets all of it in its own format', async () => {
     valuesOf('job_server_http_request_seconds_count{method="GET",route="unknown",status="404"}'),
   ).toEqual([1])
   expect(valuesOf('process_resident_memory_bytes')[0]).toBeGreaterThan(1e7)
+})
+
+test('what a worker alone knows comes with its next sign of life', async () => {
+  const hanging = await server.enqueue('hangs')
+  await hanging.reaches('running')
+  await server.request('POST', `/v1/jobs/${hanging.id}/cancel`)
+  await hanging.reaches('cancelled')
+  const samples = await until('the worker to tell of the cancel', async () => {
+    const found = parseExposition(await (await server.request('GET', '/metrics')).text())
+    return found.get('job_server_cancel_seconds_count{worker="worker-1"}') === 1 && found
+  })
+  const ofWorker = (name: string, labels = '') => samples.get(`${name}{worker="worker-1"${labels}}`)
+  expect(ofWorker('job_server_cancel_seconds_sum')).toBeGreaterThan(0)
+  const taken = ['standby', 'spawned', 'used'].map(
+    (from) => ofWorker('job_server_processes_taken_total', `,from="${from}"`) ?? Number.NaN,
+  )
+  expect(taken.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(5)
+  expect(taken[0], 'processes that stood by').toBeGreaterThan(0)
+  expect(ofWorker('job_server_stale_finish_total')).toBe(0)
+  expect(ofWorker('job_server_worker_spans_dropped_total')).toBe(0)
+  expect(ofWorker('job_server_worker_pool_size')).toBe(4)
+  expect(ofWorker('job_server_worker_resident_memory_bytes')).toBeGreaterThan(1e7)
 })

@@ -109,5 +109,5 @@ test('a cancel that was committed while the end waited for the row is seen by th
   await waitsForLock(sql)
   held.resolve()
   await holding
-  expect((await ending).finished).toEqual([{ lease, status: 'cancelled' }])
+  expect((await ending).finished).toMatchObject([{ lease, status: 'cancelled' }])
 })
