@@ -195,7 +195,10 @@ export interface JobContext {
     run: () => Promise<Result> | Result,
     attributes?: Record<string, string | number | boolean>,
   ): Promise<Result>
-  /** Coalesced: call as often as there is news. `percent` is 0 to 100. */
+  /**
+   * Coalesced: call as often as there is news. `percent` is 0 to 100. A `phase`, a text of your own, is a span of the
+   * trace until another is reported.
+   */
   progress(progress: { percent: number } & JsonObject): void
   /** Appends an event of the job's own; `type` is 1 to 100 characters. */
   event(type: string, payload?: JsonObject): void

@@ -2,6 +2,7 @@
  * An attempt in the trace of its job: the wait before it, the attempt, and the spans that the job makes within. Error
  * codes are told and messages are not: those may hold links and what else is a secret.
  */
+import type { JsonObject } from '../core/json.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
 import { messaging } from '../core/queue/send-span.ts'
 import { parseTrace, type TraceContext, type TraceHeaders, traceHeaders } from '../core/trace/context.ts'
@@ -16,6 +17,8 @@ const maxSpans = 1000
 export class AttemptTrace {
   readonly #span: Span
   readonly #spans = new Map<string, Span>()
+  #phase: { name: string; span: Span } | undefined
+  #made = 0
   #dropped = 0
 
   constructor(
@@ -73,10 +76,7 @@ export class AttemptTrace {
     }
     const { context } = this.#span
     if (context === null || !this.#span.isRecorded || this.#spans.has(message.id)) return
-    if (this.#spans.size >= maxSpans) {
-      this.#dropped++
-      return
-    }
+    if (!this.#hasRoom()) return
     const parent = message.parent === null ? undefined : this.#spans.get(message.parent)
     const span = this.tracer.start(message.name, {
       parent: parent?.context ?? context,
@@ -87,13 +87,35 @@ export class AttemptTrace {
     this.#spans.set(message.id, span)
   }
 
+  /** A phase lasts until the job reports another, or that it is done. */
+  progress({ phase, percent }: JsonObject): void {
+    const { context } = this.#span
+    if (context === null || !this.#span.isRecorded) return
+    const name = typeof phase === 'string' && phase !== '' && percent !== 100 ? phase : undefined
+    if (name === this.#phase?.name) return
+    this.#phase?.span.end()
+    this.#phase = undefined
+    if (name === undefined || !this.#hasRoom()) return
+    this.#phase = { name, span: this.tracer.start(name, { parent: context }) }
+  }
+
   /** @param error code of what went wrong. Spans that are still open ended with the process. */
   end(attributes: Attributes, error: string | undefined): void {
     for (const span of this.#spans.values()) span.end({ error: error ?? 'not_ended' })
+    this.#phase?.span.end({ error })
     this.#span.set({
       ...attributes,
       ...(this.#dropped > 0 ? { 'job_server.spans_dropped': this.#dropped } : {}),
     })
     this.#span.end({ error })
+  }
+
+  #hasRoom(): boolean {
+    if (this.#made < maxSpans) {
+      this.#made++
+      return true
+    }
+    this.#dropped++
+    return false
   }
 }

@@ -229,7 +229,10 @@ export class Attempt {
         if (message.type === 'log') this.#output.log(message.level, message.text, message.fields)
         else if (message.type === 'logs_dropped') this.#output.dropped(message.bytes)
         else if (message.type === 'span' || message.type === 'span_end') this.#trace.report(message)
-        else this.dependencies.reporter.add(lease, message)
+        else {
+          if (message.type === 'progress') this.#trace.progress(message.progress)
+          this.dependencies.reporter.add(lease, message)
+        }
       },
       output: (stream, chunk) => this.#output.write(stream, chunk),
       storage: (message) => this.#storage.perform(message),

@@ -28,6 +28,17 @@ const jobs = await jobDirectory({
     more: 'maxAttempts: 1,',
     run: `(params, context) => context.span('deadly', () => context.span('last', () => process.exit(3)))`,
   }),
+  'phased.ts': jobFile({
+    key: 'phased',
+    more: 'maxAttempts: 1,',
+    run: `async (params, { progress }) => {
+      for (const [percent, phase] of [[0, 'reading'], [10, 'reading'], [50, 'writing'], [100, 'done']]) {
+        progress({ percent, phase })
+      }
+      progress({ percent: 10, phase: 'once more' })
+      throw new Error('not today')
+    }`,
+  }),
   'tells.ts': jobFile({ key: 'tells', run: '(params, { trace }) => ({ trace })' }),
 })
 const familyJobs = fileURLToPath(new URL('../fixtures/family-jobs', import.meta.url))
@@ -162,6 +173,18 @@ test('the spans in which a process died are known', async () => {
     2,
   )
   for (const { attributes } of spans) expect(attributes['error.type']).toBe('process_exited')
+})
+
+test('the phases that a job reports are in its trace', async () => {
+  const job = await traced.enqueue('phased')
+  await job.reaches('failed')
+  const { traceId: own } = await (await traced.request('GET', `/v1/jobs/${job.id}`)).json()
+  const spans = await collector.receives('its trace', (span) => span.traceId === own, 7)
+  const attempt = 'POST /v1/jobs > enqueue phased > process phased'
+  const phases = pathsOf(spans).filter((path) => path.startsWith(`${attempt} > `))
+  expect(phases).toEqual(['once more', 'reading', 'writing'].map((phase) => `${attempt} > ${phase}`))
+  const failed = spans.filter(({ status, kind }) => status.code === 2 && kind === 1)
+  expect(failed.map(({ name }) => name)).toEqual(['once more'])
 })
 
 test('a caller who does not want to be recorded is not, and the job is in its trace all the same', async () => {
