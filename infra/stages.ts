@@ -5,7 +5,7 @@ export interface Stage {
   zones: number
   natGateways: number
   database: {
-    /** Aurora capacity units, 2 GiB of memory each; 0 lets it pause, and the first request then waits some 15 s. */
+    /** Aurora capacity units, 2 GiB of memory each. Proxy and scheduler keep it awake, so 0 would never be reached. */
     minCapacity: number
     maxCapacity: number
     /** Besides the writer, in other zones, each ready to take over. */
@@ -51,7 +51,7 @@ export const stages: Record<string, Stage> = {
   dev: {
     zones: 2,
     natGateways: 1,
-    database: { minCapacity: 0, maxCapacity: 4, readers: 0, backupDays: 1, isKept: false },
+    database: { minCapacity: 0.5, maxCapacity: 4, readers: 0, backupDays: 1, isKept: false },
     storage: { isKept: false, sourceDays: 14, outputDays: 14 },
     api: { memoryMb: 512, instances: 20, origins: ['http://localhost:3000'] },
     worker: {

@@ -212,12 +212,12 @@ describe('database', () => {
     prod.data.allResourcesProperties('AWS::RDS::DBInstance', { PubliclyAccessible: false })
   })
 
-  test('prod has one more that can take over, dev has none and may pause', () => {
+  test('prod has one more that can take over, dev has none and goes when its stack does', () => {
     prod.data.resourceCountIs('AWS::RDS::DBInstance', 2)
     dev.data.resourceCountIs('AWS::RDS::DBInstance', 1)
     dev.data.hasResourceProperties('AWS::RDS::DBCluster', {
       DeletionProtection: false,
-      ServerlessV2ScalingConfiguration: { MinCapacity: 0 },
+      ServerlessV2ScalingConfiguration: { MinCapacity: 0.5, MaxCapacity: 4 },
     })
   })
 
