@@ -1,27 +1,17 @@
 /** Keys, scopes and limits, over the shipped API and the shipped command line. */
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { testDatabase } from '../support/database.ts'
+import { run } from '../support/run.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { testStorage } from '../support/storage.ts'
 import { until } from '../support/until.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
 /** `bun run keys …` */
 async function keys(databaseUrl: string, ...args: string[]) {
-  const child = Bun.spawn([process.execPath, `${root}scripts/keys.ts`, ...args], {
-    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, S3_BUCKET: 'unused' },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [output, errors] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { status: await child.exited, output, errors }
+  const environment = { DATABASE_URL: databaseUrl, S3_BUCKET: 'unused' }
+  return await run([process.execPath, 'scripts/keys.ts', ...args], { environment })
 }
 
 async function newKey(databaseUrl: string, name: string, ...options: string[]) {

@@ -1,26 +1,18 @@
 /** `bun run jobs …` as people and programs use it. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, inject, test } from 'vitest'
 import { newId } from '../../core/ids.ts'
+import { run } from '../support/run.ts'
 import { startServer } from '../support/server.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const server = await startServer()
 
 async function jobs(args: string[], { url = server.url, stdin = '' } = {}) {
-  const child = Bun.spawn([process.execPath, `${root}scripts/jobs.ts`, ...args], {
-    env: { PATH: process.env.PATH, JOB_SERVER_URL: url },
-    stdin: new Blob([stdin]),
-    stdout: 'pipe',
-    stderr: 'pipe',
+  return await run([process.execPath, 'scripts/jobs.ts', ...args], {
+    environment: { JOB_SERVER_URL: url },
+    stdin,
   })
-  const [output, errors] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { status: await child.exited, output, errors }
 }
 
 async function json(...args: string[]) {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { run } from '../support/run.ts'
 import { testSchedulers } from '../support/schedulers.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -229,36 +230,26 @@ test('when the leader dies, another takes over within seconds; when it ends well
 })
 
 test('the command line makes, shows, runs, disables and removes schedules', async () => {
-  const run = async (...words: string[]) => {
-    const child = Bun.spawn([process.execPath, script, ...words], {
-      env: { PATH: process.env.PATH, DATABASE_URL: server.database.url, S3_BUCKET: 'unused' },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    })
-    const [output, errors] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ])
-    return { status: await child.exited, output, errors }
-  }
+  const environment = { DATABASE_URL: server.database.url, S3_BUCKET: 'unused' }
+  const schedules = async (...words: string[]) =>
+    await run([process.execPath, script, ...words], { environment })
   const options = ['--timezone', 'Europe/Berlin', '--params', '{"message": "hi"}', '--overlap', 'skip']
-  const added = await run('add', 'by hand', 'echo', '30 2 * * 1-5', ...options)
+  const added = await schedules('add', 'by hand', 'echo', '30 2 * * 1-5', ...options)
   expect(added).toMatchObject({ status: 0, errors: '' })
   expect(added.output).toMatch(/^At 02:30, Monday through Friday \(Europe\/Berlin\), next \d{4}-/)
-  expect((await run('list')).output).toMatch(/^by hand {2,}echo {2,}api {2,}\S+ {2,}At 02:30/m)
-  expect((await run('next', 'by hand', '--count', '3')).output.trim().split('\n')).toHaveLength(3)
-  const [, jobId = ''] = /^job (\S+)$/m.exec((await run('run', 'by hand')).output) ?? []
+  expect((await schedules('list')).output).toMatch(/^by hand {2,}echo {2,}api {2,}\S+ {2,}At 02:30/m)
+  expect((await schedules('next', 'by hand', '--count', '3')).output.trim().split('\n')).toHaveLength(3)
+  const [, jobId = ''] = /^job (\S+)$/m.exec((await schedules('run', 'by hand')).output) ?? []
   expect((await server.job(jobId).reaches('succeeded')).result).toEqual({ message: 'hi' })
-  expect((await run('fires', 'by hand')).output).toMatch(new RegExp(`enqueued {2,}${jobId}`))
-  expect((await run('disable', 'by hand')).output).toBe('disabled\n')
-  expect((await run('enable', 'by hand')).output).toMatch(/^enabled, next \d/)
-  expect((await run('remove', 'by hand')).status).toBe(0)
+  expect((await schedules('fires', 'by hand')).output).toMatch(new RegExp(`enqueued {2,}${jobId}`))
+  expect((await schedules('disable', 'by hand')).output).toBe('disabled\n')
+  expect((await schedules('enable', 'by hand')).output).toMatch(/^enabled, next \d/)
+  expect((await schedules('remove', 'by hand')).status).toBe(0)
 
-  const wrong = await run('add', 'x', 'echo', '0 0 30 2 *')
+  const wrong = await schedules('add', 'x', 'echo', '0 0 30 2 *')
   expect(wrong).toMatchObject({ status: 1, errors: expect.stringContaining('never fires') })
-  expect((await run('add', 'x', 'echo', '@daily', '--overlap', 'maybe')).errors).toMatch(/^--overlap: /)
-  expect(await run('remove', 'by hand')).toMatchObject({
+  expect((await schedules('add', 'x', 'echo', '@daily', '--overlap', 'maybe')).errors).toMatch(/^--overlap: /)
+  expect(await schedules('remove', 'by hand')).toMatchObject({
     status: 2,
     errors: expect.stringContaining('There is no schedule'),
   })

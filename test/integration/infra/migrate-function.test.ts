@@ -1,38 +1,21 @@
 /** The function that migrates in a deployment, built as it is deployed and run by Node, as AWS Lambda does. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, inject, test } from 'vitest'
 import { testDatabase } from '../../support/database.ts'
 import { nodeBinary } from '../../support/node.ts'
+import { run } from '../../support/run.ts'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 const { sql, url } = await testDatabase({ empty: true })
 const directory = await mkdtemp(join(inject('backend').directory, 'migrate-function-'))
 afterAll(() => rm(directory, { recursive: true, force: true }))
-
-async function run(command: string[], environment: Record<string, string> = {}) {
-  const child = Bun.spawn(command, {
-    cwd: root,
-    env: { PATH: process.env.PATH, ...environment },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [output, errors] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { status: await child.exited, output, errors }
-}
 
 /** Calls the handler once. @param databaseUrl whose schema it should mind */
 async function call(databaseUrl: string) {
   const program = `const { handler } = await import(${JSON.stringify(join(directory, 'migrate/index.mjs'))})
     console.log(JSON.stringify(await handler()))`
-  return await run([nodeBinary() ?? 'node', '--input-type=module', '--eval', program], {
-    DATABASE_URL: databaseUrl,
-    S3_BUCKET: 'none',
-  })
+  const environment = { DATABASE_URL: databaseUrl, S3_BUCKET: 'none' }
+  return await run([nodeBinary() ?? 'node', '--input-type=module', '--eval', program], { environment })
 }
 
 test('the function brings an empty database up to date, and a second call has nothing to do', async () => {
