@@ -28,6 +28,7 @@ export interface SucceededJob {
 /** A process of the product; it is an error when it ends before it is told to. */
 export interface Running {
   url: string
+  pid: number
   stop(): Promise<void>
 }
 
@@ -153,7 +154,7 @@ export class BenchDatabase {
       if (place !== -1) this.#processes.splice(place, 1)
       await child.stop(stopGraceSeconds)
     }
-    return { url, stop }
+    return { url, pid: child.pid, stop }
   }
 
   async #administer(act: (admin: postgres.Sql) => Promise<unknown>): Promise<void> {

@@ -2,16 +2,11 @@
  * What the server adds to an encode: a clip from a client's disk and back to it through API, storage and worker,
  * against the very FFmpeg command that the worker runs, on the file as it lies there.
  */
-import { mkdtemp } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
-import { resolve } from '../core/encode-options.ts'
-import { defaultJobLimits } from '../core/job-limits.ts'
-import { encodeOptions } from '../jobs/video/encode.ts'
-import { ffmpegOptions } from '../jobs/video/ffmpeg.ts'
-import { planEncode } from '../jobs/video/plan.ts'
-import { probe } from '../jobs/video/probe.ts'
 import { type Bench, interleave } from './bench.ts'
+import { encodeCommand, runCommand } from './encode-command.ts'
 import { compare } from './measurement.ts'
 
 const clipSeconds = 20
@@ -40,13 +35,18 @@ export const encodeBench: Bench = {
     const clip = join(directory, 'clip.mp4')
     onStep('making the clip')
     await makeClip(stack.tools.ffmpeg, clip)
-    const { command, output } = await bareCommand(stack.tools, clip)
+    const { command, output } = await encodeCommand(stack.tools, clip, quality)
     const database = await stack.openDatabase()
-    const [api] = await Promise.all([database.startApi(), database.startWorker()])
+    const [api, worker] = await Promise.all([database.startApi(), database.startWorker()])
+    const ours = [api.pid, worker.pid]
     const { server, bare } = await interleave(
       context,
       {
-        server: () => throughServer(api.url, clip, join(directory, 'result.mp4')),
+        server: async () => {
+          const before = await cpuSecondsOf(ours)
+          const encoded = await throughServer(api.url, clip, join(directory, 'result.mp4'))
+          return { ...encoded, cpuSeconds: (await cpuSecondsOf(ours)) - before }
+        },
         bare: () => runBare(command, output),
       },
       { what: 'encode', warmUp: false },
@@ -59,13 +59,34 @@ export const encodeBench: Bench = {
         { label: 'Job Server, upload to download', values: server.map(({ seconds }) => seconds) },
         { label: 'the same FFmpeg command, bare', values: bare.map(({ seconds }) => seconds) },
       ),
+      compare(
+        { name: 'CPU time of it', unit: 's', better: 'lower' },
+        {
+          label: 'API, worker, job process, FFmpeg, ffprobe',
+          values: server.map(({ cpuSeconds }) => cpuSeconds),
+        },
+        { label: 'the same FFmpeg command, bare', values: bare.map(({ cpuSeconds }) => cpuSeconds) },
+      ),
     ]
   },
 }
 
 interface Encoded {
   seconds: number
+  cpuSeconds: number
   sizeBytes: number
+}
+
+/** Of these processes and of all that they have waited for: a job's processes are gone before its end is told (proc(5)). */
+async function cpuSecondsOf(pids: number[]): Promise<number> {
+  const ticksPerSecond = 100
+  const ticks = pids.map(async (pid) => {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    // utime, stime, cutime, cstime; the name, in parentheses, may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  })
+  return (await Promise.all(ticks)).reduce((sum, each) => sum + each, 0) / ticksPerSecond
 }
 
 /** A moving test picture and a tone. It encodes faster than filmed footage, which makes what is added look larger. */
@@ -73,7 +94,7 @@ async function makeClip(ffmpeg: string, path: string): Promise<void> {
   const picture = `testsrc2=size=1280x720:rate=30:duration=${clipSeconds}`
   const sound = `sine=frequency=440:sample_rate=48000:duration=${clipSeconds}`
   // biome-ignore format: options beside their values
-  await run([
+  await runCommand([
     ffmpeg, '-v', 'error', '-nostdin', '-y',
     '-f', 'lavfi', '-i', picture,
     '-f', 'lavfi', '-i', sound,
@@ -83,25 +104,17 @@ async function makeClip(ffmpeg: string, path: string): Promise<void> {
   ])
 }
 
-/** As `encode.video` would have it run. */
-async function bareCommand(tools: { ffmpeg: string; ffprobe: string }, input: string) {
-  const directory = dirname(input)
-  const care = { signal: new AbortController().signal, stallSeconds: deadlineSeconds, directory }
-  const media = await probe(tools.ffprobe, input, care)
-  const plan = planEncode(media, resolve({ quality, format: 'mp4' }))
-  const run = { input, directory, media, plan, targets: plan.targets }
-  const options = await encodeOptions(run, { tools, limits: defaultJobLimits }, care)
-  const command = [tools.ffmpeg, ...ffmpegOptions, ...options]
-  return { command, output: join(directory, plan.targets[0]?.name ?? '') }
-}
-
 async function runBare(command: string[], output: string): Promise<Encoded> {
   const startedAt = performance.now()
-  await run(command)
-  return { seconds: (performance.now() - startedAt) / 1000, sizeBytes: Bun.file(output).size }
+  const cpuSeconds = await runCommand(command)
+  return { seconds: (performance.now() - startedAt) / 1000, cpuSeconds, sizeBytes: Bun.file(output).size }
 }
 
-async function throughServer(api: string, clip: string, result: string): Promise<Encoded> {
+async function throughServer(
+  api: string,
+  clip: string,
+  result: string,
+): Promise<Omit<Encoded, 'cpuSeconds'>> {
   const startedAt = performance.now()
   const bytes = Bun.file(clip)
   const { uploadId, url, headers } = await post(`${api}/v1/videos/uploads`, Opened, {
@@ -151,11 +164,4 @@ async function post<Schema extends z.ZodType>(
 async function answered(response: Response): Promise<Response> {
   if (!response.ok) throw new Error(`${response.url} answered ${response.status}: ${await response.text()}`)
   return response
-}
-
-async function run(command: string[]): Promise<void> {
-  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
-  const said = await new Response(child.stderr).text()
-  if ((await child.exited) !== 0)
-    throw new Error(`FFmpeg ended with status ${child.exitCode}: ${said.trim()}`)
 }

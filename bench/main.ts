@@ -12,11 +12,20 @@ import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
 import { latencyBench } from './latency.ts'
 import { processBench } from './process.ts'
+import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { BenchStack } from './stack.ts'
 
-const benches = [queueBench, processBench, encodeBench, latencyBench, cancelBench, coldStartBench]
+const benches = [
+  queueBench,
+  processBench,
+  encodeBench,
+  qualityBench,
+  latencyBench,
+  cancelBench,
+  coldStartBench,
+]
 const limitSeconds = 300
 const EX_USAGE = 64
 
