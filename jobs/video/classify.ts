@@ -22,7 +22,8 @@ const fromOutside = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'
 export const outgrown = /Picture size \d+x\d+ exceeds specified max pixel count \d+/
 
 /** Said of data of which nothing came; FFmpeg also ends so when there was nothing left to encode. */
-const undecodable = /Invalid data found when processing input|Output file is empty|matches no streams/
+const undecodable =
+  /Invalid data found when processing input|Output file is empty|Cannot determine format of input stream|matches no streams/
 
 /** With these FFmpeg says why it ends: it got a signal, or could not decode more than two thirds of what it read. */
 const signalled = 255

@@ -8,8 +8,9 @@ const unquestionedPixels = 400e9
 /** @throws JobError limit_exceeded, with the limit, the value and the bound in its details */
 export function checkLimits(media: Media, sizeBytes: number, limits: VideoLimits): void {
   const { width, height, frameCount } = media.video
-  // What headers say of the rate is often nonsense; in less than a second it does no harm.
-  const frameRate = frameCount / Math.max(1, media.durationSeconds)
+  // What headers say of the rate is often nonsense, and of a few pictures it means nothing.
+  const isRate = frameCount >= 10 && media.durationSeconds > 0
+  const frameRate = isRate ? frameCount / media.durationSeconds : 0
   const pixels = width * height
   const allPixels = pixels * frameCount
   const checks: [keyof VideoLimits, value: number, unit: string, text: (value: string) => string][] = [

@@ -165,7 +165,12 @@ const times: Input[] = [
     'gap.mp4',
   ),
   silent('a picture every ten seconds', picture('96x64', '1/10', 30), ...x264, 'slow.mp4'),
-  silent('1000 pictures a second', picture('96x64', '1000', 0.1), ...x264, 'fast.mp4'),
+  silent('240 pictures a second', picture('96x64', '240', 0.1), ...x264, 'fast.mp4'),
+  {
+    what: '1000 pictures a second',
+    ends: 'limit_exceeded',
+    make: (kit) => kit.ffmpeg(...picture('96x64', '1000', 0.1), ...x264, 'faster.mp4'),
+  },
   silent('23.976 pictures a second', picture('96x64', '24000/1001'), ...x264, 'film.mp4'),
   silent('a single picture in MP4', picture(), '-frames:v', '1', ...x264, 'one.mp4'),
   silent('a single picture in Matroska', picture(), '-frames:v', '1', ...x264, 'one.mkv'),
