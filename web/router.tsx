@@ -66,7 +66,88 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./views/workers/workers.tsx'), 'Workers'),
 })
 
-const routes = root.addChildren([overview, jobs, job, queues, workers])
+const deadLetters = createRoute({
+  getParentRoute: under,
+  path: '/dead-letters',
+  validateSearch: (search: Search): { definition?: string | undefined; code?: string | undefined } => ({
+    definition: textOf(search, 'definition'),
+    code: textOf(search, 'code'),
+  }),
+  component: lazyRouteComponent(() => import('./views/dead-letters/dead-letters.tsx'), 'DeadLetters'),
+})
+
+const definitions = createRoute({
+  getParentRoute: under,
+  path: '/definitions',
+  component: lazyRouteComponent(() => import('./views/definitions/definitions.tsx'), 'Definitions'),
+})
+
+const startJob = createRoute({
+  getParentRoute: under,
+  path: '/definitions/$key/$version',
+  component: lazyRouteComponent(() => import('./views/definitions/start-job.tsx'), 'StartJob'),
+})
+
+const schedules = createRoute({
+  getParentRoute: under,
+  path: '/schedules',
+  validateSearch: (search: Search): { make?: string | undefined } => ({ make: textOf(search, 'make') }),
+  component: lazyRouteComponent(() => import('./views/schedules/schedules.tsx'), 'Schedules'),
+})
+
+const schedule = createRoute({
+  getParentRoute: under,
+  path: '/schedules/$scheduleId',
+  component: lazyRouteComponent(() => import('./views/schedules/schedule.tsx'), 'ScheduleView'),
+})
+
+const videos = createRoute({
+  getParentRoute: under,
+  path: '/videos',
+  component: lazyRouteComponent(() => import('./views/videos/videos.tsx'), 'Videos'),
+})
+
+const video = createRoute({
+  getParentRoute: under,
+  path: '/videos/$jobId',
+  component: lazyRouteComponent(() => import('./views/videos/video.tsx'), 'VideoView'),
+})
+
+const webhooks = createRoute({
+  getParentRoute: under,
+  path: '/webhooks',
+  component: lazyRouteComponent(() => import('./views/webhooks/webhooks.tsx'), 'Webhooks'),
+})
+
+const webhook = createRoute({
+  getParentRoute: under,
+  path: '/webhooks/$webhookId',
+  component: lazyRouteComponent(() => import('./views/webhooks/webhook.tsx'), 'WebhookView'),
+})
+
+const keys = createRoute({
+  getParentRoute: under,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('./views/keys/keys.tsx'), 'Keys'),
+})
+
+const routes = root.addChildren([
+  overview,
+  jobs,
+  job,
+  deadLetters,
+  definitions,
+  startJob,
+  schedules,
+  schedule,
+  queues,
+  workers,
+  videos,
+  video,
+  webhooks,
+  webhook,
+  keys,
+])
 
 export const router = createRouter({
   routeTree: routes,

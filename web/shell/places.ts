@@ -2,7 +2,17 @@
 import type { IconName } from '../ui/icons.tsx'
 
 export interface Place {
-  path: '/' | '/jobs' | '/queues' | '/workers'
+  path:
+    | '/'
+    | '/jobs'
+    | '/videos'
+    | '/dead-letters'
+    | '/definitions'
+    | '/schedules'
+    | '/queues'
+    | '/workers'
+    | '/webhooks'
+    | '/keys'
   name: string
   icon: IconName
   /** After `g`. */
@@ -15,13 +25,24 @@ export const groups: { name: string; places: Place[] }[] = [
     places: [
       { path: '/', name: 'Overview', icon: 'overview', letter: 'o' },
       { path: '/jobs', name: 'Jobs', icon: 'jobs', letter: 'j' },
+      { path: '/videos', name: 'Videos', icon: 'videos', letter: 'v' },
+      { path: '/dead-letters', name: 'Dead letters', icon: 'deadLetters', letter: 'd' },
     ],
   },
   {
     name: 'Run',
     places: [
+      { path: '/definitions', name: 'Definitions', icon: 'definitions', letter: 'f' },
+      { path: '/schedules', name: 'Schedules', icon: 'schedules', letter: 's' },
       { path: '/queues', name: 'Queues', icon: 'queues', letter: 'q' },
       { path: '/workers', name: 'Workers', icon: 'workers', letter: 'w' },
+    ],
+  },
+  {
+    name: 'Connect',
+    places: [
+      { path: '/webhooks', name: 'Webhooks', icon: 'webhooks', letter: 'h' },
+      { path: '/keys', name: 'Keys', icon: 'keys', letter: 'k' },
     ],
   },
 ]

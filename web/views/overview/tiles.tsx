@@ -80,7 +80,7 @@ export function Tiles({
         name="Dead letters"
         icon={<StatusIcon status="cancelled" />}
         value={deadLetters === undefined ? '–' : count(deadLetters)}
-        link={{ to: '/jobs', search: { status: 'failed' } }}
+        link={{ to: '/dead-letters' }}
       >
         {deadLetters === 0 ? 'nothing to do' : 'wait for somebody'}
       </Tile>

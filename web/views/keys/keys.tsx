@@ -1,0 +1,248 @@
+/** API keys: who has one and what it allows; made here, shown once, revoked for good. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { api, messageOf, read } from '../../api.ts'
+import { signIn, useSession } from '../../session.ts'
+import type { ApiKey, Scope } from '../../types.ts'
+import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { Confirm, Dialog } from '../../ui/dialog.tsx'
+import { CopyButton } from '../../ui/json.tsx'
+import { Time } from '../../ui/time.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
+
+const keysKey = ['keys']
+const scopes: { scope: Scope; allows: string }[] = [
+  { scope: 'read', allows: 'to look at everything' },
+  { scope: 'enqueue', allows: 'to start, change, cancel and retry jobs, and to upload videos' },
+  { scope: 'admin', allows: 'everything' },
+]
+
+export function Keys() {
+  const keys = useQuery({
+    queryKey: keysKey,
+    queryFn: () => read(api.v1.keys.$get()),
+    select: (answer) => answer.keys.toReversed(),
+  })
+  const [isMaking, setMaking] = useState(false)
+  return (
+    <Page
+      title="Keys"
+      lead="Once there is one, every request needs one."
+      actions={
+        <Button icon="plus" look="primary" onClick={() => setMaking(true)}>
+          New key
+        </Button>
+      }
+    >
+      <Card flush>
+        <Loaded query={keys}>
+          {(all) =>
+            all.length === 0 ? (
+              <Empty icon="keys" title="There are no keys yet.">
+                Until there is one, the API is open to this machine and to nobody else.
+              </Empty>
+            ) : (
+              <KeyTable keys={all} />
+            )
+          }
+        </Loaded>
+      </Card>
+      {isMaking ? <NewKey isFirst={keys.data?.length === 0} onClose={() => setMaking(false)} /> : null}
+    </Page>
+  )
+}
+
+function KeyTable({ keys }: { keys: ApiKey[] }) {
+  return (
+    <div className="table-scroller">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Key</th>
+            <th scope="col">Allows</th>
+            <th scope="col">Made</th>
+            <th scope="col">Last used</th>
+            <th scope="col">State</th>
+            <th scope="col">
+              <span className="unseen">What can be done</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => (
+            <KeyRow key={key.keyId} apiKey={key} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+  const queries = useQueryClient()
+  const [isAsking, setAsking] = useState(false)
+  const revoke = useMutation({
+    mutationFn: () => read(api.v1.keys[':keyId'].revoke.$post({ param: { keyId: apiKey.keyId } })),
+    onSuccess: ({ name }) => say(`The key ${name} is revoked.`),
+    onError: (error) => sayFailure('It could not be revoked.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: keysKey }),
+  })
+  const isOver = apiKey.revokedAt !== null || isPast(apiKey.expiresAt)
+  return (
+    <tr className={isOver ? 'is-over' : ''}>
+      <td>
+        <span className="name">
+          <Foreign>{apiKey.name}</Foreign>
+        </span>
+        <code className="id">{apiKey.prefix}…</code>
+      </td>
+      <td>
+        {apiKey.scopes.map((scope) => (
+          <span key={scope} className="tag">
+            {scope}
+          </span>
+        ))}
+      </td>
+      <td>
+        <Time at={apiKey.createdAt} />
+      </td>
+      <td>
+        {apiKey.lastUsedAt === null ? <span className="faint">never</span> : <Time at={apiKey.lastUsedAt} />}
+      </td>
+      <td>
+        {apiKey.revokedAt !== null ? (
+          <span className="tag tag-bad">revoked</span>
+        ) : apiKey.expiresAt === null ? (
+          <span className="tag tag-good">valid</span>
+        ) : (
+          <span className={isOver ? 'tag tag-bad' : 'tag tag-good'}>
+            {isOver ? 'expired' : 'expires'} <Time at={apiKey.expiresAt} />
+          </span>
+        )}
+      </td>
+      <td className="table-actions">
+        {isOver ? null : (
+          <Button look="quiet" icon="trash" isBusy={revoke.isPending} onClick={() => setAsking(true)}>
+            Revoke
+          </Button>
+        )}
+        <Confirm
+          title={`Revoke the key ${apiKey.name}?`}
+          text="Who uses it is refused within five seconds. A revoked key can’t come back."
+          action="Revoke it"
+          isOpen={isAsking}
+          onClose={() => setAsking(false)}
+          onConfirm={() => revoke.mutate()}
+        />
+      </td>
+    </tr>
+  )
+}
+
+function isPast(time: string | null): boolean {
+  return time !== null && Date.parse(time) <= Date.now()
+}
+
+function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void }) {
+  const queries = useQueryClient()
+  const session = useSession()
+  const [name, setName] = useState('')
+  const [chosen, setChosen] = useState<Scope[]>(isFirst ? ['admin'] : ['read'])
+  const [days, setDays] = useState('')
+  const make = useMutation({
+    mutationFn: () =>
+      read(
+        api.v1.keys.$post({
+          json: { name, scopes: chosen, ...(days === '' ? {} : { expiresInDays: Number(days) }) },
+        }),
+      ),
+  })
+
+  /** Without a key of its own this page would be shut out by the first that it makes. */
+  function finish(): void {
+    if (make.data !== undefined && session.apiKey === null) signIn(make.data.secret)
+    void queries.invalidateQueries({ queryKey: keysKey })
+    onClose()
+  }
+
+  function submit(event: FormEvent): void {
+    event.preventDefault()
+    make.mutate()
+  }
+
+  if (make.data !== undefined) {
+    return (
+      <Dialog
+        title="Keep this key"
+        description="It is shown this once. The server keeps only its hash."
+        isOpen
+        onClose={finish}
+      >
+        <p className="secret">
+          <code>{make.data.secret}</code>
+          <CopyButton text={make.data.secret} label="Copy the key" />
+        </p>
+        {session.apiKey === null ? (
+          <p>From now on a key is needed; this page goes on with this one.</p>
+        ) : null}
+        <div className="dialog-actions">
+          <Button look="primary" onClick={finish}>
+            I have it
+          </Button>
+        </div>
+      </Dialog>
+    )
+  }
+  return (
+    <Dialog title="New key" isOpen onClose={onClose}>
+      <form className="form" onSubmit={submit}>
+        {isFirst ? (
+          <p className="hint">
+            This is the first key: from then on every request needs one. It should be able to make others, so
+            it is for admin.
+          </p>
+        ) : null}
+        <Field label="Name" hint="Whose it is, or what for.">
+          <input required maxLength={100} value={name} onChange={({ target }) => setName(target.value)} />
+        </Field>
+        <fieldset className="checks">
+          <legend className="field-label">Allows</legend>
+          {scopes.map(({ scope, allows }) => (
+            <label key={scope} className="check">
+              <input
+                type="checkbox"
+                checked={chosen.includes(scope)}
+                onChange={({ target }) =>
+                  setChosen(target.checked ? [...chosen, scope] : chosen.filter((each) => each !== scope))
+                }
+              />
+              <span>
+                <strong>{scope}</strong> <span className="faint">{allows}</span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+        <Field label="Expires in days" hint="Left out: never.">
+          <input
+            type="number"
+            min={1}
+            max={36_500}
+            value={days}
+            onChange={({ target }) => setDays(target.value)}
+          />
+        </Field>
+        {make.error === null ? null : (
+          <p className="field-error" role="alert">
+            {messageOf(make.error)}
+          </p>
+        )}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="primary" isBusy={make.isPending} disabled={chosen.length === 0}>
+            Make the key
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

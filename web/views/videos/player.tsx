@@ -1,0 +1,93 @@
+/** Plays a video: a file as it is, a stream by hls.js, which is loaded only then. */
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { messageOf } from '../../api.ts'
+import { linkOf } from './links.ts'
+
+export interface Playable {
+  /** Of a playlist, with its token. */
+  hlsUrl: string | null
+  /** Of a file, behind a redirect. */
+  filePath: string | null
+  posterUrl: string | null
+}
+
+export function Player({ hlsUrl, filePath, posterUrl }: Playable) {
+  return hlsUrl === null ? (
+    <FilePlayer path={filePath ?? ''} posterUrl={posterUrl} />
+  ) : (
+    <StreamPlayer url={hlsUrl} posterUrl={posterUrl} />
+  )
+}
+
+function FilePlayer({ path, posterUrl }: { path: string; posterUrl: string | null }) {
+  const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 1_800_000 })
+  if (link.error !== null) {
+    return (
+      <p className="field-error" role="alert">
+        {messageOf(link.error)}
+      </p>
+    )
+  }
+  return (
+    // biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions
+    <video
+      className="player"
+      controls
+      playsInline
+      preload="metadata"
+      src={link.data}
+      poster={posterUrl ?? undefined}
+    />
+  )
+}
+
+function StreamPlayer({ url, posterUrl }: { url: string; posterUrl: string | null }) {
+  const video = useRef<HTMLVideoElement>(null)
+  const [problem, setProblem] = useState<string>()
+  useEffect(() => {
+    const element = video.current
+    if (element === null) return
+    let stop = () => {}
+    let isGone = false
+    void (async () => {
+      const { default: Hls } = await import('hls.js')
+      if (isGone) return
+      if (!Hls.isSupported()) {
+        // Safari on a phone plays streams by itself.
+        element.src = url
+        return
+      }
+      // A worker would be made from a blob, which the content security policy does not let run.
+      const hls = new Hls({ enableWorker: false })
+      hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => {
+        if (fatal) setProblem(`The stream can’t be played: ${details}.`)
+      })
+      hls.loadSource(url)
+      hls.attachMedia(element)
+      stop = () => hls.destroy()
+    })()
+    return () => {
+      isGone = true
+      stop()
+    }
+  }, [url])
+  return (
+    <>
+      {/* biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions */}
+      <video
+        ref={video}
+        className="player"
+        controls
+        playsInline
+        preload="metadata"
+        poster={posterUrl ?? undefined}
+      />
+      {problem === undefined ? null : (
+        <p className="field-error" role="alert">
+          {problem}
+        </p>
+      )}
+    </>
+  )
+}

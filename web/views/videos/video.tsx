@@ -1,0 +1,221 @@
+/** One video: its encode as it goes on, then the player, what it was and what became of it. */
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import { ApiProblem, api, read } from '../../api.ts'
+import type { VideoStatus } from '../../types.ts'
+import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
+import { bytes, duration } from '../../ui/format.ts'
+import { Status } from '../../ui/status.tsx'
+import { sayFailure } from '../../ui/toasts.tsx'
+import { download } from './links.ts'
+import { type Playable, Player } from './player.tsx'
+
+export function VideoView() {
+  const { jobId } = useParams({ from: '/videos/$jobId' })
+  const video = useQuery({
+    queryKey: ['video', jobId],
+    queryFn: () => read(api.v1.videos[':jobId'].status.$get({ param: { jobId } })),
+    refetchInterval: ({ state: { data } }) => (data === undefined || isUnderWay(data) ? 700 : false),
+  })
+  if (video.data !== undefined) return <Shown video={video.data} />
+  return (
+    <Page title="Video">
+      {video.error === null ? (
+        <Skeleton />
+      ) : video.error instanceof ApiProblem && video.error.status === 404 ? (
+        <Empty icon="search" title="There is no such video." action={<Link to="/videos">All videos</Link>} />
+      ) : (
+        <Failure error={video.error} retry={() => void video.refetch()} />
+      )}
+    </Page>
+  )
+}
+
+function isUnderWay({ status }: VideoStatus): boolean {
+  return status === 'queued' || status === 'running' || status === 'cancelling'
+}
+
+function Shown({ video }: { video: VideoStatus }) {
+  const outputs = outputsOf(video)
+  const name = textIn(video, 'outputFilename') ?? outputs[0]?.filename
+  const playable = playableOf(video, outputs)
+  return (
+    <Page
+      title={name === undefined ? 'Video' : <Foreign>{name}</Foreign>}
+      lead={
+        <>
+          <Status status={video.status} />
+          <Link to="/jobs/$jobId" params={{ jobId: video.jobId }} className="id">
+            {video.jobId}
+          </Link>
+        </>
+      }
+      actions={
+        textIn(video, 'downloadUrl') === undefined ? null : (
+          <DownloadButton
+            path={textIn(video, 'downloadUrl') ?? ''}
+            name={name ?? 'the video'}
+            look="primary"
+          />
+        )
+      }
+    >
+      {isUnderWay(video) ? <EncodeProgress video={video} /> : null}
+      {'error' in video && video.error !== undefined ? (
+        <div className="job-error" role="note" aria-label="Error">
+          <code>{video.error.code}</code>
+          <p>
+            <Foreign>{video.error.message ?? ''}</Foreign>
+          </p>
+        </div>
+      ) : null}
+      {playable === null ? null : <Player {...playable} />}
+      {outputs.length === 0 ? null : (
+        <Card flush title="Files">
+          <Outputs outputs={outputs} />
+        </Card>
+      )}
+      {'source' in video && video.source !== undefined ? (
+        <Card title="Source">
+          <SourceFacts source={video.source as Record<string, unknown>} />
+        </Card>
+      ) : null}
+    </Page>
+  )
+}
+
+function EncodeProgress({ video }: { video: VideoStatus }) {
+  const progress = (video.progress ?? {}) as Record<string, unknown>
+  const percent = typeof progress.percent === 'number' ? progress.percent : 0
+  const facts = [
+    typeof progress.phase === 'string' ? progress.phase : undefined,
+    typeof progress.fps === 'number' ? `${Math.round(progress.fps)} pictures a second` : undefined,
+    typeof progress.speed === 'number' ? `${progress.speed.toFixed(1)}× as fast as it plays` : undefined,
+    typeof progress.etaSeconds === 'number' ? `${duration(progress.etaSeconds)} to go` : undefined,
+  ].filter((fact) => fact !== undefined)
+  return (
+    <Card>
+      <div className="job-progress">
+        <Meter part={percent / 100} label={`Encoded: ${Math.round(percent)} %`} />
+        <span className="number">{Math.round(percent)} %</span>
+        <span />
+      </div>
+      <p className="aside">{video.status === 'queued' ? 'It waits for a worker.' : facts.join(' · ')}</p>
+    </Card>
+  )
+}
+
+interface Output {
+  kind: string
+  filename: string
+  contentType: string
+  url: string
+  about: string
+}
+
+/** What an output has beside these differs by its kind. */
+function outputsOf(video: VideoStatus): Output[] {
+  const outputs = 'outputs' in video && Array.isArray(video.outputs) ? video.outputs : []
+  return outputs.map((output) => {
+    const all = output as unknown as Record<string, unknown>
+    const size =
+      typeof all.width === 'number' && typeof all.height === 'number' ? `${all.width} × ${all.height}` : ''
+    const weight = typeof all.sizeBytes === 'number' ? bytes(all.sizeBytes) : ''
+    return {
+      kind: String(all.kind ?? 'video'),
+      filename: String(all.filename),
+      contentType: String(all.contentType),
+      url: String(all.url),
+      about: [all.codec, size, weight].filter((part) => typeof part === 'string' && part !== '').join(' · '),
+    }
+  })
+}
+
+function playableOf(video: VideoStatus, outputs: Output[]): Playable | null {
+  const playback = 'playback' in video ? ((video.playback ?? {}) as Record<string, unknown>) : {}
+  const hlsUrl = typeof playback.hlsUrl === 'string' ? playback.hlsUrl : null
+  const posterUrl = typeof playback.posterUrl === 'string' ? playback.posterUrl : null
+  const filePath = outputs.find(({ kind }) => kind === 'video')?.url ?? null
+  return filePath === null && hlsUrl === null
+    ? null
+    : { hlsUrl: filePath === null ? hlsUrl : null, filePath, posterUrl }
+}
+
+function textIn(video: VideoStatus, name: string): string | undefined {
+  const value = (video as unknown as Record<string, unknown>)[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function Outputs({ outputs }: { outputs: Output[] }) {
+  return (
+    <div className="table-scroller">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">File</th>
+            <th scope="col">Kind</th>
+            <th scope="col">About</th>
+            <th scope="col">
+              <span className="unseen">What can be done</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {outputs.map((output) => (
+            <tr key={output.url + output.filename}>
+              <td>
+                <Foreign>{output.filename}</Foreign>
+              </td>
+              <td>{output.kind}</td>
+              <td className="faint">{output.about}</td>
+              <td className="table-actions">
+                <DownloadButton path={output.url} name={output.filename} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function DownloadButton({
+  path,
+  name,
+  look = 'quiet',
+}: {
+  path: string
+  name: string
+  look?: 'primary' | 'quiet'
+}) {
+  return (
+    <Button
+      look={look}
+      icon="download"
+      aria-label={`Download ${name}`}
+      onClick={() => {
+        download(path).catch((error: unknown) => sayFailure('It can’t be downloaded.', error))
+      }}
+    >
+      {look === 'primary' ? 'Download' : undefined}
+    </Button>
+  )
+}
+
+function SourceFacts({ source }: { source: Record<string, unknown> }) {
+  const plain = Object.entries(source).filter(([, value]) =>
+    ['string', 'number', 'boolean'].includes(typeof value),
+  )
+  return (
+    <dl className="facts">
+      {plain.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`)}</dt>
+          <dd>
+            <Foreign>{name === 'durationSeconds' ? duration(Number(value)) : String(value)}</Foreign>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

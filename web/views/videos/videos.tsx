@@ -1,0 +1,248 @@
+/** Videos: bring one in, watch it being encoded, play it. */
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { type DragEvent, useRef, useState } from 'react'
+import { api, read } from '../../api.ts'
+import { useLiveQuery } from '../../live/live.ts'
+import type { JobSummary } from '../../types.ts'
+import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
+import { bytes, shortId } from '../../ui/format.ts'
+import { Icon } from '../../ui/icons.tsx'
+import { Status, shownStatus } from '../../ui/status.tsx'
+import { Duration, Time } from '../../ui/time.tsx'
+import { useEncodeProgress } from './progress.ts'
+import {
+  dropUpload,
+  type EncodeWish,
+  pauseUpload,
+  resumeUpload,
+  type ShownUpload,
+  startUpload,
+  useUploads,
+} from './uploads.ts'
+
+const videosKey = ['videos']
+
+const wishes: { name: string; wish: EncodeWish }[] = [
+  { name: 'MP4 for the web, up to 1080p', wish: { preset: 'web', quality: '1080p' } },
+  { name: 'MP4 for the web, up to 720p', wish: { preset: 'web', quality: '720p' } },
+  { name: 'Streaming in several sizes (HLS, DASH)', wish: { preset: 'streaming' } },
+  { name: 'WebM (VP9)', wish: { preset: 'webm' } },
+]
+
+export function Videos() {
+  const uploads = useUploads()
+  return (
+    <Page title="Videos">
+      <Drop />
+      {uploads.length === 0 ? null : (
+        <Card title="Uploads">
+          <ul className="rows">
+            {uploads.map((upload) => (
+              <UploadRow key={upload.id} upload={upload} />
+            ))}
+          </ul>
+        </Card>
+      )}
+      <Encodes />
+    </Page>
+  )
+}
+
+function Drop() {
+  const [isOver, setOver] = useState(false)
+  const [chosen, setChosen] = useState(0)
+  const input = useRef<HTMLInputElement>(null)
+  const wish = wishes[chosen]?.wish ?? { preset: 'web' }
+  const take = (files: FileList | null) => {
+    for (const file of files ?? []) startUpload(file, wish)
+  }
+  const onDrop = (event: DragEvent) => {
+    event.preventDefault()
+    setOver(false)
+    take(event.dataTransfer.files)
+  }
+  return (
+    <section
+      className={`drop${isOver ? ' is-over' : ''}`}
+      aria-label="Upload"
+      onDragOver={(event) => {
+        event.preventDefault()
+        setOver(true)
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={onDrop}
+    >
+      <span className="empty-icon">
+        <Icon name="upload" />
+      </span>
+      <p className="drop-title">Drop videos here</p>
+      <div className="drop-choices">
+        <Button look="primary" onClick={() => input.current?.click()}>
+          Choose files
+        </Button>
+        <select
+          aria-label="What is made of them"
+          value={chosen}
+          onChange={({ target }) => setChosen(Number(target.value))}
+        >
+          {wishes.map(({ name }, index) => (
+            <option key={name} value={index}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </div>
+      <input
+        ref={input}
+        type="file"
+        className="unseen"
+        tabIndex={-1}
+        aria-label="Video files"
+        accept="video/*,.mkv,.mov,.webm,.mp4"
+        multiple
+        onChange={({ target }) => {
+          take(target.files)
+          target.value = ''
+        }}
+      />
+    </section>
+  )
+}
+
+const states = {
+  uploading: 'Uploading',
+  paused: 'Paused',
+  checking: 'Checking',
+  done: 'Arrived',
+  failed: 'Failed',
+}
+
+function UploadRow({ upload }: { upload: ShownUpload }) {
+  const { id, name, sizeBytes, sentBytes, state, problem, jobId } = upload
+  const part = sizeBytes === 0 ? 0 : sentBytes / sizeBytes
+  const isOver = state === 'done'
+  return (
+    <li className="upload">
+      <span className="upload-name">
+        <Foreign>{name}</Foreign>
+        <span className="aside">
+          {states[state]} · {bytes(sentBytes)} of {bytes(sizeBytes)}
+        </span>
+        {problem === null ? null : (
+          <span className="field-error" role="alert">
+            {problem}
+          </span>
+        )}
+      </span>
+      <Meter part={part} label={`${name}: ${Math.round(part * 100)} %`} />
+      <span className="number">{Math.round(part * 100)} %</span>
+      <span className="upload-actions">
+        {jobId === null ? null : (
+          <Link to="/videos/$jobId" params={{ jobId }}>
+            Show it
+          </Link>
+        )}
+        {state === 'uploading' ? (
+          <Button
+            look="quiet"
+            icon="pause"
+            aria-label={`Pause ${name}`}
+            title="Pause"
+            onClick={() => pauseUpload(id)}
+          />
+        ) : null}
+        {state === 'paused' || state === 'failed' ? (
+          <Button
+            look="quiet"
+            icon="play"
+            aria-label={`Go on with ${name}`}
+            title="Go on"
+            onClick={() => resumeUpload(id)}
+          />
+        ) : null}
+        <Button
+          look="quiet"
+          icon="close"
+          aria-label={isOver ? `Take ${name} off the list` : `Give up ${name}`}
+          title={isOver ? 'Off the list' : 'Give up'}
+          onClick={() => dropUpload(id)}
+        />
+      </span>
+    </li>
+  )
+}
+
+function Encodes() {
+  useLiveQuery(videosKey)
+  const progress = useEncodeProgress()
+  const videos = useInfiniteQuery({
+    queryKey: videosKey,
+    queryFn: ({ pageParam }) => {
+      const cursor = pageParam === null ? {} : { cursor: pageParam }
+      return read(
+        api.v1.jobs.$get({
+          query: { definitionKey: 'encode.video', limit: '50', total: 'false', ...cursor },
+        }),
+      )
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+  })
+  if (videos.data === undefined) {
+    if (videos.error === null) return <Skeleton rows={6} />
+    return <Failure error={videos.error} retry={() => void videos.refetch()} />
+  }
+  const jobs = videos.data.pages.flatMap((page) => page.jobs).filter(({ parentId }) => parentId === null)
+  return (
+    <Card flush>
+      {jobs.length === 0 ? (
+        <Empty icon="videos" title="There are no videos yet.">
+          Drop one above. It goes straight to the storage and is encoded when it has arrived.
+        </Empty>
+      ) : (
+        <ul className="videos">
+          {jobs.map((job) => (
+            <VideoRow key={job.jobId} job={job} percent={progress.get(job.jobId)} />
+          ))}
+        </ul>
+      )}
+      {videos.hasNextPage ? (
+        <p className="more">
+          <Button isBusy={videos.isFetchingNextPage} onClick={() => void videos.fetchNextPage()}>
+            More
+          </Button>
+        </p>
+      ) : null}
+    </Card>
+  )
+}
+
+function VideoRow({ job, percent }: { job: JobSummary; percent: number | undefined }) {
+  return (
+    <li className="video-row">
+      <Link to="/videos/$jobId" params={{ jobId: job.jobId }} className="video-link">
+        <Icon name="videos" /> <span className="id">{shortId(job.jobId)}</span>
+      </Link>
+      <Status status={shownStatus(job)} />
+      {job.status === 'running' ? (
+        <span className="video-progress">
+          <Meter part={(percent ?? 0) / 100} label={`${Math.round(percent ?? 0)} %`} />
+          <span className="number">{Math.round(percent ?? 0)} %</span>
+        </span>
+      ) : (
+        <span className="aside video-error">
+          <Foreign>{job.status === 'failed' ? (job.errorSummary ?? '') : ''}</Foreign>
+        </span>
+      )}
+      <span className="aside number">
+        {job.startedAt === null || job.status === 'queued' ? null : (
+          <Duration from={job.startedAt} to={job.finishedAt} />
+        )}
+      </span>
+      <span className="aside number">
+        <Time at={job.queuedAt} />
+      </span>
+    </li>
+  )
+}

@@ -1,0 +1,239 @@
+/** One webhook: how it fares, what was sent to it and what came back. */
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { ApiProblem, api, read } from '../../api.ts'
+import type { Delivery, Webhook } from '../../types.ts'
+import { Button, Card, Empty, Failure, Foreign, Page, Skeleton } from '../../ui/basics.tsx'
+import { Confirm } from '../../ui/dialog.tsx'
+import { shortId } from '../../ui/format.ts'
+import { Time } from '../../ui/time.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
+import { Secret } from './new-webhook.tsx'
+import { WebhookState } from './webhooks.tsx'
+
+const webhooksKey = ['webhooks']
+
+export function WebhookView() {
+  const { webhookId } = useParams({ from: '/webhooks/$webhookId' })
+  const webhook = useQuery({
+    queryKey: [...webhooksKey, webhookId],
+    queryFn: () => read(api.v1.webhooks[':webhookId'].$get({ param: { webhookId } })),
+    refetchInterval: 5000,
+  })
+  if (webhook.data !== undefined) return <Shown webhook={webhook.data} />
+  return (
+    <Page title="Webhook">
+      {webhook.error === null ? (
+        <Skeleton />
+      ) : webhook.error instanceof ApiProblem && webhook.error.status === 404 ? (
+        <Empty
+          icon="search"
+          title="There is no such webhook."
+          action={<Link to="/webhooks">All webhooks</Link>}
+        />
+      ) : (
+        <Failure error={webhook.error} retry={() => void webhook.refetch()} />
+      )}
+    </Page>
+  )
+}
+
+function Shown({ webhook }: { webhook: Webhook }) {
+  return (
+    <Page
+      title={<Foreign>{webhook.url}</Foreign>}
+      lead={
+        <>
+          <WebhookState webhook={webhook} />
+          {webhook.description === null ? null : <Foreign>{webhook.description}</Foreign>}
+          <span className="aside">{webhook.eventTypes.join(', ')}</span>
+        </>
+      }
+      actions={<Actions webhook={webhook} />}
+    >
+      <Deliveries webhook={webhook} />
+    </Page>
+  )
+}
+
+function Actions({ webhook }: { webhook: Webhook }) {
+  const queries = useQueryClient()
+  const navigate = useNavigate()
+  const [isAsking, setAsking] = useState(false)
+  const param = { webhookId: webhook.webhookId }
+  const onSettled = () => queries.invalidateQueries({ queryKey: webhooksKey })
+  const onError = (error: unknown) => sayFailure('That did not work.', error)
+  const test = useMutation({
+    mutationFn: () => read(api.v1.webhooks[':webhookId'].test.$post({ param })),
+    onSuccess: () => say('A message is on its way.'),
+    onError,
+    onSettled,
+  })
+  const enable = useMutation({
+    mutationFn: (enabled: boolean) =>
+      read(api.v1.webhooks[':webhookId'].$patch({ param, json: { enabled } })),
+    onSuccess: ({ enabled }) => say(enabled ? 'It is told of what happens from now on.' : 'It is paused.'),
+    onError,
+    onSettled,
+  })
+  const rotate = useMutation({
+    mutationFn: () => read(api.v1.webhooks[':webhookId']['rotate-secret'].$post({ param, json: {} })),
+    onError,
+  })
+  const remove = useMutation({
+    mutationFn: () => read(api.v1.webhooks[':webhookId'].$delete({ param })),
+    onSuccess: async () => {
+      say('The webhook is removed.')
+      await navigate({ to: '/webhooks' })
+      void onSettled()
+    },
+    onError,
+  })
+  return (
+    <>
+      <Button look="quiet" icon="trash" aria-label="Remove" title="Remove" onClick={() => setAsking(true)} />
+      <Button icon="keys" isBusy={rotate.isPending} onClick={() => rotate.mutate()}>
+        New secret
+      </Button>
+      <Button
+        icon={webhook.enabled ? 'pause' : 'play'}
+        isBusy={enable.isPending}
+        onClick={() => enable.mutate(!webhook.enabled)}
+      >
+        {webhook.enabled ? 'Pause' : 'Go on'}
+      </Button>
+      <Button
+        icon="play"
+        look="primary"
+        isBusy={test.isPending}
+        disabled={!webhook.enabled}
+        onClick={() => test.mutate()}
+      >
+        Try it
+      </Button>
+      {rotate.data === undefined ? null : (
+        <Secret secret={rotate.data.secret} onClose={() => rotate.reset()} />
+      )}
+      <Confirm
+        title="Remove this webhook?"
+        text="What is on the way to it is cancelled, and its log goes with it."
+        action="Remove it"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => remove.mutate()}
+      />
+    </>
+  )
+}
+
+function Deliveries({ webhook }: { webhook: Webhook }) {
+  const deliveries = useInfiniteQuery({
+    queryKey: [...webhooksKey, webhook.webhookId, 'deliveries'],
+    queryFn: ({ pageParam }) =>
+      read(
+        api.v1.webhooks[':webhookId'].deliveries.$get({
+          param: { webhookId: webhook.webhookId },
+          query: { limit: '50', ...(pageParam === null ? {} : { cursor: pageParam }) },
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+    refetchInterval: 3000,
+  })
+  if (deliveries.data === undefined) {
+    if (deliveries.error === null) return <Skeleton />
+    return <Failure error={deliveries.error} retry={() => void deliveries.refetch()} />
+  }
+  const shown = deliveries.data.pages.flatMap((page) => page.deliveries)
+  return (
+    <Card flush title="Deliveries">
+      {shown.length === 0 ? (
+        <Empty icon="webhooks" title="Nothing was sent yet." />
+      ) : (
+        <div className="table-scroller">
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">Message</th>
+                <th scope="col">Job</th>
+                <th scope="col">State</th>
+                <th scope="col">Answer</th>
+                <th scope="col" className="number">
+                  Attempts
+                </th>
+                <th scope="col">Made</th>
+                <th scope="col">
+                  <span className="unseen">What can be done</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((delivery) => (
+                <DeliveryRow key={delivery.deliveryId} delivery={delivery} webhook={webhook} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {deliveries.hasNextPage ? (
+        <p className="more">
+          <Button isBusy={deliveries.isFetchingNextPage} onClick={() => void deliveries.fetchNextPage()}>
+            More
+          </Button>
+        </p>
+      ) : null}
+    </Card>
+  )
+}
+
+function DeliveryRow({ delivery, webhook }: { delivery: Delivery; webhook: Webhook }) {
+  const queries = useQueryClient()
+  const param = { webhookId: webhook.webhookId, deliveryId: delivery.deliveryId }
+  const again = useMutation({
+    mutationFn: () =>
+      read(api.v1.webhooks[':webhookId'].deliveries[':deliveryId'].redeliver.$post({ param })),
+    onSuccess: () => say('It is sent again.'),
+    onError: (error) => sayFailure('It could not be sent again.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: webhooksKey }),
+  })
+  const { lastAnswer } = delivery
+  return (
+    <tr>
+      <td>{delivery.eventType}</td>
+      <td>
+        {delivery.jobId === null ? (
+          <span className="faint">–</span>
+        ) : (
+          <Link to="/jobs/$jobId" params={{ jobId: delivery.jobId }} className="id">
+            {shortId(delivery.jobId)}
+          </Link>
+        )}
+      </td>
+      <td>{delivery.status}</td>
+      <td>
+        {lastAnswer === null ? (
+          <Foreign>{delivery.errorSummary ?? ''}</Foreign>
+        ) : (
+          <span title={lastAnswer.responseBody}>{lastAnswer.responseStatus}</span>
+        )}
+      </td>
+      <td className="number">
+        {delivery.attempts}/{delivery.maxAttempts}
+      </td>
+      <td>
+        <Time at={delivery.createdAt} />
+      </td>
+      <td className="table-actions">
+        <Button
+          look="quiet"
+          icon="retry"
+          aria-label="Send again"
+          title="Send again"
+          isBusy={again.isPending}
+          onClick={() => again.mutate()}
+        />
+      </td>
+    </tr>
+  )
+}
