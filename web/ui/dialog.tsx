@@ -27,6 +27,7 @@ export function Dialog({
         <div className="backdrop" aria-hidden="true" />
         <Radix.Content
           className={`dialog dialog-${look}`}
+          onOpenAutoFocus={focusFirstField}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
           <header className="dialog-head">
@@ -43,6 +44,15 @@ export function Dialog({
       </Radix.Portal>
     </Radix.Root>
   )
+}
+
+/** A dialog that asks for something begins where one answers, not at its own button to close. */
+function focusFirstField(event: Event): void {
+  const { target } = event
+  const field = target instanceof Element ? target.querySelector('input, select, textarea') : null
+  if (!(field instanceof HTMLElement)) return
+  event.preventDefault()
+  field.focus()
 }
 
 /** Asks before something that can't be taken back. */

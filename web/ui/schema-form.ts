@@ -2,7 +2,7 @@
  * JSON Schema of parameters as fields of a form. What a form has no field for (unions, objects in objects) is written as
  * JSON; the API checks all of it anyway.
  */
-export type FieldKind = 'text' | 'number' | 'integer' | 'boolean' | 'choice' | 'lines' | 'json'
+type FieldKind = 'text' | 'number' | 'integer' | 'boolean' | 'choice' | 'lines' | 'json'
 
 export interface SchemaField {
   name: string
@@ -23,9 +23,10 @@ export function fieldsOf(schema: Schema): SchemaField[] | null {
   const properties = objectOf(schema.properties)
   if (schema.type !== 'object' || properties === null) return null
   const required = Array.isArray(schema.required) ? schema.required : []
-  return Object.entries(properties).map(([name, value]) =>
+  const fields = Object.entries(properties).map(([name, value]) =>
     fieldOf(name, objectOf(value) ?? {}, required.includes(name)),
   )
+  return fields.sort((a, b) => Number(b.isRequired) - Number(a.isRequired))
 }
 
 function fieldOf(name: string, schema: Schema, isRequired: boolean): SchemaField {

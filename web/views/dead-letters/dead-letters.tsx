@@ -178,7 +178,7 @@ function Letters({ group }: { group: DeadLetterGroup }) {
             <tr>
               <th scope="col">Job</th>
               <th scope="col">Error</th>
-              <th scope="col" className="number">
+              <th scope="col" className="number wide">
                 Attempts
               </th>
               <th scope="col">Failed</th>
@@ -226,7 +226,7 @@ function Letter({ letter }: { letter: DeadLetter }) {
       <td className="letter-error">
         <Foreign>{(letter.errorSummary ?? '').slice(0, 500)}</Foreign>
       </td>
-      <td className="number">{letter.attempts}</td>
+      <td className="number wide">{letter.attempts}</td>
       <td>
         <Time at={letter.movedToDlqAt} />
       </td>

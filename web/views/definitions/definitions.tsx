@@ -31,23 +31,25 @@ export function Definitions() {
                   <thead>
                     <tr>
                       <th scope="col">Definition</th>
-                      <th scope="col">Queue</th>
+                      <th scope="col" className="wide">
+                        Queue
+                      </th>
                       <th scope="col" className="number">
                         Jobs
                       </th>
                       <th scope="col" className="number">
                         Succeed
                       </th>
-                      <th scope="col" className="number">
+                      <th scope="col" className="number wide">
                         Mean run
                       </th>
-                      <th scope="col" className="number">
+                      <th scope="col" className="number wide">
                         Attempts
                       </th>
-                      <th scope="col" className="number">
+                      <th scope="col" className="number wide">
                         Time limit
                       </th>
-                      <th scope="col" className="number">
+                      <th scope="col" className="number wide">
                         At once
                       </th>
                       <th scope="col">
@@ -68,7 +70,7 @@ export function Definitions() {
                               <span className="tag">v{definition.version}</span>
                             )}
                           </td>
-                          <td>
+                          <td className="wide">
                             <Foreign>{definition.queue}</Foreign>
                           </td>
                           <td className="number">{known === undefined ? 0 : count(known.total)}</td>
@@ -77,12 +79,12 @@ export function Definitions() {
                               ? '–'
                               : percent(known.successRate)}
                           </td>
-                          <td className="number">
+                          <td className="number wide">
                             {known?.avgProcessingTime == null ? '–' : duration(known.avgProcessingTime)}
                           </td>
-                          <td className="number">{definition.defaultMaxAttempts}</td>
-                          <td className="number">{duration(definition.timeoutSeconds)}</td>
-                          <td className="number">{definition.concurrencyLimit ?? 'any'}</td>
+                          <td className="number wide">{definition.defaultMaxAttempts}</td>
+                          <td className="number wide">{duration(definition.timeoutSeconds)}</td>
+                          <td className="number wide">{definition.concurrencyLimit ?? 'any'}</td>
                           <td className="table-actions">
                             <Link
                               to="/definitions/$key/$version"

@@ -48,13 +48,13 @@ function QueueTable({ queues }: { queues: Queue[] }) {
             <th scope="col" className="number">
               Running
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className="number wide">
               Due later
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className="number wide">
               Blocked
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className="number wide">
               Waiting for others
             </th>
             <th scope="col">
@@ -83,7 +83,8 @@ function QueueTable({ queues }: { queues: Queue[] }) {
                   duration(queue.oldestAgeSeconds)
                 )}
               </td>
-              <Numbers values={[queue.running, queue.scheduled, queue.blocked, queue.waiting]} />
+              <Numbers values={[queue.running]} />
+              <Numbers values={[queue.scheduled, queue.blocked, queue.waiting]} isWide />
               <td className="table-actions">
                 <PauseButton queue={queue} />
               </td>
@@ -96,10 +97,10 @@ function QueueTable({ queues }: { queues: Queue[] }) {
 }
 
 /** Nothing is said more quietly than something. */
-function Numbers({ values }: { values: number[] }) {
+function Numbers({ values, isWide = false }: { values: number[]; isWide?: boolean }) {
   return values.map((value, place) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
-    <td key={place} className={value === 0 ? 'number faint' : 'number'}>
+    <td key={place} className={`number${value === 0 ? ' faint' : ''}${isWide ? ' wide' : ''}`}>
       {count(value)}
     </td>
   ))

@@ -64,10 +64,14 @@ function ScheduleTable({ schedules }: { schedules: Schedule[] }) {
         <thead>
           <tr>
             <th scope="col">Schedule</th>
-            <th scope="col">Starts</th>
+            <th scope="col" className="wide">
+              Starts
+            </th>
             <th scope="col">When</th>
             <th scope="col">Next</th>
-            <th scope="col">Last</th>
+            <th scope="col" className="wide">
+              Last
+            </th>
             <th scope="col">
               <span className="unseen">What can be done</span>
             </th>
@@ -86,7 +90,7 @@ function ScheduleTable({ schedules }: { schedules: Schedule[] }) {
                 </Link>
                 {schedule.source === 'code' ? <span className="tag">in code</span> : null}
               </td>
-              <td>
+              <td className="wide">
                 <Foreign>{schedule.definitionKey}</Foreign>
               </td>
               <td>
@@ -102,7 +106,7 @@ function ScheduleTable({ schedules }: { schedules: Schedule[] }) {
                   <span className="tag tag-warn">paused</span>
                 )}
               </td>
-              <td>
+              <td className="wide">
                 {schedule.lastJobId === null ? (
                   <span className="faint">–</span>
                 ) : (

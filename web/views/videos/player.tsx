@@ -2,7 +2,25 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { messageOf } from '../../api.ts'
+import type { VideoStatus } from '../../types.ts'
 import { linkOf } from './links.ts'
+
+/** With its token, so that it can stand in an element of the page. */
+export function posterOf(video: VideoStatus): string | null {
+  return textOf(playbackOf(video).posterUrl)
+}
+
+export function streamOf(video: VideoStatus): string | null {
+  return textOf(playbackOf(video).hlsUrl)
+}
+
+function playbackOf(video: VideoStatus): Record<string, unknown> {
+  return 'playback' in video && video.playback !== undefined ? { ...video.playback } : {}
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
 
 export interface Playable {
   /** Of a playlist, with its token. */

@@ -12,7 +12,7 @@ const partsAtOnce = 3
 const triesPerPart = 4
 const firstWaitMs = 500
 
-export type UploadState = 'uploading' | 'paused' | 'checking' | 'done' | 'failed'
+type UploadState = 'uploading' | 'paused' | 'checking' | 'done' | 'failed'
 
 export interface ShownUpload {
   id: number

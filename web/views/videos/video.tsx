@@ -8,7 +8,7 @@ import { bytes, duration } from '../../ui/format.ts'
 import { Status } from '../../ui/status.tsx'
 import { sayFailure } from '../../ui/toasts.tsx'
 import { download } from './links.ts'
-import { type Playable, Player } from './player.tsx'
+import { type Playable, Player, posterOf, streamOf } from './player.tsx'
 
 export function VideoView() {
   const { jobId } = useParams({ from: '/videos/$jobId' })
@@ -132,13 +132,9 @@ function outputsOf(video: VideoStatus): Output[] {
 }
 
 function playableOf(video: VideoStatus, outputs: Output[]): Playable | null {
-  const playback = 'playback' in video ? ((video.playback ?? {}) as Record<string, unknown>) : {}
-  const hlsUrl = typeof playback.hlsUrl === 'string' ? playback.hlsUrl : null
-  const posterUrl = typeof playback.posterUrl === 'string' ? playback.posterUrl : null
   const filePath = outputs.find(({ kind }) => kind === 'video')?.url ?? null
-  return filePath === null && hlsUrl === null
-    ? null
-    : { hlsUrl: filePath === null ? hlsUrl : null, filePath, posterUrl }
+  const hlsUrl = filePath === null ? streamOf(video) : null
+  return filePath === null && hlsUrl === null ? null : { hlsUrl, filePath, posterUrl: posterOf(video) }
 }
 
 function textIn(video: VideoStatus, name: string): string | undefined {

@@ -1,5 +1,5 @@
 /** Videos: bring one in, watch it being encoded, play it. */
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { type DragEvent, useRef, useState } from 'react'
 import { api, read } from '../../api.ts'
@@ -10,6 +10,7 @@ import { bytes, shortId } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
 import { Status, shownStatus } from '../../ui/status.tsx'
 import { Duration, Time } from '../../ui/time.tsx'
+import { posterOf } from './player.tsx'
 import { useEncodeProgress } from './progress.ts'
 import {
   dropUpload,
@@ -218,11 +219,42 @@ function Encodes() {
   )
 }
 
+/** The poster, where one was asked for. */
+function Picture({ job }: { job: JobSummary }) {
+  const video = useQuery({
+    queryKey: ['video', job.jobId],
+    queryFn: () => read(api.v1.videos[':jobId'].status.$get({ param: { jobId: job.jobId } })),
+    enabled: job.status === 'succeeded',
+    staleTime: 600_000,
+  })
+  const url = video.data === undefined ? null : posterOf(video.data)
+  return (
+    <span className="video-picture">
+      {url === null ? <Icon name="videos" /> : <img src={url} alt="" loading="lazy" width={72} height={40} />}
+    </span>
+  )
+}
+
+/** What the file was called that came in. */
+function Name({ job }: { job: JobSummary }) {
+  const whole = useQuery({
+    queryKey: ['job', job.jobId],
+    queryFn: () => read(api.v1.jobs[':jobId'].$get({ param: { jobId: job.jobId } })),
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+  const filename = whole.data?.params.filename
+  return typeof filename === 'string' ? <Foreign>{filename}</Foreign> : null
+}
+
 function VideoRow({ job, percent }: { job: JobSummary; percent: number | undefined }) {
   return (
     <li className="video-row">
       <Link to="/videos/$jobId" params={{ jobId: job.jobId }} className="video-link">
-        <Icon name="videos" /> <span className="id">{shortId(job.jobId)}</span>
+        <Picture job={job} />
+        <span className="video-name">
+          <Name job={job} />
+          <span className="id">{shortId(job.jobId)}</span>
+        </span>
       </Link>
       <Status status={shownStatus(job)} />
       {job.status === 'running' ? (
