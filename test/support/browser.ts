@@ -37,7 +37,7 @@ export interface TestBrowser {
   open(url: string, options?: BrowserContextOptions): Promise<TestPage>
 }
 
-interface TestPage extends Page {
+export interface TestPage extends Page {
   /** What a page must never do: errors, breaches of its content security policy, requests to others than `allowed`. */
   complaints: string[]
 }

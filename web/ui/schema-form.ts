@@ -20,13 +20,31 @@ type Schema = Record<string, unknown>
 
 /** @returns null where the parameters as a whole are no object with named properties */
 export function fieldsOf(schema: Schema): SchemaField[] | null {
-  const properties = objectOf(schema.properties)
-  if (schema.type !== 'object' || properties === null) return null
-  const required = Array.isArray(schema.required) ? schema.required : []
+  const merged = mergedOf(schema)
+  const properties = objectOf(merged.properties)
+  if (merged.type !== 'object' || properties === null) return null
+  const required = Array.isArray(merged.required) ? merged.required : []
   const fields = Object.entries(properties).map(([name, value]) =>
     fieldOf(name, objectOf(value) ?? {}, required.includes(name)),
   )
   return fields.sort((a, b) => Number(b.isRequired) - Number(a.isRequired))
+}
+
+/** Objects that differ by the word in one of their properties, as one in which that is a choice. */
+function mergedOf(schema: Schema): Schema {
+  const forms = (Array.isArray(schema.oneOf) ? schema.oneOf : []).map(objectOf)
+  const names = forms.map((form) =>
+    Object.keys(objectOf(form?.properties) ?? {})
+      .sort()
+      .join(),
+  )
+  if (forms.length === 0 || names.some((each) => each !== names[0])) return schema
+  const properties = forms.map((form) => objectOf(form?.properties) ?? {})
+  const merged = Object.entries(properties[0] ?? {}).map(([name, value]) => {
+    const words = properties.map((each) => objectOf(each[name])?.const)
+    return [name, words.every((word) => typeof word === 'string') ? { type: 'string', enum: words } : value]
+  })
+  return { ...forms[0], properties: Object.fromEntries(merged) }
 }
 
 function fieldOf(name: string, schema: Schema, isRequired: boolean): SchemaField {

@@ -1,0 +1,153 @@
+/** Steering in the dashboard: dead letters, definitions, schedules, queues, webhooks and keys. */
+import { expect, test } from 'vitest'
+import { ChildProcess } from '../../../scripts/child-process.ts'
+import { accessibilityViolations, noBrowser, openBrowser, shows } from '../../support/browser.ts'
+import { startServer } from '../../support/server.ts'
+import { until } from '../../support/until.ts'
+
+const server = await startServer()
+const browser = await openBrowser([server.url])
+
+test.skipIf(noBrowser)('dead letters stand in groups, and a group is redriven by its button', async () => {
+  const jobs = await Promise.all(
+    Array.from({ length: 3 }, () => server.enqueue('failing', {}, { maxAttempts: 1 })),
+  )
+  await Promise.all(jobs.map((job) => job.reaches('failed')))
+  const page = await browser.open(`${server.url}/dead-letters`)
+  const group = page.locator('.letter-group', { hasText: 'always_fails' })
+  await until('the three', async () => (await group.locator('.letter-count').textContent()) === '3')
+  await group.locator('.letter-toggle').click()
+  await page.waitForURL(/definition=failing&code=always_fails/)
+  await until('the letters', async () => (await page.locator('tbody tr').count()) === 3)
+  expect(await accessibilityViolations(page)).toEqual([])
+  await group.getByRole('button', { name: 'Redrive' }).click()
+  await shows(page, '3 jobs are queued again.')
+  const { jobs: letters } = await (await server.request('GET', '/v1/dlq?redriven=true')).json()
+  expect(letters).toHaveLength(3)
+  expect(letters.map(({ originalJobId }: { originalJobId: string }) => originalJobId).sort()).toEqual(
+    jobs.map(({ id }) => id).sort(),
+  )
+})
+
+test.skipIf(noBrowser)('a job is started by a form out of its schema, which says what is wrong', async () => {
+  const page = await browser.open(`${server.url}/definitions`)
+  await page.locator('tr', { hasText: 'compute.math' }).getByRole('link', { name: 'Start' }).click()
+  await page.getByRole('button', { name: 'Start' }).click()
+  await shows(page, 'This is needed.')
+  await page.getByLabel('operation').selectOption('sum')
+  await page.getByLabel('numbers').fill('20\n22')
+  expect(await accessibilityViolations(page)).toEqual([])
+  await page.getByRole('button', { name: 'Start' }).click()
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}$/)
+  await page.locator('.page-head .status', { hasText: 'Succeeded' }).waitFor()
+  const result = page.locator('.card', { has: page.getByRole('heading', { name: 'Result' }) })
+  expect(await result.locator('pre').textContent()).toContain('42')
+})
+
+test.skipIf(noBrowser)('a schedule is made with a look at its times, and its fire is seen', async () => {
+  const scheduler = new ChildProcess({
+    name: 'scheduler',
+    entry: 'scheduler/main.ts',
+    environment: {
+      PATH: process.env.PATH,
+      DATABASE_URL: server.database.url,
+      ...server.bucket.environment,
+    },
+  })
+  await scheduler.ready
+  try {
+    const page = await browser.open(`${server.url}/schedules`)
+    await page.getByRole('button', { name: 'New schedule' }).click()
+    const dialog = page.getByRole('dialog', { name: 'New schedule' })
+    await dialog.getByRole('combobox').first().selectOption('echo')
+    await dialog.getByLabel('Name').fill('every other second')
+    await dialog.getByLabel('When').fill('nonsense')
+    await dialog.locator('.preview .field-error').waitFor()
+    await dialog.getByLabel('When').fill('every 2s')
+    await until('five times', async () => (await dialog.locator('.preview li').count()) === 5)
+    expect(await accessibilityViolations(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Make the schedule' }).click()
+    await page.waitForURL(/\/schedules\/[0-9a-f-]{36}$/)
+    const fired = page.locator('.card', { has: page.getByRole('heading', { name: 'Fired' }) })
+    await fired.locator('.tag', { hasText: 'enqueued' }).first().waitFor()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.locator('.page-head .tag', { hasText: 'paused' }).waitFor()
+    await fired.getByRole('link').first().click()
+    await page.locator('.page-head .status', { hasText: 'Succeeded' }).waitFor()
+  } finally {
+    await scheduler.stop(20)
+  }
+})
+
+test.skipIf(noBrowser)('a queue is paused, and goes on by the undo of the notice', async () => {
+  const page = await browser.open(`${server.url}/queues`)
+  const row = page.locator('tr', { hasText: 'default' })
+  const pausedAt = async () => {
+    const { queues } = await (await server.request('GET', '/v1/queues')).json()
+    return queues.find(({ name }: { name: string }) => name === 'default').pausedAt
+  }
+  await row.getByRole('button', { name: 'Pause' }).click()
+  await row.locator('.tag', { hasText: 'paused' }).waitFor()
+  expect(await pausedAt()).not.toBeNull()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await row.getByRole('button', { name: 'Pause' }).waitFor()
+  expect(await pausedAt()).toBeNull()
+})
+
+test.skipIf(noBrowser)('a webhook is made, and its secret is shown once', async () => {
+  const page = await browser.open(`${server.url}/webhooks`)
+  await page.getByRole('button', { name: 'New webhook' }).click()
+  await page.getByLabel('Address').fill('https://hooks.example.com/jobs')
+  await page.getByRole('button', { name: 'Make the webhook' }).click()
+  await shows(page, /whsec_/)
+  await page.getByRole('button', { name: 'I have it' }).click()
+  await page.getByRole('link', { name: 'https://hooks.example.com/jobs' }).click()
+  await shows(page, 'Nothing was sent yet.')
+  expect(await page.locator('body').textContent()).not.toContain('whsec_')
+})
+
+test.skipIf(noBrowser)(
+  'every view has no serious fault of accessibility, in both themes and on a phone',
+  async () => {
+    const phone = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const
+    const paths = [
+      '/',
+      '/jobs',
+      '/videos',
+      '/dead-letters',
+      '/definitions',
+      '/schedules',
+      '/queues',
+      '/workers',
+    ]
+    for (const options of [{}, phone]) {
+      const page = await browser.open(`${server.url}/`, options)
+      for (const path of [...paths, '/webhooks', '/keys']) {
+        await page.goto(`${server.url}${path}`)
+        await page.locator('h1').waitFor()
+        await until(`${path} to be there`, async () => (await page.locator('.skeleton').count()) === 0)
+        expect(await accessibilityViolations(page), path).toEqual([])
+        expect(
+          await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+          `${path} fits`,
+        ).toBe(true)
+      }
+    }
+  },
+)
+
+// Last: from then on every request needs a key.
+test.skipIf(noBrowser)('the first key is made here, and the page goes on with it', async () => {
+  const page = await browser.open(`${server.url}/keys`)
+  await page.getByRole('button', { name: 'New key' }).click()
+  await page.getByLabel('Name').fill('operator')
+  await page.getByRole('button', { name: 'Make the key' }).click()
+  const secret = page.locator('.secret code')
+  expect(await secret.textContent()).toMatch(/^jsk_/)
+  await page.getByRole('button', { name: 'I have it' }).click()
+  await page.locator('tr', { hasText: 'operator' }).waitFor()
+  await until('the API to ask for keys', async () => (await server.request('GET', '/v1/jobs')).status === 401)
+  await page.locator('tr', { hasText: 'operator' }).getByRole('button', { name: 'Revoke' }).click()
+  await page.getByRole('button', { name: 'Revoke it' }).click()
+  await page.locator('tr', { hasText: 'operator' }).locator('.tag', { hasText: 'revoked' }).waitFor()
+})

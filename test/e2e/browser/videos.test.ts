@@ -1,0 +1,170 @@
+/** Videos in the dashboard: in by a file, watched while they are encoded, played; and uploads by pages of others. */
+import { PutBucketCorsCommand } from '@aws-sdk/client-s3'
+import { afterAll, expect, test } from 'vitest'
+import { openClient } from '../../../core/storage/client.ts'
+import { anyPort } from '../../../scripts/ports.ts'
+import { noBrowser, openBrowser, shows, type TestPage } from '../../support/browser.ts'
+import { testClips } from '../../support/clips.ts'
+import { startServer } from '../../support/server.ts'
+import { until } from '../../support/until.ts'
+
+const mebibyte = 1024 ** 2
+
+const clips = await testClips()
+const foreign = await servePage()
+const server = await startServer({
+  environment: { FFMPEG_PATH: await clips.slowFfmpeg(), CORS_ORIGINS: foreign.origin },
+})
+const storage = new URL(server.bucket.config.S3_ENDPOINT ?? '').origin
+const browser = await openBrowser([server.url, storage, foreign.origin, foreign.strange])
+await allowPages()
+
+test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its result plays', async () => {
+  const page = await browser.open(`${server.url}/videos`)
+  await page.getByLabel('Video files').setInputFiles(await clips.make({ name: 'holiday.mp4', seconds: 3 }))
+  await page.getByRole('link', { name: 'Show it' }).click()
+  await page.waitForURL(/\/videos\/[0-9a-f-]{36}$/)
+  const meter = page.locator('.job-progress progress')
+  const seen = new Set<number>()
+  await until('progress that moves', async () => {
+    const value = await meter.evaluate((element) => (element as HTMLProgressElement).value)
+    if (value > 0 && value < 1) seen.add(value)
+    return seen.size >= 2
+  })
+  const video = page.locator('video')
+  await video.waitFor()
+  expect(await timeAfterPlaying(page)).toBeGreaterThan(0.5)
+  await shows(page, 'holiday-1080p.mp4')
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Download holiday-1080p.mp4' }).first().click()
+  expect((await saved).suggestedFilename()).toBe('holiday-1080p.mp4')
+
+  await page.goto(`${server.url}/videos`)
+  const picture = page.locator('.video-picture img')
+  await until('the poster', () => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth > 0))
+})
+
+test.skipIf(noBrowser)('a stream in several sizes plays', async () => {
+  const page = await browser.open(`${server.url}/videos`)
+  await page
+    .getByLabel('What is made of them')
+    .selectOption({ label: 'Streaming in several sizes (HLS, DASH)' })
+  await page.getByLabel('Video files').setInputFiles(await clips.make({ name: 'stream.mp4', seconds: 2 }))
+  await page.getByRole('link', { name: 'Show it' }).click()
+  await page.locator('video').waitFor()
+  expect(await timeAfterPlaying(page)).toBeGreaterThan(0.3)
+  expect(await page.locator('video').evaluate((video) => (video as HTMLVideoElement).currentSrc)).toContain(
+    'blob:',
+  )
+})
+
+test.skipIf(noBrowser)(
+  'an upload in parts is paused, and goes on with the parts that have not arrived',
+  async () => {
+    const clip = await Bun.file(await clips.make({ name: 'large.mp4', seconds: 1 })).bytes()
+    const bytes = Buffer.concat([clip, Buffer.alloc(66 * mebibyte - clip.length)])
+    const page = await browser.open(`${server.url}/videos`)
+    const sent: string[] = []
+    let letSecondPass = false
+    await page.route(/partNumber=/, async (route) => {
+      const part = new URL(route.request().url()).searchParams.get('partNumber') ?? ''
+      if (part === '2' && !letSecondPass) return
+      if (route.request().method() === 'PUT') sent.push(part)
+      await route.continue()
+    })
+    await page.getByLabel('Video files').setInputFiles(await clips.write('parts.mp4', bytes))
+    await until('the first part to have arrived', async () => {
+      const [value = 0] = await page
+        .locator('.upload progress')
+        .evaluateAll((all) => all.map((each) => (each as HTMLProgressElement).value))
+      return value >= 64 / 66
+    })
+    await page.getByRole('button', { name: 'Pause parts.mp4' }).click()
+    await shows(page, 'Paused')
+    letSecondPass = true
+    await page.getByRole('button', { name: 'Go on with parts.mp4' }).click()
+    await page.getByRole('link', { name: 'Show it' }).waitFor()
+    expect(sent).toEqual(['1', '2'])
+    await page.getByRole('link', { name: 'Show it' }).click()
+    await page.getByRole('link', { name: /^[0-9a-f-]{36}$/ }).click()
+    await page
+      .getByRole('button', { name: /Cancel|Run again/ })
+      .first()
+      .waitFor()
+  },
+)
+
+test.skipIf(noBrowser)('a page of an allowed origin uploads by presigned link', async () => {
+  const page = await browser.open(foreign.origin)
+  const answer = await page.evaluate(uploadFrom, server.url)
+  expect(answer).toEqual({ opened: 201, stored: 200, completed: 200, status: 'completed' })
+})
+
+test.skipIf(noBrowser)('a page of any other origin is refused by the browser and by the API', async () => {
+  const page = await browser.open(foreign.strange)
+  expect(await page.evaluate(uploadFrom, server.url)).toBe('Failed to fetch')
+  expect(page.complaints.join()).toContain('has been blocked by CORS policy')
+  page.complaints.length = 0
+})
+
+/** Runs in the page. The bytes begin as an MP4 does. */
+async function uploadFrom(api: string) {
+  const json = { 'content-type': 'application/json' }
+  const bytes = new Uint8Array(2000)
+  bytes.set([0, 0, 0, 24, ...new TextEncoder().encode('ftypisom')])
+  try {
+    const body = JSON.stringify({ filename: 'a.mp4', contentType: 'video/mp4', sizeBytes: bytes.length })
+    const opened = await fetch(`${api}/v1/videos/uploads`, { method: 'POST', headers: json, body })
+    const { uploadId, url, headers, method } = await opened.json()
+    const stored = await fetch(url, { method, headers, body: bytes })
+    const completed = await fetch(`${api}/v1/videos/uploads/${uploadId}/complete`, { method: 'POST' })
+    const { status } = await completed.json()
+    return { opened: opened.status, stored: stored.status, completed: completed.status, status }
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Muted, as browsers let nothing else begin by itself. */
+async function timeAfterPlaying(page: TestPage): Promise<number> {
+  const video = page.locator('video')
+  await until('the video to be loaded', () =>
+    video.evaluate((each) => (each as HTMLVideoElement).readyState >= 2),
+  )
+  await video.evaluate(async (each) => {
+    const element = each as HTMLVideoElement
+    element.muted = true
+    await element.play()
+  })
+  const time = () => video.evaluate((each) => (each as HTMLVideoElement).currentTime)
+  await until('time to pass in it', async () => (await time()) > 0.6)
+  return await time()
+}
+
+/** An empty page under two origins. */
+async function servePage() {
+  const port = await anyPort()
+  const page = Bun.serve({
+    port,
+    fetch: () =>
+      new Response('<!doctype html><title>A page of others</title>', {
+        headers: { 'content-type': 'text/html' },
+      }),
+  })
+  afterAll(() => page.stop(true))
+  return { origin: `http://localhost:${port}`, strange: `http://127.0.0.1:${port}` }
+}
+
+/** As README tells for a bucket of one's own. */
+async function allowPages(): Promise<void> {
+  const { config } = server.bucket
+  const rule = {
+    AllowedOrigins: ['*'],
+    AllowedMethods: ['GET', 'HEAD', 'PUT'],
+    AllowedHeaders: ['*'],
+    ExposeHeaders: ['ETag'],
+  }
+  await openClient(config, config.S3_ENDPOINT).send(
+    new PutBucketCorsCommand({ Bucket: config.S3_BUCKET, CORSConfiguration: { CORSRules: [rule] } }),
+  )
+}
