@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 /** The client with BuildKit built in or beside it. */
-const client = process.env.DOCKER ?? 'docker'
+export const client = process.env.DOCKER ?? 'docker'
 
 export interface Output {
   status: number
