@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openCollector, type ReceivedSpan } from '../support/collector.ts'
 import { jobDirectory, jobFile } from '../support/job-files.ts'
+import { testSchedulers } from '../support/schedulers.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
@@ -212,6 +213,26 @@ test('children are in the trace of the attempt that asked for them', async () =>
   const children = `${parent} > process sum.of.squares > enqueue square`
   expect(paths.filter((path) => path === `${parent} > process sum.of.squares`)).toHaveLength(2)
   expect(paths.filter((path) => path === `${children} > process square`)).toHaveLength(2)
+})
+
+test('one pass of a scheduler has told of what it fired when it ends', async () => {
+  const schedule = { name: 'traced tick', definitionKey: 'tells', expression: 'every 1s' }
+  const { scheduleId } = await (await traced.request('POST', '/v1/schedules', schedule)).json()
+  const schedulers = testSchedulers(traced.database.url, collector.environment)
+  const fire = await until('a pass that fires', async () => {
+    const { status, output } = await schedulers.tick()
+    expect(status, output).toBe(0)
+    return collector.spans.find(({ name }) => name === 'fire traced tick')
+  })
+  await traced.request('DELETE', `/v1/schedules/${scheduleId}`)
+  expect(fire).toMatchObject({ kind: 4, resource: { 'service.name': 'job-server-scheduler' } })
+  expect(fire).not.toHaveProperty('parentSpanId')
+  const [attempt] = await collector.receives(
+    'the job that it made',
+    ({ parentSpanId }) => parentSpanId === fire.spanId,
+    2,
+  )
+  expect(attempt?.traceId).toBe(fire.traceId)
 })
 
 describe('without a collector', async () => {
