@@ -134,7 +134,7 @@ async function perform(model: Model, action: Action): Promise<void> {
       if (job === undefined) return
       model.end(job, end, end.kind === 'failed' ? end.outcome : end.kind)
       const status = job.state === 'ready' || job.state === 'scheduled' ? 'queued' : job.state
-      expect(finished).toEqual([{ lease, status }])
+      expect(finished).toMatchObject([{ lease, status }])
       return
     }
     case 'beat': {
