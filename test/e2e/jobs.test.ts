@@ -194,7 +194,7 @@ test('the definitions are listed with what they default to', async () => {
     'process.batch',
     'process.data',
   ])
-  expect(definitions[0]).toEqual({
+  expect(definitions[0]).toMatchObject({
     key: 'call.api',
     version: 1,
     defaultMaxAttempts: 3,
