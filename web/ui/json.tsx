@@ -28,7 +28,9 @@ export function JsonBlock({ value, label }: { value: unknown; label: string }) {
   )
 }
 
+/** Browsers let pages copy over HTTPS and on their own machine only. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
+  if (!isSecureContext) return null
   return (
     <Button
       look="quiet"

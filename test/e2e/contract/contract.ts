@@ -72,6 +72,15 @@ export async function contractSuite(runtime: Runtime) {
     await problemOf(await send('GET', '/v2/nothing'), 404, 'not_found')
   })
 
+  test('the dashboard comes along with its files', async () => {
+    const page = await fetch(`${api.url}/jobs`)
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+    const [, script = ''] = /<script[^>]* src="([^"]+)"/.exec(await page.text()) ?? []
+    const answer = await fetch(`${api.url}${script}`, { headers: { 'accept-encoding': 'gzip' } })
+    expect(answer.headers.get('content-encoding')).toBe('gzip')
+    expect(await answer.text()).toContain('Job Server')
+  })
+
   test('every answer carries a request id, the one of the client where it sent one', async () => {
     expect((await send('GET', '/healthz')).headers.get('x-request-id')).toMatch(/\S{8,}/)
     const answer = await send('GET', '/v1/jobs/x', { headers: { 'x-request-id': 'mine-1' } })

@@ -7,6 +7,7 @@ import { useLiveQuery } from '../../live/live.ts'
 import { deadLetterGroupsQuery } from '../../queries.ts'
 import type { DeadLetter, DeadLetterGroup } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Loaded, Page, Skeleton } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { count, shortId } from '../../ui/format.ts'
 import { Time } from '../../ui/time.tsx'
@@ -172,28 +173,7 @@ function Letters({ group }: { group: DeadLetterGroup }) {
         </>
       }
     >
-      <div className="table-scroller">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Job</th>
-              <th scope="col">Error</th>
-              <th scope="col" className="number wide">
-                Attempts
-              </th>
-              <th scope="col">Failed</th>
-              <th scope="col">
-                <span className="unseen">What can be done</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((letter) => (
-              <Letter key={letter.dlqJobId} letter={letter} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable rows={shown} columns={columns} keyOf={({ dlqJobId }) => dlqJobId} />
       {letters.hasNextPage ? (
         <p className="more">
           <Button isBusy={letters.isFetchingNextPage} onClick={() => void letters.fetchNextPage()}>
@@ -205,7 +185,29 @@ function Letters({ group }: { group: DeadLetterGroup }) {
   )
 }
 
-function Letter({ letter }: { letter: DeadLetter }) {
+const columns: Column<DeadLetter>[] = [
+  {
+    heading: 'Job',
+    cell: ({ originalJobId }) => (
+      <Link to="/jobs/$jobId" params={{ jobId: originalJobId }} className="id">
+        {shortId(originalJobId)}
+      </Link>
+    ),
+  },
+  {
+    heading: 'Error',
+    cell: ({ errorSummary }) => (
+      <span className="cell-text">
+        <Foreign>{(errorSummary ?? '').slice(0, 500)}</Foreign>
+      </span>
+    ),
+  },
+  { heading: 'Attempts', kind: 'number', isWide: true, cell: ({ attempts }) => attempts },
+  { heading: 'Failed', cell: ({ movedToDlqAt }) => <Time at={movedToDlqAt} /> },
+  { heading: 'What can be done', kind: 'actions', cell: (letter) => <RedriveLetter letter={letter} /> },
+]
+
+function RedriveLetter({ letter }: { letter: DeadLetter }) {
   const navigate = useNavigate()
   const queries = useQueryClient()
   const redrive = useMutation({
@@ -217,29 +219,13 @@ function Letter({ letter }: { letter: DeadLetter }) {
     onSettled: () => queries.invalidateQueries({ queryKey: ['dead-letters'] }),
   })
   return (
-    <tr>
-      <td>
-        <Link to="/jobs/$jobId" params={{ jobId: letter.originalJobId }} className="id">
-          {shortId(letter.originalJobId)}
-        </Link>
-      </td>
-      <td className="letter-error">
-        <Foreign>{(letter.errorSummary ?? '').slice(0, 500)}</Foreign>
-      </td>
-      <td className="number wide">{letter.attempts}</td>
-      <td>
-        <Time at={letter.movedToDlqAt} />
-      </td>
-      <td className="table-actions">
-        <Button
-          look="quiet"
-          icon="retry"
-          isBusy={redrive.isPending}
-          aria-label={`Redrive ${shortId(letter.originalJobId)}`}
-          title="Redrive"
-          onClick={() => redrive.mutate()}
-        />
-      </td>
-    </tr>
+    <Button
+      look="quiet"
+      icon="retry"
+      isBusy={redrive.isPending}
+      aria-label={`Redrive ${shortId(letter.originalJobId)}`}
+      title="Redrive"
+      onClick={() => redrive.mutate()}
+    />
   )
 }

@@ -1,11 +1,17 @@
 /** What can be run, how it fares, and a way to start it. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
+import type { InferResponseType } from 'hono/client'
 import { api, read } from '../../api.ts'
 import { definitionsQuery } from '../../queries.ts'
+import type { Definition } from '../../types.ts'
 import { Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count, duration, percent } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
+
+type Known = InferResponseType<typeof api.v1.metrics.definitions.$get>['definitions'][number]
+type Row = Definition & { known: Known | undefined }
 
 export function Definitions() {
   const definitions = useQuery(definitionsQuery)
@@ -26,81 +32,14 @@ export function Definitions() {
                 Workers do so when they start; <code>bun run register-definitions</code> does it without one.
               </Empty>
             ) : (
-              <div className="table-scroller">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th scope="col">Definition</th>
-                      <th scope="col" className="wide">
-                        Queue
-                      </th>
-                      <th scope="col" className="number">
-                        Jobs
-                      </th>
-                      <th scope="col" className="number">
-                        Succeed
-                      </th>
-                      <th scope="col" className="number wide">
-                        Mean run
-                      </th>
-                      <th scope="col" className="number wide">
-                        Attempts
-                      </th>
-                      <th scope="col" className="number wide">
-                        Time limit
-                      </th>
-                      <th scope="col" className="number wide">
-                        At once
-                      </th>
-                      <th scope="col">
-                        <span className="unseen">What can be done</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {all.map((definition) => {
-                      const known = metrics.data?.get(`${definition.key}@${definition.version}`)
-                      return (
-                        <tr key={`${definition.key}@${definition.version}`}>
-                          <td>
-                            <Link to="/jobs" search={{ definition: definition.key }} className="name">
-                              <Foreign>{definition.key}</Foreign>
-                            </Link>
-                            {definition.version === 1 ? null : (
-                              <span className="tag">v{definition.version}</span>
-                            )}
-                          </td>
-                          <td className="wide">
-                            <Foreign>{definition.queue}</Foreign>
-                          </td>
-                          <td className="number">{known === undefined ? 0 : count(known.total)}</td>
-                          <td className="number">
-                            {known === undefined || known.byStatus.succeeded + known.byStatus.failed === 0
-                              ? '–'
-                              : percent(known.successRate)}
-                          </td>
-                          <td className="number wide">
-                            {known?.avgProcessingTime == null ? '–' : duration(known.avgProcessingTime)}
-                          </td>
-                          <td className="number wide">{definition.defaultMaxAttempts}</td>
-                          <td className="number wide">{duration(definition.timeoutSeconds)}</td>
-                          <td className="number wide">{definition.concurrencyLimit ?? 'any'}</td>
-                          <td className="table-actions">
-                            <Link
-                              to="/definitions/$key/$version"
-                              params={{ key: definition.key, version: String(definition.version) }}
-                              className="button button-plain"
-                            >
-                              <Icon name="play" />
-                              Start
-                            </Link>
-                          </td>
-                        </tr>
-                      )
-                    })}
-                  </tbody>
-                </table>
-              </div>
+              <DataTable
+                rows={all.map((definition) => ({
+                  ...definition,
+                  known: metrics.data?.get(`${definition.key}@${definition.version}`),
+                }))}
+                columns={columns}
+                keyOf={({ key, version }) => `${key}@${version}`}
+              />
             )
           }
         </Loaded>
@@ -108,3 +47,60 @@ export function Definitions() {
     </Page>
   )
 }
+
+const columns: Column<Row>[] = [
+  {
+    heading: 'Definition',
+    cell: ({ key, version }) => (
+      <>
+        <Link to="/jobs" search={{ definition: key }} className="name">
+          <Foreign>{key}</Foreign>
+        </Link>
+        {version === 1 ? null : <span className="tag">v{version}</span>}
+      </>
+    ),
+  },
+  { heading: 'Queue', isWide: true, cell: ({ queue }) => <Foreign>{queue}</Foreign> },
+  { heading: 'Jobs', kind: 'number', cell: ({ known }) => count(known?.total ?? 0) },
+  {
+    heading: 'Succeed',
+    kind: 'number',
+    cell: ({ known }) =>
+      known === undefined || known.byStatus.succeeded + known.byStatus.failed === 0
+        ? '–'
+        : percent(known.successRate),
+  },
+  {
+    heading: 'Mean run',
+    kind: 'number',
+    isWide: true,
+    cell: ({ known }) => (known?.avgProcessingTime == null ? '–' : duration(known.avgProcessingTime)),
+  },
+  { heading: 'Attempts', kind: 'number', isWide: true, cell: ({ defaultMaxAttempts }) => defaultMaxAttempts },
+  {
+    heading: 'Time limit',
+    kind: 'number',
+    isWide: true,
+    cell: ({ timeoutSeconds }) => duration(timeoutSeconds),
+  },
+  {
+    heading: 'At once',
+    kind: 'number',
+    isWide: true,
+    cell: ({ concurrencyLimit }) => concurrencyLimit ?? 'any',
+  },
+  {
+    heading: 'What can be done',
+    kind: 'actions',
+    cell: ({ key, version }) => (
+      <Link
+        to="/definitions/$key/$version"
+        params={{ key, version: String(version) }}
+        className="button button-plain"
+      >
+        <Icon name="play" />
+        Start
+      </Link>
+    ),
+  },
+]

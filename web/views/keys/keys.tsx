@@ -5,6 +5,7 @@ import { api, messageOf, read } from '../../api.ts'
 import { signIn, useSession } from '../../session.ts'
 import type { ApiKey, Scope } from '../../types.ts'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm, Dialog } from '../../ui/dialog.tsx'
 import { CopyButton } from '../../ui/json.tsx'
 import { Time } from '../../ui/time.tsx'
@@ -42,7 +43,7 @@ export function Keys() {
                 Until there is one, the API is open to this machine and to nobody else.
               </Empty>
             ) : (
-              <KeyTable keys={all} />
+              <DataTable rows={all} columns={columns} keyOf={({ keyId }) => keyId} isOver={isOver} />
             )
           }
         </Loaded>
@@ -52,33 +53,57 @@ export function Keys() {
   )
 }
 
-function KeyTable({ keys }: { keys: ApiKey[] }) {
+const columns: Column<ApiKey>[] = [
+  {
+    heading: 'Key',
+    cell: ({ name, prefix }) => (
+      <>
+        <span className="name">
+          <Foreign>{name}</Foreign>
+        </span>
+        <code className="id">{prefix}…</code>
+      </>
+    ),
+  },
+  {
+    heading: 'Allows',
+    cell: (key) =>
+      key.scopes.map((scope) => (
+        <span key={scope} className="tag">
+          {scope}
+        </span>
+      )),
+  },
+  { heading: 'Made', isWide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
+  {
+    heading: 'Last used',
+    isWide: true,
+    cell: ({ lastUsedAt }) =>
+      lastUsedAt === null ? <span className="faint">never</span> : <Time at={lastUsedAt} />,
+  },
+  { heading: 'State', cell: (key) => <State apiKey={key} /> },
+  {
+    heading: 'What can be done',
+    kind: 'actions',
+    cell: (key) => (isOver(key) ? null : <Revoke apiKey={key} />),
+  },
+]
+
+function State({ apiKey }: { apiKey: ApiKey }) {
+  if (apiKey.revokedAt !== null) return <span className="tag tag-bad">revoked</span>
+  if (apiKey.expiresAt === null) return <span className="tag tag-good">valid</span>
   return (
-    <div className="table-scroller">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col">Allows</th>
-            <th scope="col">Made</th>
-            <th scope="col">Last used</th>
-            <th scope="col">State</th>
-            <th scope="col">
-              <span className="unseen">What can be done</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <KeyRow key={key.keyId} apiKey={key} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <span className={isOver(apiKey) ? 'tag tag-bad' : 'tag tag-good'}>
+      {isOver(apiKey) ? 'expired' : 'expires'} <Time at={apiKey.expiresAt} />
+    </span>
   )
 }
 
-function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+function isOver({ revokedAt, expiresAt }: ApiKey): boolean {
+  return revokedAt !== null || (expiresAt !== null && Date.parse(expiresAt) <= Date.now())
+}
+
+function Revoke({ apiKey }: { apiKey: ApiKey }) {
   const queries = useQueryClient()
   const [isAsking, setAsking] = useState(false)
   const revoke = useMutation({
@@ -87,60 +112,21 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
     onError: (error) => sayFailure('It could not be revoked.', error),
     onSettled: () => queries.invalidateQueries({ queryKey: keysKey }),
   })
-  const isOver = apiKey.revokedAt !== null || isPast(apiKey.expiresAt)
   return (
-    <tr className={isOver ? 'is-over' : ''}>
-      <td>
-        <span className="name">
-          <Foreign>{apiKey.name}</Foreign>
-        </span>
-        <code className="id">{apiKey.prefix}…</code>
-      </td>
-      <td>
-        {apiKey.scopes.map((scope) => (
-          <span key={scope} className="tag">
-            {scope}
-          </span>
-        ))}
-      </td>
-      <td>
-        <Time at={apiKey.createdAt} />
-      </td>
-      <td>
-        {apiKey.lastUsedAt === null ? <span className="faint">never</span> : <Time at={apiKey.lastUsedAt} />}
-      </td>
-      <td>
-        {apiKey.revokedAt !== null ? (
-          <span className="tag tag-bad">revoked</span>
-        ) : apiKey.expiresAt === null ? (
-          <span className="tag tag-good">valid</span>
-        ) : (
-          <span className={isOver ? 'tag tag-bad' : 'tag tag-good'}>
-            {isOver ? 'expired' : 'expires'} <Time at={apiKey.expiresAt} />
-          </span>
-        )}
-      </td>
-      <td className="table-actions">
-        {isOver ? null : (
-          <Button look="quiet" icon="trash" isBusy={revoke.isPending} onClick={() => setAsking(true)}>
-            Revoke
-          </Button>
-        )}
-        <Confirm
-          title={`Revoke the key ${apiKey.name}?`}
-          text="Who uses it is refused within five seconds. A revoked key can’t come back."
-          action="Revoke it"
-          isOpen={isAsking}
-          onClose={() => setAsking(false)}
-          onConfirm={() => revoke.mutate()}
-        />
-      </td>
-    </tr>
+    <>
+      <Button look="quiet" icon="trash" isBusy={revoke.isPending} onClick={() => setAsking(true)}>
+        Revoke
+      </Button>
+      <Confirm
+        title={`Revoke the key ${apiKey.name}?`}
+        text="Who uses it is refused within five seconds. A revoked key can’t come back."
+        action="Revoke it"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={() => revoke.mutate()}
+      />
+    </>
   )
-}
-
-function isPast(time: string | null): boolean {
-  return time !== null && Date.parse(time) <= Date.now()
 }
 
 function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void }) {

@@ -6,6 +6,7 @@ import { useLiveQuery } from '../../live/live.ts'
 import { queuesQuery } from '../../queries.ts'
 import type { Queue } from '../../types.ts'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count, duration } from '../../ui/format.ts'
 import { Time } from '../../ui/time.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
@@ -23,7 +24,7 @@ export function Queues() {
                 A queue is there as soon as a definition or a job names it.
               </Empty>
             ) : (
-              <QueueTable queues={all} />
+              <DataTable rows={all} columns={columns} keyOf={({ name }) => name} />
             )
           }
         </Loaded>
@@ -32,78 +33,38 @@ export function Queues() {
   )
 }
 
-function QueueTable({ queues }: { queues: Queue[] }) {
-  return (
-    <div className="table-scroller">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Queue</th>
-            <th scope="col" className="number">
-              Ready
-            </th>
-            <th scope="col" className="number">
-              Oldest
-            </th>
-            <th scope="col" className="number">
-              Running
-            </th>
-            <th scope="col" className="number wide">
-              Due later
-            </th>
-            <th scope="col" className="number wide">
-              Blocked
-            </th>
-            <th scope="col" className="number wide">
-              Waiting for others
-            </th>
-            <th scope="col">
-              <span className="unseen">What can be done</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {queues.map((queue) => (
-            <tr key={queue.name}>
-              <td>
-                <Link to="/jobs" search={{ queue: queue.name }} className="name">
-                  <Foreign>{queue.name}</Foreign>
-                </Link>
-                {queue.pausedAt === null ? null : (
-                  <span className="tag tag-warn">
-                    paused <Time at={queue.pausedAt} />
-                  </span>
-                )}
-              </td>
-              <Numbers values={[queue.ready]} />
-              <td className="number">
-                {queue.oldestAgeSeconds === null ? (
-                  <span className="faint">–</span>
-                ) : (
-                  duration(queue.oldestAgeSeconds)
-                )}
-              </td>
-              <Numbers values={[queue.running]} />
-              <Numbers values={[queue.scheduled, queue.blocked, queue.waiting]} isWide />
-              <td className="table-actions">
-                <PauseButton queue={queue} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
+const columns: Column<Queue>[] = [
+  {
+    heading: 'Queue',
+    cell: ({ name, pausedAt }) => (
+      <>
+        <Link to="/jobs" search={{ queue: name }} className="name">
+          <Foreign>{name}</Foreign>
+        </Link>
+        {pausedAt === null ? null : (
+          <span className="tag tag-warn">
+            paused <Time at={pausedAt} />
+          </span>
+        )}
+      </>
+    ),
+  },
+  { heading: 'Ready', kind: 'number', cell: ({ ready }) => quietly(ready) },
+  {
+    heading: 'Oldest',
+    kind: 'number',
+    cell: ({ oldestAgeSeconds: age }) => (age === null ? <span className="faint">–</span> : duration(age)),
+  },
+  { heading: 'Running', kind: 'number', cell: ({ running }) => quietly(running) },
+  { heading: 'Due later', kind: 'number', isWide: true, cell: ({ scheduled }) => quietly(scheduled) },
+  { heading: 'Blocked', kind: 'number', isWide: true, cell: ({ blocked }) => quietly(blocked) },
+  { heading: 'Waiting for others', kind: 'number', isWide: true, cell: ({ waiting }) => quietly(waiting) },
+  { heading: 'What can be done', kind: 'actions', cell: (queue) => <PauseButton queue={queue} /> },
+]
 
 /** Nothing is said more quietly than something. */
-function Numbers({ values, isWide = false }: { values: number[]; isWide?: boolean }) {
-  return values.map((value, place) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
-    <td key={place} className={`number${value === 0 ? ' faint' : ''}${isWide ? ' wide' : ''}`}>
-      {count(value)}
-    </td>
-  ))
+function quietly(value: number) {
+  return value === 0 ? <span className="faint">0</span> : count(value)
 }
 
 function PauseButton({ queue }: { queue: Queue }) {

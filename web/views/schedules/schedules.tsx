@@ -5,6 +5,7 @@ import { api, read } from '../../api.ts'
 import { useLiveQuery } from '../../live/live.ts'
 import type { Schedule } from '../../types.ts'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count } from '../../ui/format.ts'
 import { Time } from '../../ui/time.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
@@ -41,7 +42,12 @@ export function Schedules() {
               </Empty>
             ) : (
               <>
-                <ScheduleTable schedules={page.schedules} />
+                <DataTable
+                  rows={page.schedules}
+                  columns={columns}
+                  keyOf={({ scheduleId }) => scheduleId}
+                  isOver={({ enabled }) => !enabled}
+                />
                 {page.total > page.schedules.length ? (
                   <p className="more">
                     The first {count(page.schedules.length)} of {count(page.total)}
@@ -57,74 +63,52 @@ export function Schedules() {
   )
 }
 
-function ScheduleTable({ schedules }: { schedules: Schedule[] }) {
-  return (
-    <div className="table-scroller">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Schedule</th>
-            <th scope="col" className="wide">
-              Starts
-            </th>
-            <th scope="col">When</th>
-            <th scope="col">Next</th>
-            <th scope="col" className="wide">
-              Last
-            </th>
-            <th scope="col">
-              <span className="unseen">What can be done</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {schedules.map((schedule) => (
-            <tr key={schedule.scheduleId} className={schedule.enabled ? '' : 'is-over'}>
-              <td>
-                <Link
-                  to="/schedules/$scheduleId"
-                  params={{ scheduleId: schedule.scheduleId }}
-                  className="name"
-                >
-                  <Foreign>{schedule.name}</Foreign>
-                </Link>
-                {schedule.source === 'code' ? <span className="tag">in code</span> : null}
-              </td>
-              <td className="wide">
-                <Foreign>{schedule.definitionKey}</Foreign>
-              </td>
-              <td>
-                <span className="when">
-                  {schedule.description}
-                  <code className="id">{schedule.expression}</code>
-                </span>
-              </td>
-              <td>
-                {schedule.enabled ? (
-                  <Time at={schedule.nextFireAt} />
-                ) : (
-                  <span className="tag tag-warn">paused</span>
-                )}
-              </td>
-              <td className="wide">
-                {schedule.lastJobId === null ? (
-                  <span className="faint">–</span>
-                ) : (
-                  <Link to="/jobs/$jobId" params={{ jobId: schedule.lastJobId }}>
-                    <Time at={schedule.lastFireAt} />
-                  </Link>
-                )}
-              </td>
-              <td className="table-actions">
-                <ScheduleActions schedule={schedule} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
+const columns: Column<Schedule>[] = [
+  {
+    heading: 'Schedule',
+    cell: ({ scheduleId, name, source }) => (
+      <>
+        <Link to="/schedules/$scheduleId" params={{ scheduleId }} className="name">
+          <Foreign>{name}</Foreign>
+        </Link>
+        {source === 'code' ? <span className="tag">in code</span> : null}
+      </>
+    ),
+  },
+  { heading: 'Starts', isWide: true, cell: ({ definitionKey }) => <Foreign>{definitionKey}</Foreign> },
+  {
+    heading: 'When',
+    cell: ({ description, expression }) => (
+      <span className="when">
+        {description}
+        <code className="id">{expression}</code>
+      </span>
+    ),
+  },
+  {
+    heading: 'Next',
+    cell: ({ enabled, nextFireAt }) =>
+      enabled ? <Time at={nextFireAt} /> : <span className="tag tag-warn">paused</span>,
+  },
+  {
+    heading: 'Last',
+    isWide: true,
+    cell: ({ lastJobId, lastFireAt }) =>
+      lastJobId === null ? (
+        <span className="faint">–</span>
+      ) : (
+        <Link to="/jobs/$jobId" params={{ jobId: lastJobId }}>
+          <Time at={lastFireAt} />
+        </Link>
+      ),
+  },
+  {
+    heading: 'What can be done',
+    kind: 'actions',
+    isWide: true,
+    cell: (schedule) => <ScheduleActions schedule={schedule} />,
+  },
+]
 
 export function ScheduleActions({ schedule }: { schedule: Schedule }) {
   const queries = useQueryClient()

@@ -4,6 +4,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { VideoStatus } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { bytes, duration } from '../../ui/format.ts'
 import { Status } from '../../ui/status.tsx'
 import { sayFailure } from '../../ui/toasts.tsx'
@@ -72,7 +73,7 @@ function Shown({ video }: { video: VideoStatus }) {
       {playable === null ? null : <Player {...playable} />}
       {outputs.length === 0 ? null : (
         <Card flush title="Files">
-          <Outputs outputs={outputs} />
+          <DataTable rows={outputs} columns={columns} keyOf={({ url, filename }) => url + filename} />
         </Card>
       )}
       {'source' in video && video.source !== undefined ? (
@@ -142,38 +143,16 @@ function textIn(video: VideoStatus, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function Outputs({ outputs }: { outputs: Output[] }) {
-  return (
-    <div className="table-scroller">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">File</th>
-            <th scope="col">Kind</th>
-            <th scope="col">About</th>
-            <th scope="col">
-              <span className="unseen">What can be done</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {outputs.map((output) => (
-            <tr key={output.url + output.filename}>
-              <td>
-                <Foreign>{output.filename}</Foreign>
-              </td>
-              <td>{output.kind}</td>
-              <td className="faint">{output.about}</td>
-              <td className="table-actions">
-                <DownloadButton path={output.url} name={output.filename} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
+const columns: Column<Output>[] = [
+  { heading: 'File', cell: ({ filename }) => <Foreign>{filename}</Foreign> },
+  { heading: 'Kind', isWide: true, cell: ({ kind }) => kind },
+  { heading: 'About', cell: ({ about }) => <span className="faint">{about}</span> },
+  {
+    heading: 'What can be done',
+    kind: 'actions',
+    cell: ({ url, filename }) => <DownloadButton path={url} name={filename} />,
+  },
+]
 
 function DownloadButton({
   path,

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { Delivery, Webhook } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Page, Skeleton } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { shortId } from '../../ui/format.ts'
 import { Time } from '../../ui/time.tsx'
@@ -151,30 +152,7 @@ function Deliveries({ webhook }: { webhook: Webhook }) {
       {shown.length === 0 ? (
         <Empty icon="webhooks" title="Nothing was sent yet." />
       ) : (
-        <div className="table-scroller">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Message</th>
-                <th scope="col">Job</th>
-                <th scope="col">State</th>
-                <th scope="col">Answer</th>
-                <th scope="col" className="number">
-                  Attempts
-                </th>
-                <th scope="col">Made</th>
-                <th scope="col">
-                  <span className="unseen">What can be done</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((delivery) => (
-                <DeliveryRow key={delivery.deliveryId} delivery={delivery} webhook={webhook} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable rows={shown} columns={columns} keyOf={({ deliveryId }) => deliveryId} />
       )}
       {deliveries.hasNextPage ? (
         <p className="more">
@@ -187,9 +165,45 @@ function Deliveries({ webhook }: { webhook: Webhook }) {
   )
 }
 
-function DeliveryRow({ delivery, webhook }: { delivery: Delivery; webhook: Webhook }) {
+const columns: Column<Delivery>[] = [
+  { heading: 'Message', cell: ({ eventType }) => eventType },
+  {
+    heading: 'Job',
+    isWide: true,
+    cell: ({ jobId }) =>
+      jobId === null ? (
+        <span className="faint">–</span>
+      ) : (
+        <Link to="/jobs/$jobId" params={{ jobId }} className="id">
+          {shortId(jobId)}
+        </Link>
+      ),
+  },
+  { heading: 'State', cell: ({ status }) => status },
+  { heading: 'Answer', cell: (delivery) => <LastAnswer delivery={delivery} /> },
+  {
+    heading: 'Attempts',
+    kind: 'number',
+    isWide: true,
+    cell: ({ attempts, maxAttempts }) => `${attempts}/${maxAttempts}`,
+  },
+  { heading: 'Made', isWide: true, cell: ({ createdAt }) => <Time at={createdAt} /> },
+  { heading: 'What can be done', kind: 'actions', cell: (delivery) => <SendAgain delivery={delivery} /> },
+]
+
+function LastAnswer({ delivery: { lastAnswer, errorSummary } }: { delivery: Delivery }) {
+  return lastAnswer === null ? (
+    <span className="cell-text">
+      <Foreign>{errorSummary ?? ''}</Foreign>
+    </span>
+  ) : (
+    <span title={lastAnswer.responseBody}>{lastAnswer.responseStatus}</span>
+  )
+}
+
+function SendAgain({ delivery: { deliveryId, webhookId } }: { delivery: Delivery }) {
   const queries = useQueryClient()
-  const param = { webhookId: webhook.webhookId, deliveryId: delivery.deliveryId }
+  const param = { webhookId: webhookId ?? '', deliveryId }
   const again = useMutation({
     mutationFn: () =>
       read(api.v1.webhooks[':webhookId'].deliveries[':deliveryId'].redeliver.$post({ param })),
@@ -197,43 +211,14 @@ function DeliveryRow({ delivery, webhook }: { delivery: Delivery; webhook: Webho
     onError: (error) => sayFailure('It could not be sent again.', error),
     onSettled: () => queries.invalidateQueries({ queryKey: webhooksKey }),
   })
-  const { lastAnswer } = delivery
   return (
-    <tr>
-      <td>{delivery.eventType}</td>
-      <td>
-        {delivery.jobId === null ? (
-          <span className="faint">–</span>
-        ) : (
-          <Link to="/jobs/$jobId" params={{ jobId: delivery.jobId }} className="id">
-            {shortId(delivery.jobId)}
-          </Link>
-        )}
-      </td>
-      <td>{delivery.status}</td>
-      <td>
-        {lastAnswer === null ? (
-          <Foreign>{delivery.errorSummary ?? ''}</Foreign>
-        ) : (
-          <span title={lastAnswer.responseBody}>{lastAnswer.responseStatus}</span>
-        )}
-      </td>
-      <td className="number">
-        {delivery.attempts}/{delivery.maxAttempts}
-      </td>
-      <td>
-        <Time at={delivery.createdAt} />
-      </td>
-      <td className="table-actions">
-        <Button
-          look="quiet"
-          icon="retry"
-          aria-label="Send again"
-          title="Send again"
-          isBusy={again.isPending}
-          onClick={() => again.mutate()}
-        />
-      </td>
-    </tr>
+    <Button
+      look="quiet"
+      icon="retry"
+      aria-label="Send again"
+      title="Send again"
+      isBusy={again.isPending}
+      onClick={() => again.mutate()}
+    />
   )
 }

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { api, read } from '../../api.ts'
 import type { Webhook } from '../../types.ts'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Time } from '../../ui/time.tsx'
 import { NewWebhook } from './new-webhook.tsx'
 
@@ -34,51 +35,7 @@ export function Webhooks() {
                 A webhook tells an address of yours when jobs end, or start, or are tried again.
               </Empty>
             ) : (
-              <div className="table-scroller">
-                <table className="table">
-                  <thead>
-                    <tr>
-                      <th scope="col">Address</th>
-                      <th scope="col">Is told of</th>
-                      <th scope="col">Last success</th>
-                      <th scope="col">State</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {all.map((webhook) => (
-                      <tr key={webhook.webhookId}>
-                        <td>
-                          <Link
-                            to="/webhooks/$webhookId"
-                            params={{ webhookId: webhook.webhookId }}
-                            className="name"
-                          >
-                            <Foreign>{webhook.url}</Foreign>
-                          </Link>
-                          {webhook.description === null ? null : (
-                            <span className="aside">
-                              <Foreign>{webhook.description}</Foreign>
-                            </span>
-                          )}
-                        </td>
-                        <td>
-                          {webhook.eventTypes.map((type) => (
-                            <span key={type} className="tag">
-                              {type.replace('job.', '')}
-                            </span>
-                          ))}
-                        </td>
-                        <td>
-                          <Time at={webhook.lastSuccessAt} />
-                        </td>
-                        <td>
-                          <WebhookState webhook={webhook} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <DataTable rows={all} columns={columns} keyOf={({ webhookId }) => webhookId} />
             )
           }
         </Loaded>
@@ -87,6 +44,36 @@ export function Webhooks() {
     </Page>
   )
 }
+
+const columns: Column<Webhook>[] = [
+  {
+    heading: 'Address',
+    cell: ({ webhookId, url, description }) => (
+      <>
+        <Link to="/webhooks/$webhookId" params={{ webhookId }} className="name">
+          <Foreign>{url}</Foreign>
+        </Link>
+        {description === null ? null : (
+          <span className="aside">
+            <Foreign>{description}</Foreign>
+          </span>
+        )}
+      </>
+    ),
+  },
+  {
+    heading: 'Is told of',
+    isWide: true,
+    cell: ({ eventTypes }) =>
+      eventTypes.map((type) => (
+        <span key={type} className="tag">
+          {type.replace('job.', '')}
+        </span>
+      )),
+  },
+  { heading: 'Last success', isWide: true, cell: ({ lastSuccessAt }) => <Time at={lastSuccessAt} /> },
+  { heading: 'State', cell: (webhook) => <WebhookState webhook={webhook} /> },
+]
 
 const reasons = { requested: 'paused', gone: 'gone', failing: 'given up' }
 
