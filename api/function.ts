@@ -15,7 +15,7 @@ import { connectionOf, type FunctionUrlEvent, streamingHandler } from './lambda-
 const connections = 1
 /** A connection that was idle while the instance was frozen may be dead without anybody having been told. */
 const idleSeconds = 20
-const flushMs = 2000
+const flushMs = 1000
 
 const config = configOrExit(process.env)
 const log = createLog({ level: config.LOG_LEVEL, name: 'api' })

@@ -43,6 +43,7 @@ export class SpanExporter {
   #dropped = 0
   #warnedAt = Number.NEGATIVE_INFINITY
   #isStopped = false
+  #isHurried = false
 
   constructor(private readonly options: ExporterOptions) {
     const { endpoint, queueSize = 4096, delayMs = 2000, patienceMs = 10_000 } = options
@@ -67,19 +68,28 @@ export class SpanExporter {
     else this.#timer ??= setTimeout(() => this.#send(), this.#delayMs)
   }
 
-  /** Sends what there is. What is not sent when the time is up is dropped. */
+  /**
+   * Sends what there is. What is not sent when the time is up is dropped, and nothing is tried again: a function that
+   * waits for this after each request must not be slow because its collector is down.
+   */
   async flush(withinMs: number): Promise<void> {
+    this.#isHurried = true
+    await this.#empty(withinMs)
+    this.#isHurried = false
+  }
+
+  async stop(withinMs: number): Promise<void> {
+    this.#isStopped = true
+    await this.#empty(withinMs)
+  }
+
+  async #empty(withinMs: number): Promise<void> {
     if (this.#queue.length === 0 && this.#sending === undefined) return
     const timer = setTimeout(() => this.#giveUp.abort(), withinMs)
     this.#send()
     await this.#sending
     clearTimeout(timer)
     this.#giveUp = new AbortController()
-  }
-
-  async stop(withinMs: number): Promise<void> {
-    this.#isStopped = true
-    await this.flush(withinMs)
   }
 
   #send(): void {
@@ -103,7 +113,7 @@ export class SpanExporter {
     const body = JSON.stringify(exportRequest(this.options.resource, batch))
     for (let count = 1; ; count++) {
       const { problem, pauseMs } = await this.#post(body)
-      if (problem === null || pauseMs === null || count === tries) return problem
+      if (problem === null || pauseMs === null || count === tries || this.#isHurried) return problem
       const growing = firstPauseMs * 2 ** (count - 1)
       await this.#pause(Math.min(longestPauseMs, Math.max(pauseMs, growing * (0.5 + Math.random()))))
       if (this.#giveUp.signal.aborted) return problem

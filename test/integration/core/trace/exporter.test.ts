@@ -111,6 +111,19 @@ test('one that never answers holds up nobody, and takes bounded room', async () 
   expect(exporter.dropped, 'all of them').toBe(100_001)
 })
 
+test('who must not wait does not wait for a second try', async () => {
+  const { collector, exporter, spans } = exporting({ delayMs: 60_000 })
+  collector.answer(() => new Response('later', { status: 503, headers: { 'retry-after': '20' } }))
+  spans(2)
+  await exporter.flush(30_000)
+  expect(exporter.dropped).toBe(2)
+  expect(collector.requests).toHaveLength(1)
+  collector.answer(null)
+  spans(1)
+  await exporter.flush(30_000)
+  expect(collector.spans).toHaveLength(1)
+})
+
 test('one that is not there is no harm', async () => {
   const { exporter, spans } = exporting({ endpoint: 'http://127.0.0.1:1' })
   spans(2)
