@@ -32,11 +32,11 @@ export default defineJob({
   backoff: { baseSeconds: 60, factor: 4, maxSeconds: longestWaitSeconds },
   params: z.object({
     deliveryId: z.uuid(),
-    // Signed by the worker when the attempt begins, and stored nowhere.
+    // Signed by the worker when the attempt begins, and stored nowhere; left out when it could not be signed.
     request: Request.optional(),
   }),
   async run({ request }, context) {
-    if (request === undefined) throw new JobError('not_prepared', 'The worker did not prepare the request.')
+    if (request === undefined) throw new JobError('no_secret', 'The worker has no WEBHOOK_SECRET to sign by.')
     const answer = await send(request, context)
     if (answer.status >= 200 && answer.status < 300) return { responseStatus: answer.status }
     throw failureOf(answer, request)

@@ -60,7 +60,7 @@ export class Scheduler {
     try {
       await this.#appear()
       const names = duties.map(({ name }) => name)
-      const { epoch, nextDueInSeconds, nextDutyInSeconds, hasWebhooks } = await lead(sql, id, {
+      const { epoch, nextDueInSeconds, nextDutyInSeconds, hasNews } = await lead(sql, id, {
         leaseSeconds,
         duties: names,
       })
@@ -68,7 +68,7 @@ export class Scheduler {
       this.#epoch = epoch
       if (epoch === null) return this.#pollMs
       if (nextDutyInSeconds !== null && nextDutyInSeconds <= 0) this.#doUpkeep()
-      if (hasWebhooks) this.#tellWebhooks()
+      if (hasNews) this.#tellWebhooks()
       if (nextDueInSeconds === null || nextDueInSeconds * 1000 > this.#pollMs) return this.#pollMs
       // A timer may be a little early by the database's clock.
       if (nextDueInSeconds > 0) return nextDueInSeconds * 1000 + 1

@@ -16,7 +16,7 @@ export interface ChildOptions {
   arguments?: string[]
   environment?: Record<string, string | undefined>
   /** Lines it writes to standard output and standard error. */
-  onLine?: (line: string) => void
+  onLine?: ((line: string) => void) | undefined
 }
 
 export class ChildProcess {

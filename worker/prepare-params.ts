@@ -24,5 +24,6 @@ export async function prepareParams(
     retrySeconds: config.WEBHOOK_RETRY_SECONDS,
     timeoutSeconds: config.WEBHOOK_TIMEOUT_SECONDS,
   })
-  return request === null ? null : { ...params, request: { ...request } }
+  if (request === 'unwanted') return null
+  return request === 'no_secret' ? params : { ...params, request: { ...request } }
 }

@@ -9,6 +9,8 @@ const rules: { methods: string[]; path: RegExp; scope: Scope }[] = [
   // What keys there are is nobody's business but their keeper's; each may ask what it is itself.
   { methods: ['GET', 'HEAD'], path: /^\/v1\/keys\/self$/, scope: 'read' },
   { methods: ['GET', 'HEAD', 'POST'], path: /^\/v1\/keys(\/|$)/, scope: 'admin' },
+  // Addresses often hold a secret of their own.
+  { methods: ['GET', 'HEAD'], path: /^\/v1\/webhooks(\/|$)/, scope: 'admin' },
   { methods: ['GET', 'HEAD'], path: /^/, scope: 'read' },
   { methods: ['POST'], path: /^\/v1\/jobs\/[^/]+\/wait$/, scope: 'read' },
   { methods: ['POST'], path: /^\/v1\/jobs\/cancel$/, scope: 'admin' },

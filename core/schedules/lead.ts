@@ -10,6 +10,7 @@
  * depend on it: a leader that was paused and goes on finds the work done.
  */
 import type { Sql } from '../db.ts'
+import { hasNews } from '../webhooks/news.ts'
 
 export interface Leadership {
   /** Null while another leads. */
@@ -18,8 +19,8 @@ export interface Leadership {
   nextDueInSeconds: number | null
   /** The same of the next duty. */
   nextDutyInSeconds: number | null
-  /** Whether webhooks are to be told of anything. */
-  hasWebhooks: boolean
+  /** Whether there may be something to tell webhooks of. */
+  hasNews: boolean
 }
 
 /**
@@ -31,7 +32,7 @@ export async function lead(
   holder: string,
   { leaseSeconds, duties }: { leaseSeconds: number; duties: string[] },
 ): Promise<Leadership> {
-  // leases_pk, schedules_due_idx, job_webhooks_pending_idx
+  // leases_pk, schedules_due_idx
   const [row] = await sql<Leadership[]>`
     with held as (
       insert into job_server.leases as held (name, holder, epoch, expires_at)
@@ -56,9 +57,8 @@ export async function lead(
         from job_server.upkeep_duties
         where name = any(${duties})
       ) as next_duty_in_seconds,
-      exists (select from job_server.webhooks where enabled)
-        or exists (select from job_server.job_webhooks where told_at is null) as has_webhooks`
-  return row ?? { epoch: null, nextDueInSeconds: null, nextDutyInSeconds: null, hasWebhooks: false }
+      ${hasNews(sql)} as has_news`
+  return row ?? { epoch: null, nextDueInSeconds: null, nextDutyInSeconds: null, hasNews: false }
 }
 
 /** Gives leadership up, so that another need not wait for the lease to run out. */

@@ -40,8 +40,6 @@ const mostItems = 500
 const pageBytes = 1024 ** 2
 /** Far above what a page takes. */
 const standstillSeconds = 10
-/** Without news the cursor is moved on no sooner than after so many transactions: each move is one, too. */
-const quietTransactions = 1000n
 
 /** Tells of everything there is now. Any number may try at once; one does it. */
 export async function dispatchWebhooks(sql: Pool, options: DispatchOptions): Promise<Dispatched> {
@@ -201,9 +199,7 @@ async function markTold(tx: Sql, jobIds: string[]): Promise<void> {
   await tx`update job_server.job_webhooks set told_at = now() where job_id = any(${jobIds}::uuid[])`
 }
 
-async function moveOn(tx: Sql, from: string, { items, cursor }: Page): Promise<void> {
-  const passed = cursor.seen.xmax - (parseCursor(from)?.seen.xmax ?? 0n)
-  if (items.length === 0 && passed >= 0n && passed < quietTransactions) return
+async function moveOn(tx: Sql, from: string, { cursor }: Page): Promise<void> {
   const moved = await tx`
     update job_server.webhook_cursor set position = ${cursorText(cursor)} where position = ${from}`
   if (moved.count === 0) throw new Error('another has read on from the same place')

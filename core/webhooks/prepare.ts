@@ -29,15 +29,14 @@ const jitter = 0.1
 
 /**
  * @param attempt from 1
- * @returns null when it is not to be sent any more: the webhook was disabled or removed
- * @throws Error when there is no secret to sign by
+ * @returns `unwanted` when the webhook was disabled or removed; `no_secret` when there is none to sign by
  */
 export async function prepareDelivery(
   sql: Sql,
   deliveryId: string,
   attempt: number,
   config: DeliveryConfig,
-): Promise<PreparedRequest | null> {
+): Promise<PreparedRequest | 'unwanted' | 'no_secret'> {
   // webhook_deliveries_pk, webhooks_pk, webhook_secrets_webhook_idx
   const [row] = await sql<
     {
@@ -60,9 +59,10 @@ export async function prepareDelivery(
     from job_server.webhook_deliveries as delivery
     left join job_server.webhooks on webhooks.id = delivery.webhook_id
     where delivery.id = ${deliveryId} and coalesce(enabled, true)`
-  if (row === undefined) return null
+  if (row === undefined) return 'unwanted'
   const { url, body, messageId, timestamp, webhookId } = row
-  const secrets = webhookId === null ? [config.secret ?? noSecret()] : row.secrets
+  const secrets = webhookId === null ? [config.secret ?? []].flat() : row.secrets
+  if (secrets.length === 0) return 'no_secret'
   const wait = config.retrySeconds[attempt - 1] ?? config.retrySeconds.at(-1) ?? 0
   return {
     url,
@@ -72,8 +72,4 @@ export async function prepareDelivery(
     timeoutSeconds: config.timeoutSeconds,
     retryInSeconds: wait * (1 + jitter * Math.random()),
   }
-}
-
-function noSecret(): never {
-  throw new Error('this worker has no WEBHOOK_SECRET to sign by')
 }

@@ -95,7 +95,17 @@ export async function guardedPost(
   request: Limits & { body: string; headers: Record<string, string> },
   bytes: number,
 ): Promise<AnswerHead> {
-  return await send(new URL(url), { ...request, method: 'POST' }, (response) => readHead(response, bytes))
+  let head: Promise<AnswerHead> | undefined
+  try {
+    return await send(new URL(url), { ...request, method: 'POST' }, (response) => {
+      head = readHead(response, bytes)
+      return head
+    })
+  } catch (error) {
+    // The connection broke, or the time was over, when the head had come.
+    if (head !== undefined) return await head
+    throw error
+  }
 }
 
 interface Outgoing extends Limits {

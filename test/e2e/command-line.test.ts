@@ -3,10 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { newId } from '../../core/ids.ts'
+import { testReceiver, verify } from '../support/receiver.ts'
 import { run } from '../support/run.ts'
 import { startServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
-const server = await startServer()
+const receiver = await testReceiver()
+const server = await startServer({ environment: { WEBHOOK_ALLOWED_HOSTS: '127.0.0.1' } })
 
 async function jobs(args: string[], { url = server.url, stdin = '' } = {}) {
   return await run([process.execPath, 'scripts/jobs.ts', ...args], {
@@ -125,6 +128,31 @@ test('schedules are listed and run', async () => {
   expect((await jobs(['schedules', 'list'])).output).toMatch(/^[\w-]{36} +daily +echo@1 /m)
   const { jobId } = await json('schedules', 'run', scheduleId)
   expect((await jobs(['tail', jobId])).status).toBe(0)
+})
+
+test('webhooks are made, tried, switched and removed', async () => {
+  const made = await jobs(['webhooks', 'add', receiver.url('/cli'), '--event', 'job.failed', '--tag', 'cli'])
+  const [, id = ''] = /^webhook +([\w-]{36})$/m.exec(made.output) ?? []
+  const [, secret = ''] = /^secret +(whsec_\S+)$/m.exec(made.output) ?? []
+  const { deliveryId } = await json('webhooks', 'test', id)
+  const [message] = await receiver.gets('/cli', 1)
+  if (message === undefined) throw new Error('no message')
+  expect(verify(message, secret)).toMatchObject({ type: 'webhook.test' })
+  await until('the delivery to be shown', async () => {
+    const { output } = await jobs(['webhooks', 'deliveries', id, '--status', 'delivered'])
+    return new RegExp(`^${deliveryId} +webhook\\.test +– +delivered +1/1 +204 `, 'm').test(output)
+  })
+  expect((await json('webhooks', 'redeliver', id, deliveryId)).deliveryId).not.toBe(deliveryId)
+  expect((await json('webhooks', 'rotate', id, '--overlap', '60')).secret).not.toBe(secret)
+  expect((await jobs(['webhooks', 'disable', id])).output).toBe('disabled\n')
+  const list = await jobs(['webhooks', 'list'])
+  expect(list.output).toMatch(new RegExp(`^${id} +http\\S+/cli +failed +.*disabled: requested$`, 'm'))
+  expect((await jobs(['webhooks', 'enable', id])).output).toBe('enabled\n')
+  expect((await jobs(['webhooks', 'remove', id])).output).toBe('removed\n')
+  const gone = await jobs(['webhooks', 'remove', id])
+  expect(gone).toMatchObject({ status: 1, errors: `There is no webhook ${id}.\n` })
+  const wrong = await jobs(['webhooks', 'add', 'http://10.0.0.1/', '--event', 'job.exploded'])
+  expect(wrong.errors).toMatch(/eventTypes\.0: /)
 })
 
 describe('what is asked wrongly is said, with what would be right', () => {

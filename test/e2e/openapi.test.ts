@@ -103,6 +103,10 @@ describe('an operation has an example, and it is what the API itself would take 
     const daily = { name: 'daily', definitionKey: 'echo', expression: '@daily' }
     const { scheduleId } = await (await server.request('POST', '/v1/schedules', daily)).json()
     await server.request('POST', `/v1/schedules/${scheduleId}/run-now`)
+    const endpoint = { url: 'https://hooks.invalid/' }
+    const { webhookId } = await (await server.request('POST', '/v1/webhooks', endpoint)).json()
+    const tried = await server.request('POST', `/v1/webhooks/${webhookId}/test`)
+    const { deliveryId } = await tried.json()
     for (const [template, path] of [
       ['/v1/jobs', '/v1/jobs'],
       ['/v1/jobs/{jobId}', `/v1/jobs/${job.id}`],
@@ -125,6 +129,14 @@ describe('an operation has an example, and it is what the API itself would take 
       ['/v1/schedules/{scheduleId}/fires', `/v1/schedules/${scheduleId}/fires`],
       ['/v1/schedules/preview', '/v1/schedules/preview?expression=@daily'],
       ['/v1/workers', '/v1/workers'],
+      ['/v1/webhooks', '/v1/webhooks'],
+      ['/v1/webhooks/{webhookId}', `/v1/webhooks/${webhookId}`],
+      ['/v1/webhooks/{webhookId}/deliveries', `/v1/webhooks/${webhookId}/deliveries`],
+      [
+        '/v1/webhooks/{webhookId}/deliveries/{deliveryId}',
+        `/v1/webhooks/${webhookId}/deliveries/${deliveryId}`,
+      ],
+      ['/v1/webhooks/deliveries', `/v1/webhooks/deliveries?jobId=${job.id}`],
       ['/healthz', '/healthz'],
       ['/v1/jobs/{jobId}', `/v1/jobs/${newId()}`],
       ['/v1/jobs/{jobId}', '/v1/jobs/x'],

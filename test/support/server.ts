@@ -47,7 +47,12 @@ export interface TestJob {
 
 /** @param environment on top of what the processes need; durations are short so that failures show soon */
 export async function startServer(
-  options: { workers?: number; environment?: Record<string, string> } = {},
+  options: {
+    workers?: number
+    environment?: Record<string, string>
+    /** Lines that API and workers write. */
+    onLine?: (line: string) => void
+  } = {},
 ): Promise<TestServer> {
   const database = await testDatabase()
   const bucket = await testStorage()
@@ -67,7 +72,9 @@ export async function startServer(
     PORT: String(port),
     ...options.environment,
   }
-  const startApi = () => new ChildProcess({ name: 'api', entry: 'api/server.ts', environment: common })
+  const { onLine } = options
+  const startApi = () =>
+    new ChildProcess({ name: 'api', entry: 'api/server.ts', environment: common, onLine })
   let api = startApi()
   const workers: ChildProcess[] = []
   const url = `http://127.0.0.1:${port}`
@@ -78,6 +85,7 @@ export async function startServer(
       name,
       entry: 'worker/main.ts',
       environment: { ...common, WORKER_ID: name, ...environment },
+      onLine,
     })
     workers.push(worker)
     await worker.ready

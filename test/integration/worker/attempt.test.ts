@@ -10,7 +10,7 @@ import type { ClaimedJob } from '../../../core/queue/claim.ts'
 import type { End } from '../../../core/queue/finish.ts'
 import { passingTracer } from '../../../core/trace/tracer.ts'
 import echo from '../../../jobs/echo.ts'
-import { Attempt } from '../../../worker/attempt.ts'
+import { Attempt, type AttemptDependencies } from '../../../worker/attempt.ts'
 import { Guardian } from '../../../worker/guardian.ts'
 import { JobProcess } from '../../../worker/job-process.ts'
 import { LimitWatch } from '../../../worker/limits.ts'
@@ -46,6 +46,13 @@ let epoch = 0
 
 /** Runs an echo job in processes that run these programs, one after the other. @returns its end */
 async function endIn(...programs: string[]): Promise<{ end: End; left: string[] }> {
+  return await endOf(programs, async ({ params }) => params)
+}
+
+async function endOf(
+  programs: string[],
+  paramsOf: AttemptDependencies['paramsOf'],
+): Promise<{ end: End; left: string[] }> {
   const left = [...programs]
   const lease = { jobId: Bun.randomUUIDv7(), epoch: String(++epoch) }
   const job: ClaimedJob = {
@@ -84,7 +91,7 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
     tools: { ffmpeg: '', ffprobe: '' },
     jobLimits: defaultJobLimits,
     stopGraceSeconds: 1,
-    paramsOf: async ({ params }) => params,
+    paramsOf,
     tracer: passingTracer,
     finish: async (_, end) => {
       resolve(end)
@@ -104,4 +111,13 @@ test('three that die are a failure, which says how', async () => {
   const { end, left } = await endIn(dies, dies, dies, child)
   expect(end).toMatchObject({ kind: 'failed', errorCode: 'process_exited', details: { exitCode: 1 } })
   expect(left).toEqual([child])
+})
+
+test('a job gets what was prepared for it in place of its parameters', async () => {
+  const { end } = await endOf([child], async () => ({ message: 'prepared' }))
+  expect(end).toEqual({ kind: 'succeeded', result: { message: 'prepared' } })
+})
+
+test('a job that is not wanted any more is cancelled without a process', async () => {
+  expect(await endOf([child], async () => null)).toEqual({ end: { kind: 'cancelled' }, left: [child] })
 })

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { admitWaiting } from '../../../../core/queue/admit.ts'
 import { enqueue } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { createWebhook, webhookDefaults } from '../../../../core/webhooks/create.ts'
@@ -58,7 +59,7 @@ async function attempts(count: number, end: 'succeeded' | 'failed'): Promise<voi
   for (let done = 0; done < count; done++) {
     await ended()
     await dispatch()
-    await sql`update job_server.jobs set state = 'ready' where state = 'blocked'`
+    await admitWaiting(sql, null)
     const [claimed] = await queue.claim({ queues: ['webhooks'] })
     if (claimed === undefined) throw new Error('no delivery')
     const failure = { ...failedWith('endpoint_failed'), retry: false }
@@ -244,7 +245,7 @@ describe('a webhook that fails', () => {
     await ended(3)
     await dispatch()
     await attempts(0, 'failed')
-    await sql`update job_server.jobs set state = 'ready' where state = 'blocked'`
+    await admitWaiting(sql, null)
     const [claimed] = await queue.claim({ queues: ['webhooks'] })
     if (claimed === undefined) throw new Error('no delivery')
     await finish(sql, [{ lease: claimed.lease, end: { ...failedWith('endpoint_gone'), retry: false } }])
