@@ -25,12 +25,12 @@ beforeAll(async () => {
   await sql`
     insert into job_server.events (job_id, event_type)
     select job_server.uuid_v7_floor(now() - n * interval '1 second'), case n % 3 when 0 then 'succeeded' else 'progress' end
-    from generate_series(1, 100000) as n`
+    from generate_series(1, 50000) as n`
   await sql`
     insert into job_server.webhook_deliveries (id, webhook_id, job_id, event_id, event_type, body, delivery_job_id)
     select job_server.uuid_v7_floor(now() - n * interval '1 second'), ${webhook.id}, gen_random_uuid(), -n, 'job.succeeded', '{}',
       job_server.uuid_v7_floor(now() - n * interval '1 second')
-    from generate_series(1, 50000) as n`
+    from generate_series(1, 20000) as n`
   await sql`
     insert into job_server.job_history (
       id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count, timeout_seconds,
@@ -38,7 +38,8 @@ beforeAll(async () => {
     )
     select delivery_job_id, 'webhook.deliver', 1, 'webhooks', 'succeeded', 0, 1, 1, 0, 60, '{}', now(), now()
     from job_server.webhook_deliveries`
-  await sql`vacuum analyze`
+  for (const table of ['events', 'webhook_deliveries', 'job_history'])
+    await sql`vacuum analyze job_server.${sql(table)}`
   const filled = await sql<{ name: string }[]>`
     select relname as name from pg_class
     where relnamespace = 'job_server'::regnamespace and relkind = 'r' and reltuples > 1000`
