@@ -2,6 +2,10 @@
 import { isIP } from 'node:net'
 import { reachOf } from './addresses.ts'
 
+export function isWebUrl(text: string): boolean {
+  return ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '')
+}
+
 /**
  * What a name leads to is decided when a connection is made; here it would only be known for now.
  * @param allowed what may be reached though it is not public, and the setting that says so
@@ -12,9 +16,7 @@ export function problemOfUrl(
   allowed: { hosts: readonly string[]; setting: string },
 ): string | null {
   const url = URL.parse(text)
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    return 'expected an http:// or https:// URL'
-  }
+  if (url === null || !isWebUrl(text)) return 'expected an http:// or https:// URL'
   if (url.username !== '' || url.password !== '') return 'expected a URL without user name and password'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   // A name of this machine by definition (RFC 6761, 6.3).

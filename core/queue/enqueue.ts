@@ -16,11 +16,13 @@ import {
   DependencyFailed,
   IdempotencyConflict,
   InvalidParams,
+  InvalidWebhook,
   JobNotFound,
 } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { isStorable, type Json, type JsonObject } from '../json.ts'
+import { isWebUrl } from '../outside-url.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import { statusOf } from './read.ts'
 import { jsonParameter } from './row.ts'
@@ -73,7 +75,10 @@ export interface Enqueued {
   created: boolean
 }
 
-/** @throws DefinitionNotFound, InvalidParams, IdempotencyConflict, JobNotFound and DependencyFailed for `dependsOn` */
+/**
+ * @throws DefinitionNotFound, InvalidParams, InvalidWebhook, IdempotencyConflict, JobNotFound and DependencyFailed for
+ *   `dependsOn`
+ */
 export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> {
   const [enqueued] = await enqueueMany(sql, [input])
   if (enqueued === undefined) throw new Error('enqueue gave no answer')
@@ -152,6 +157,9 @@ function rowOf(
     throw new InvalidParams(key, [{ path, message }])
   }
   checkParams(definition, params)
+  if (input.webhookUrl !== undefined && !isWebUrl(input.webhookUrl)) {
+    throw new InvalidWebhook([{ path: 'webhookUrl', message: 'expected an http:// or https:// URL' }])
+  }
   const paramsHash = hashParams(params)
   const unique = input.idempotencyKey === undefined && input.uniqueForSeconds !== undefined
   return {

@@ -39,7 +39,7 @@ const mostDeliveries = 1000
 const mostItems = 500
 const pageBytes = 1024 ** 2
 /** Far above what a page takes. */
-const standstillSeconds = 10
+const standstillSeconds = 30
 
 /** Tells of everything there is now. Any number may try at once; one does it. */
 export async function dispatchWebhooks(sql: Pool, options: DispatchOptions): Promise<Dispatched> {

@@ -54,7 +54,12 @@ function jobOf(delivery: Outgoing & { id: string }, maxAttempts: number): Enqueu
     definitionKey: deliveryDefinition,
     params: { deliveryId: id },
     maxAttempts,
-    concurrencyKey: webhookId === null ? `webhook-host:${new URL(url).hostname}` : webhookTag(webhookId),
+    concurrencyKey: webhookId === null ? hostKey(url) : webhookTag(webhookId),
     tags: webhookId === null ? [] : [webhookTag(webhookId)],
   }
+}
+
+/** Host names may be longer than keys. */
+function hostKey(url: string): string {
+  return `webhook-host:${new URL(url).hostname}`.slice(0, 255)
 }

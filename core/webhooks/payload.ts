@@ -1,6 +1,6 @@
 /** What is sent of an event: the body of a message, as Standard Webhooks shapes it. Pure. */
 import type { StreamItem } from '../events/read.ts'
-import type { JobStatus } from '../job-state.ts'
+import { isFinal, type JobStatus } from '../job-state.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { WebhookEventType } from './row.ts'
 
@@ -13,6 +13,7 @@ export interface ToldJob {
   definitionKey: string
   definitionVersion: number
   queue: string
+  attempts: number
   maxAttempts: number
   queuedAt: Date
   startedAt: Date | null
@@ -36,8 +37,9 @@ const statusAfter: Record<WebhookEventType, JobStatus> = {
 
 /** The job may have gone on since: what the event tells comes from the event. */
 export function bodyOf(type: WebhookEventType, { at, payload }: StreamItem, job: ToldJob): string {
-  const { result, resultBytes, startedAt, finishedAt, ...rest } = job
+  const { result, resultBytes, attempts, startedAt, finishedAt, ...rest } = job
   const status = statusAfter[type]
+  const hasEnded = isFinal(status)
   const isOmitted = resultBytes !== null && resultBytes > resultLimitBytes
   return JSON.stringify({
     type,
@@ -45,9 +47,9 @@ export function bodyOf(type: WebhookEventType, { at, payload }: StreamItem, job:
     data: {
       ...rest,
       status,
-      attempts: payload.attempt ?? 0,
+      attempts: hasEnded ? attempts : (payload.attempt ?? 0),
       startedAt: type === 'job.queued' ? null : startedAt,
-      finishedAt: status === 'queued' || status === 'running' ? null : finishedAt,
+      finishedAt: hasEnded ? finishedAt : null,
       errorCode: payload.errorCode ?? null,
       errorSummary: payload.message ?? null,
       ...(status === 'succeeded' ? { result, resultOmitted: isOmitted } : {}),

@@ -15,11 +15,11 @@ export interface TellableJob {
 export async function readToldJobs(tx: Sql, jobIds: string[]): Promise<Map<string, TellableJob>> {
   if (jobIds.length === 0) return new Map()
   const columns = tx`
-    id, definition_key, definition_version, queue, max_attempts, queued_at, started_at, parent_id, tags, metadata, params`
+    id, definition_key, definition_version, queue, attempts, max_attempts, queued_at, started_at, parent_id, tags, metadata, params`
   // jobs_pk, the primary keys of history's partitions, job_webhooks_pk, webhook_deliveries_pk
   const rows = await tx<(ToldJob & Omit<TellableJob, 'told'>)[]>`
     select
-      job.id as job_id, definition_key, definition_version, queue, max_attempts, queued_at, started_at, finished_at,
+      job.id as job_id, definition_key, definition_version, queue, attempts, max_attempts, queued_at, started_at, finished_at,
       parent_id, tags, metadata, result_bytes, case when result_bytes <= ${resultLimitBytes} then result end as result,
       own.url as webhook_url, delivery.webhook_id as delivers_to
     from (

@@ -22,6 +22,7 @@ export const jobCommands: Command[] = [
       'max-attempts': { type: 'string' },
       'idempotency-key': { type: 'string' },
       tag: { type: 'string', multiple: true },
+      'webhook-url': { type: 'string' },
       wait: { type: 'boolean' },
     },
     async run({ api, given, options, print }) {
@@ -38,6 +39,7 @@ export const jobCommands: Command[] = [
             maxAttempts: options.number('max-attempts'),
             idempotencyKey: options.text('idempotency-key'),
             tags: options.list('tag'),
+            webhookUrl: options.text('webhook-url'),
           },
         }),
       )

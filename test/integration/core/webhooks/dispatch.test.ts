@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { admitWaiting } from '../../../../core/queue/admit.ts'
+import { cancel } from '../../../../core/queue/cancel.ts'
 import { enqueue } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { createWebhook, webhookDefaults } from '../../../../core/webhooks/create.ts'
@@ -25,6 +26,7 @@ beforeEach(async () => {
   await sql`delete from job_server.webhooks`
   await sql`delete from job_server.job_webhooks`
   await sql`delete from job_server.jobs`
+  await sql`delete from job_server.webhook_deliveries`
 })
 
 async function webhook(settings: Partial<WebhookSettings> = {}): Promise<string> {
@@ -175,7 +177,30 @@ test('a result above the limit is left out and said to be', async () => {
   ])
 })
 
+test('a job that is cancelled between two attempts is told of with those it had', async () => {
+  await webhook()
+  const jobId = await queue.enqueue()
+  const { lease } = await queue.claimOne()
+  await finish(sql, [{ lease, end: { ...failedWith('flop'), retryInSeconds: 1000 } }])
+  await cancel(sql, jobId)
+  await dispatch()
+  expect(await bodies()).toMatchObject([
+    { type: 'job.cancelled', data: { status: 'cancelled', attempts: 1, finishedAt: expect.any(String) } },
+  ])
+})
+
 describe('the address that a job brings', () => {
+  test('may be as long as it likes, and must be one', async () => {
+    const jobId = await queue.enqueue({ webhookUrl: `https://${'a'.repeat(1000)}.example.com/` })
+    const { lease } = await queue.claimOne()
+    await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+    await dispatch()
+    expect((await listDeliveries(sql, { jobId }, { limit: 10 })).deliveries).toHaveLength(1)
+    await expect(queue.enqueue({ webhookUrl: 'example.com' })).rejects.toThrow(
+      'expected an http:// or https:// URL',
+    )
+  })
+
   test('is told once, of the end alone', async () => {
     const jobId = await queue.enqueue({ webhookUrl: 'https://example.com/own' })
     await dispatch()
