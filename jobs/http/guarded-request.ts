@@ -167,20 +167,24 @@ async function readAnswer(response: IncomingMessage): Promise<AnswerHead> {
   return { status: response.statusCode ?? 0, headers: response.headers, text }
 }
 
+/** Listens rather than iterates: it must end when its time is over, whatever became of the connection. */
 async function readHead(response: IncomingMessage, bytes: number): Promise<AnswerHead> {
   const chunks: Buffer[] = []
   let sizeBytes = 0
-  const patience = setTimeout(() => response.destroy(), bodyPatienceMs)
-  try {
-    for await (const chunk of response) {
-      chunks.push(chunk)
-      sizeBytes += chunk.length
-      if (sizeBytes >= bytes) break
+  await new Promise<void>((settle) => {
+    const patience = setTimeout(settle, bodyPatienceMs)
+    const enough = () => {
+      clearTimeout(patience)
+      settle()
     }
-  } catch {
+    response.on('data', (chunk: Buffer) => {
+      if (sizeBytes < bytes) chunks.push(chunk)
+      sizeBytes += chunk.length
+      if (sizeBytes >= bytes) enough()
+    })
     // The status has come: a body that breaks off changes nothing.
-  }
-  clearTimeout(patience)
+    for (const end of ['end', 'close', 'error']) response.on(end, enough)
+  })
   response.destroy()
   const text = Buffer.concat(chunks).subarray(0, bytes).toString('utf8')
   return { status: response.statusCode ?? 0, headers: response.headers, text }

@@ -68,11 +68,16 @@ async function read(path: string) {
   return await response.json()
 }
 
-/** The only delivery of a webhook, once it has that status. */
+/** The newest delivery of a webhook, once it has that status. */
 async function delivery({ webhookId }: Made, status: string) {
-  return await until(`the delivery to be ${status}`, async () => {
+  let last: unknown
+  const found = until(`the delivery to be ${status}`, async () => {
     const { deliveries } = await read(`/v1/webhooks/${webhookId}/deliveries`)
+    last = deliveries[0]
     return deliveries[0]?.status === status && deliveries[0]
+  })
+  return await found.catch((cause: Error) => {
+    throw new Error(`${cause.message}, which is now ${JSON.stringify(last)}`)
   })
 }
 
