@@ -19,7 +19,7 @@ import { cancelDeliveries } from './cancel-deliveries.ts'
 import { enqueueDeliveries, type Outgoing } from './enqueue-deliveries.ts'
 import { noteOutcomes, type Outcome } from './health.ts'
 import { bodyOf } from './payload.ts'
-import { finalEventTypes, type WebhookEventType } from './row.ts'
+import { finalEventTypes, type WebhookEventType, webhookEventTypes } from './row.ts'
 import { readToldJobs, type TellableJob } from './told-jobs.ts'
 
 export interface DispatchOptions {
@@ -38,6 +38,8 @@ export interface Dispatched {
 const mostDeliveries = 1000
 const mostItems = 500
 const pageBytes = 1024 ** 2
+/** Types of events without the prefix that webhooks give them. */
+const eventTypes = webhookEventTypes.map((type) => type.slice('job.'.length))
 /** Far above what a page takes. */
 const standstillSeconds = 30
 
@@ -72,21 +74,19 @@ async function dispatchPage(
   const [turn] = await tx<{ mine: boolean }[]>`
     select pg_try_advisory_xact_lock(hashtextextended('job-server.webhooks', 0)) as mine, ${endWhenStill(tx, standstillSeconds)}`
   if (!turn?.mine) return nothing
-  const listeners = await readListeners(tx)
   const from = await whereToBegin(tx)
   if (from === null) return nothing
   const limit = {
-    items: Math.max(1, Math.min(mostItems, Math.floor(mostDeliveries / (listeners.length + 1)))),
+    items: Math.max(1, Math.min(mostItems, Math.floor(mostDeliveries / (from.listeners + 1)))),
     bytes: pageBytes,
   }
-  const page = await readAllPage(
-    tx,
-    { logs: false, origin: false, types: typesFor(listeners) },
-    from.cursor,
-    limit,
-  )
-  const jobs = await readToldJobs(tx, [...new Set(page.items.map(({ jobId }) => jobId))])
-  const outgoing = page.items.flatMap((item) => {
+  const page = await readAllPage(tx, { logs: false, origin: false, types: eventTypes }, from.cursor, limit)
+  // After the page, which may hold events of before or behind the making of a webhook: one that was made in between
+  // and is not seen would never be told of them. For the same reason the page has events of all types.
+  const listeners = await readListeners(tx)
+  const items = page.items.filter(wantedBy(listeners))
+  const jobs = await readToldJobs(tx, [...new Set(items.map(({ jobId }) => jobId))])
+  const outgoing = items.flatMap((item) => {
     const job = jobs.get(item.jobId)
     return job === undefined || isInternal(job.told.definitionKey) ? [] : messagesOf(item, job, listeners)
   })
@@ -95,7 +95,7 @@ async function dispatchPage(
     tx,
     outgoing.flatMap(({ webhookId, jobId }) => (webhookId === null && jobId !== null ? [jobId] : [])),
   )
-  const disabled = await noteOutcomes(tx, outcomesIn(page.items, jobs), { disableAfterSeconds })
+  const disabled = await noteOutcomes(tx, outcomesIn(items, jobs), { disableAfterSeconds })
   await moveOn(tx, from.position, page)
   return { deliveries: outgoing.length, disabled, isMore: !page.isLast }
 }
@@ -106,36 +106,46 @@ async function readListeners(tx: Sql): Promise<Listener[]> {
   return rows.map(({ since, ...listener }) => ({ ...listener, since: snapshotOf(since) }))
 }
 
+interface Beginning {
+  position: string
+  cursor: EventCursor
+  /** How many webhooks are enabled. */
+  listeners: number
+}
+
 /**
  * Behind the last page; and where nobody listened for a while, not before somebody did.
  * @returns null when nobody listens
  */
-async function whereToBegin(tx: Sql): Promise<{ position: string; cursor: EventCursor } | null> {
-  // job_webhooks_pending_idx
-  const [row] = await tx<{ position: string; first: string | null }[]>`
-    select position, (
-      select since_xmin::text from (
-        select pg_snapshot_xmin(since) as since_xmin from job_server.webhooks where enabled
-        union all
-        (
-          select pg_snapshot_xmin(since) from job_server.job_webhooks
-          where told_at is null
-          order by pg_snapshot_xmin(since)
-          limit 1
-        )
-      ) as followers
-      order by since_xmin
-      limit 1
-    ) as first
+async function whereToBegin(tx: Sql): Promise<Beginning | null> {
+  // job_webhooks_pending_idx. The order is that of the numbers: by its bare name it would be that of the text beside it.
+  const [row] = await tx<{ position: string; listeners: number; first: string | null }[]>`
+    select
+      position,
+      (select count(*)::int from job_server.webhooks where enabled) as listeners,
+      (
+        select follower.since_xmin::text from (
+          select pg_snapshot_xmin(since) as since_xmin from job_server.webhooks where enabled
+          union all
+          (
+            select pg_snapshot_xmin(since) from job_server.job_webhooks
+            where told_at is null
+            order by pg_snapshot_xmin(since)
+            limit 1
+          )
+        ) as follower
+        order by follower.since_xmin
+        limit 1
+      ) as first
     from job_server.webhook_cursor`
   if (row === undefined || row.first === null) return null
-  const { position } = row
+  const { position, listeners } = row
   const parsed = parseCursor(position)
   const usable = parsed === null ? null : await usableCursor(tx, parsed)
-  if (usable === null) return { position, cursor: await beginAnew(tx) }
+  if (usable === null) return { position, listeners, cursor: await beginAnew(tx) }
   const first = BigInt(row.first)
   const seen = union(usable.seen, { xmin: first, xmax: first, running: [] })
-  return { position, cursor: { ...usable, seen } }
+  return { position, listeners, cursor: { ...usable, seen } }
 }
 
 /** The database counts its transactions anew, as after a restore from a dump: what was seen is not known any more. */
@@ -145,14 +155,14 @@ async function beginAnew(tx: Sql): Promise<EventCursor> {
   return await cursorOfNow(tx)
 }
 
-/** Event types without their prefix; ends always, for the addresses of jobs and the health of webhooks. */
-function typesFor(listeners: Listener[]): string[] {
-  const wanted = [
+/** Some webhook's types; ends always, for the addresses of jobs and the health of webhooks. */
+function wantedBy(listeners: Listener[]): (item: StreamItem) => boolean {
+  const wanted = new Set<string>([
     ...listeners.flatMap(({ eventTypes }) => eventTypes),
     ...finalEventTypes,
     'job.retry_scheduled',
-  ]
-  return [...new Set(wanted)].map((type) => type.slice('job.'.length))
+  ])
+  return ({ eventType }) => wanted.has(`job.${eventType}`)
 }
 
 function messagesOf(item: StreamItem, job: TellableJob, listeners: Listener[]): Outgoing[] {

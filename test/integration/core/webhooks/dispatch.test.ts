@@ -149,6 +149,38 @@ test('a webhook is told of what is committed after it was made, and after it was
   expect(await told(first)).toEqual([other])
 })
 
+test('who has listened for longest counts, also when the numbers of transactions get longer', async () => {
+  const oldest = await webhook()
+  const [job] = await ended()
+  // Before the other in time, behind it in the order of text.
+  await sql`update job_server.webhooks set since = '9:9:'`
+  await webhook()
+  await dispatch()
+  expect(await told(oldest)).toEqual([job])
+})
+
+test('a webhook that is made while others are told of something is told of what comes then', async () => {
+  await webhook()
+  const locked = Promise.withResolvers<void>()
+  const isMade = Promise.withResolvers<void>()
+  const holder = sql.begin(async (tx) => {
+    await tx`lock table job_server.events in access exclusive mode`
+    locked.resolve()
+    await isMade.promise
+    const { job } = await enqueue(tx, { definitionKey: 'test' })
+    return job.id
+  })
+  await locked.promise
+  const dispatching = dispatch()
+  await waitsForLock(sql)
+  const late = await webhook({ eventTypes: ['job.queued'] })
+  isMade.resolve()
+  const jobId = await holder
+  await dispatching
+  await dispatch()
+  expect(await told(late)).toEqual([jobId])
+})
+
 test('while nobody listens nothing is read or written', async () => {
   const position = async () => (await sql`select position, xmin::text from job_server.webhook_cursor`)[0]
   const before = await position()
