@@ -87,6 +87,7 @@ async function encodeTargets(
     ...care,
     videoStream: run.media.video.index,
     durationSeconds: run.media.durationSeconds,
+    longestSeconds: context.limits.video.durationSeconds,
     progress: ({ percent, ...pace }) => onProgress(percent / 100, pace),
   })
 }

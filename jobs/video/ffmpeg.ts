@@ -6,7 +6,7 @@ import { JobError } from '../../core/job.ts'
 import { type FailedRun, failureOf, outgrown } from './classify.ts'
 import { DamageCounter } from './damage.ts'
 import { LastLines, shown } from './last-lines.ts'
-import { type EncodeProgress, ProgressParser } from './progress.ts'
+import { type EncodeProgress, ProgressParser, secondsOf } from './progress.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** What may be held of a tool's answer: a file whose headers make more of it was made for that. */
@@ -36,12 +36,12 @@ export interface ToolRun extends FailedRun {
 }
 
 interface Listener {
-  /** Gets the lines of standard output. @returns whether they show progress; without it all output does */
-  onLine?: (line: string) => boolean
+  /** Gets the lines of standard output. @returns whether they show progress (without it all output does), or what to end it for */
+  onLine?: (line: string) => boolean | JobError
   onErrorLine?: (line: string) => void
 }
 
-/** @throws JobError stalled, invalid_media (an answer beyond all measure); what the signal was aborted with */
+/** @throws JobError stalled, invalid_media (an answer beyond all measure), from `onLine`; what the signal was aborted with */
 export async function runTool(
   tool: FailedRun['tool'],
   binary: string,
@@ -78,7 +78,9 @@ export async function runTool(
     child.exited,
     readLines(child.stdout, (line) => {
       if (onLine === undefined) stdout += `${line}\n`
-      if (onLine === undefined || onLine(line)) watch.alive()
+      const news = onLine === undefined || onLine(line)
+      if (news instanceof JobError) end(news)
+      else if (news) watch.alive()
       if (stdout.length > keptOutputBytes) end(new JobError('invalid_media', tooMuch, { retry: false }))
     }),
     readLines(child.stderr, (line) => {
@@ -113,11 +115,14 @@ export async function runFfmpeg(
   options: string[],
   {
     durationSeconds,
+    longestSeconds = Number.POSITIVE_INFINITY,
     videoStream,
     progress,
     ...care
   }: ToolCare & {
     durationSeconds: number
+    /** An output that grows longer is given up: sound whose times jump by years would be filled with silence. */
+    longestSeconds?: number
     videoStream: number
     progress: (progress: EncodeProgress) => void
   },
@@ -131,7 +136,8 @@ export async function runFfmpeg(
     onLine: (line) => {
       const news = parser.read(line)
       if (news !== null) progress(news)
-      return showsProgress(line)
+      const [, time = ''] = /^out_time=(.*)/.exec(line) ?? []
+      return (secondsOf(time) ?? 0) > longestSeconds ? outlasts(longestSeconds) : showsProgress(line)
     },
     onErrorLine: (line) => {
       damage.read(line)
@@ -142,6 +148,14 @@ export async function runFfmpeg(
   // It goes on without the pictures that it refused.
   if (refusedPicture !== undefined) throw failureOf({ ...run, lastLines: [refusedPicture] })
   return { frameCount: parser.frameCount, damagedFrames: damage.damagedFrames }
+}
+
+function outlasts(bound: number): JobError {
+  const message = `The video is longer than it announces, and than the ${bound} s that are allowed: its times jump.`
+  return new JobError('limit_exceeded', message, {
+    retry: false,
+    details: { limit: 'durationSeconds', bound },
+  })
 }
 
 /** FFmpeg reports twice a second whether or not there is news; these values only change when it gets on. */

@@ -58,7 +58,7 @@ export class ProgressParser {
 }
 
 /** `00:01:02.500000`; FFmpeg writes N/A or a negative time before the first frame. */
-function secondsOf(text: string): number | null {
+export function secondsOf(text: string): number | null {
   const match = /^(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(text)
   if (match === null) return null
   const [, hours, minutes, seconds] = match

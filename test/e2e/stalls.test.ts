@@ -23,7 +23,13 @@ test('an FFmpeg that stands still is killed, and the encode is tried again', asy
     const { attemptHistory } = await job.read()
     return attemptHistory.length > 0 && attemptHistory
   })
-  expect(attempt).toMatchObject({ outcome: 'threw', errorCode: 'stalled' })
+  expect(attempt).toMatchObject({
+    outcome: 'threw',
+    errorCode: 'stalled',
+    error: {
+      details: { command: expect.stringMatching(/^ffmpeg .*-i file:source /), lastLines: expect.any(Array) },
+    },
+  })
   expect((await toolsOf(server)).map(({ pid }) => pid)).not.toContain(frozen.pid)
   const { attemptHistory } = await job.reaches('succeeded')
   expect(attemptHistory.map(({ errorCode }) => errorCode)).toEqual(['stalled', null])
