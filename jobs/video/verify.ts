@@ -8,13 +8,17 @@ import type { Media } from './probe.ts'
 const missingShare = 0.02
 const missingSeconds = 0.5
 
-/** @throws JobError output_invalid when a file is not what was planned */
+/** @throws JobError output_invalid when a file is not what was planned, invalid_media when nothing came of the sound */
 export function verifyFile(
   seen: Media,
   { video, audio, name }: Extract<Target, { kind: 'file' }>,
   frameCount: number,
 ): void {
   verifyPicture(name, seen, video, frameCount)
+  // FFmpeg ends well when it could decode no sample.
+  if (audio !== null && seen.audio === null) {
+    throw new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
+  }
   expectSame(name, 'audio', seen.audio?.codec ?? 'none', audio?.codec ?? 'none')
 }
 

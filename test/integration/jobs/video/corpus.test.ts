@@ -18,7 +18,11 @@ const isWhole = seeds > 0
 const sampled = { whole: 3, broken: 6 }
 /** Of inputs of a second each; busy machines take their time. */
 const deadlineSeconds = 120
-const classes = ['succeeded', 'invalid_media', 'unsupported_codec', 'limit_exceeded']
+/** Another attempt would find the same. */
+const final = ['succeeded', 'invalid_media', 'unsupported_codec', 'limit_exceeded']
+/** Worth another attempt: for what FFmpeg itself does wrong, which must be rare. */
+const retried = ['encoder_crashed', 'stalled', 'output_invalid']
+const rarely = 0.005
 
 const root = await mkdtemp(join(inject('backend').directory, 'corpus-'))
 const scratch = await mkdtemp(join(root, 'scratch-'))
@@ -55,10 +59,12 @@ test('each broken input ends as a success or as a classified error', { timeout: 
     const run = await encode(mutate(bytes, seed))
     const end = endOf(run)
     ends.set(end, (ends.get(end) ?? 0) + 1)
-    return problemsOf(run, classes).map((problem) => `${input.what}, seed ${seed}: ${problem}`)
+    return problemsOf(run, [...final, ...retried]).map((problem) => `${input.what}, seed ${seed}: ${problem}`)
   })
   console.info(`${cases.length} broken inputs:`, Object.fromEntries(ends))
   expect(problems.flat()).toEqual([])
+  const again = retried.reduce((sum, end) => sum + (ends.get(end) ?? 0), 0)
+  expect(again).toBeLessThanOrEqual(rarely * cases.length)
   await expectNothingLeft()
 })
 
