@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { Signer } from '@aws-sdk/rds-signer'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openPool } from '../../../core/db.ts'
 import { passwordOf } from '../../../core/db-auth.ts'
@@ -24,6 +25,22 @@ test('a token of IAM is for one host, port and user, and lives a quarter of an h
     'X-Amz-Signature': expect.stringMatching(/^[0-9a-f]{64}$/),
   })
 })
+
+test.each(['job_server', 'a user+of:another'])(
+  "it is what AWS's own signer makes for %s",
+  async (username) => {
+    // Both sign the second they are in.
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-25T12:00:00Z') })
+    const target = { hostname: 'proxy.example', port: 5432, username }
+    const { password } = passwordOf(
+      `postgres://${encodeURIComponent(username)}@proxy.example/postgres`,
+      'iam',
+    )
+    const tokens = await Promise.all([password?.(), new Signer(target).getAuthToken()])
+    vi.useRealTimers()
+    expect(tokens[0]).toBe(tokens[1])
+  },
+)
 
 test('with a password in the URL nothing else is asked for', () => {
   expect(passwordOf('postgres://user:password@localhost/postgres')).toEqual({})
