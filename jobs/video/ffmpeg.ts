@@ -115,15 +115,15 @@ export async function runFfmpeg(
   options: string[],
   {
     durationSeconds,
-    longestSeconds = Number.POSITIVE_INFINITY,
     videoStream,
+    longestSeconds = Number.POSITIVE_INFINITY,
     progress,
     ...care
   }: ToolCare & {
     durationSeconds: number
+    videoStream: number
     /** An output that grows longer is given up: sound whose times jump by years would be filled with silence. */
     longestSeconds?: number
-    videoStream: number
     progress: (progress: EncodeProgress) => void
   },
 ): Promise<{ frameCount: number; damagedFrames: number }> {
