@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { afterAll, expect, inject } from 'vitest'
+import { afterAll, expect, inject, vi } from 'vitest'
 import { until } from './until.ts'
 
 const flags = [
@@ -21,7 +21,9 @@ const flags = [
   '--disable-component-update',
   '--disable-sync',
 ]
-const patienceMs = 30_000
+/** A browser is slow where much else goes on. */
+const patienceMs = 90_000
+const testPatienceMs = 240_000
 
 /** Why the tests of the dashboard can't run here; null: they can. */
 export const noBrowser = await (async () => {
@@ -44,6 +46,7 @@ export interface TestPage extends Page {
 
 /** Closed after the file; then no page may have had anything to complain about. */
 export async function openBrowser(allowed: string[]): Promise<TestBrowser> {
+  vi.setConfig({ testTimeout: testPatienceMs })
   let browser: Browser | undefined
   const pages: TestPage[] = []
   afterAll(async () => {
@@ -129,7 +132,7 @@ interface Axe {
 }
 
 /** Until the text stands somewhere on the page. */
-export async function shows(page: Page, text: string | RegExp, deadlineSeconds = 30): Promise<void> {
+export async function shows(page: Page, text: string | RegExp, deadlineSeconds = 90): Promise<void> {
   let shown = ''
   const look = async () => {
     // biome-ignore lint/performance/useDomNodeTextContent: what is hidden is not shown

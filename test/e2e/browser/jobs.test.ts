@@ -43,6 +43,25 @@ test.skipIf(noBrowser)('a job is followed live, and cancelled by its button', as
   await again.reaches('cancelled')
 })
 
+test.skipIf(noBrowser)('children stand below their parent as a tree', async () => {
+  const { id: family } = await server.enqueue('family')
+  const page = await browser.open(`${server.url}/jobs/${family}`)
+  const tree = page.locator('.tree')
+  await until('the three', async () => (await tree.locator('.tree-row').count()) === 3)
+  await page.locator('.page-head .status', { hasText: 'Succeeded' }).waitFor()
+  await tree
+    .getByRole('button', { name: /^Children of/ })
+    .first()
+    .click()
+  await shows(page, 'no children')
+  await tree.getByRole('link').first().click()
+  await page
+    .locator('.facts')
+    .getByRole('link', { name: family.slice(-8) })
+    .click()
+  await page.waitForURL(new RegExp(`${family}$`))
+})
+
 test.skipIf(noBrowser)('what jobs are called, given and give back is text, whatever it says', async () => {
   const value = { markup: hostileText, direction: rightToLeft }
   const job = await server.enqueue(

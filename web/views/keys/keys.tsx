@@ -1,12 +1,14 @@
 /** API keys: who has one and what it allows; made here, shown once, revoked for good. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { api, messageOf, read } from '../../api.ts'
+import { api, read } from '../../api.ts'
 import { signIn, useSession } from '../../session.ts'
 import type { ApiKey, Scope } from '../../types.ts'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
+import { Checks } from '../../ui/checks.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm, Dialog } from '../../ui/dialog.tsx'
+import { FormEnd } from '../../ui/form-end.tsx'
 import { CopyButton } from '../../ui/json.tsx'
 import { Time } from '../../ui/time.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
@@ -191,23 +193,19 @@ function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void })
         <Field label="Name" hint="Whose it is, or what for.">
           <input required maxLength={100} value={name} onChange={({ target }) => setName(target.value)} />
         </Field>
-        <fieldset className="checks">
-          <legend className="field-label">Allows</legend>
-          {scopes.map(({ scope, allows }) => (
-            <label key={scope} className="check">
-              <input
-                type="checkbox"
-                checked={chosen.includes(scope)}
-                onChange={({ target }) =>
-                  setChosen(target.checked ? [...chosen, scope] : chosen.filter((each) => each !== scope))
-                }
-              />
-              <span>
+        <Checks
+          title="Allows"
+          words={scopes.map(({ scope, allows }) => ({
+            word: scope,
+            label: (
+              <>
                 <strong>{scope}</strong> <span className="faint">{allows}</span>
-              </span>
-            </label>
-          ))}
-        </fieldset>
+              </>
+            ),
+          }))}
+          chosen={chosen}
+          onChoice={setChosen}
+        />
         <Field label="Expires in days" hint="Left out: never.">
           <input
             type="number"
@@ -217,17 +215,13 @@ function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void })
             onChange={({ target }) => setDays(target.value)}
           />
         </Field>
-        {make.error === null ? null : (
-          <p className="field-error" role="alert">
-            {messageOf(make.error)}
-          </p>
-        )}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" isBusy={make.isPending} disabled={chosen.length === 0}>
-            Make the key
-          </Button>
-        </div>
+        <FormEnd
+          error={make.error}
+          action="Make the key"
+          isBusy={make.isPending}
+          isDisabled={chosen.length === 0}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   )

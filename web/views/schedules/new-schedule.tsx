@@ -7,6 +7,7 @@ import { definitionsQuery } from '../../queries.ts'
 import type { Definition } from '../../types.ts'
 import { Button, Field } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { FormEnd } from '../../ui/form-end.tsx'
 import { dateTime } from '../../ui/format.ts'
 import { ParamsFields, useParamsForm } from '../../ui/params-form.tsx'
 import { Time } from '../../ui/time.tsx'
@@ -120,17 +121,7 @@ function ScheduleForm({ definition, onClose }: { definition: Definition; onClose
         </select>
       </Field>
       <ParamsFields form={form} />
-      {make.error === null ? null : (
-        <p className="field-error" role="alert">
-          {messageOf(make.error)}
-        </p>
-      )}
-      <div className="dialog-actions">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" look="primary" isBusy={make.isPending}>
-          Make the schedule
-        </Button>
-      </div>
+      <FormEnd error={make.error} action="Make the schedule" isBusy={make.isPending} onCancel={onClose} />
     </form>
   )
 }

@@ -1,11 +1,13 @@
 /** Makes a webhook and shows the secret that signs its messages, once. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { api, messageOf, read } from '../../api.ts'
+import { api, read } from '../../api.ts'
 import { definitionsQuery } from '../../queries.ts'
 import type { Webhook } from '../../types.ts'
 import { Button, Field } from '../../ui/basics.tsx'
+import { Checks } from '../../ui/checks.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { FormEnd } from '../../ui/form-end.tsx'
 import { CopyButton } from '../../ui/json.tsx'
 
 type EventType = Webhook['eventTypes'][number]
@@ -66,21 +68,12 @@ export function NewWebhook({ onClose }: { onClose: () => void }) {
             onChange={({ target }) => setDescription(target.value)}
           />
         </Field>
-        <fieldset className="checks">
-          <legend className="field-label">Is told when jobs are</legend>
-          {eventTypes.map((type) => (
-            <label key={type} className="check">
-              <input
-                type="checkbox"
-                checked={chosen.includes(type)}
-                onChange={({ target }) =>
-                  setChosen(target.checked ? [...chosen, type] : chosen.filter((each) => each !== type))
-                }
-              />
-              {type.replace('job.', '').replace('_', ' ')}
-            </label>
-          ))}
-        </fieldset>
+        <Checks
+          title="Is told when jobs are"
+          words={eventTypes.map((word) => ({ word, label: word.replace('job.', '').replace('_', ' ') }))}
+          chosen={chosen}
+          onChoice={setChosen}
+        />
         <Field label="Only of">
           <select value={definitionKey} onChange={({ target }) => setDefinitionKey(target.value)}>
             <option value="">any definition</option>
@@ -89,17 +82,13 @@ export function NewWebhook({ onClose }: { onClose: () => void }) {
             ))}
           </select>
         </Field>
-        {make.error === null ? null : (
-          <p className="field-error" role="alert">
-            {messageOf(make.error)}
-          </p>
-        )}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" isBusy={make.isPending} disabled={chosen.length === 0}>
-            Make the webhook
-          </Button>
-        </div>
+        <FormEnd
+          error={make.error}
+          action="Make the webhook"
+          isBusy={make.isPending}
+          isDisabled={chosen.length === 0}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   )

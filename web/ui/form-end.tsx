@@ -1,0 +1,33 @@
+/** How a form in a dialog ends: what went wrong, and the two ways out. */
+import { messageOf } from '../api.ts'
+import { Button } from './basics.tsx'
+
+export function FormEnd({
+  error,
+  action,
+  isBusy,
+  isDisabled = false,
+  onCancel,
+}: {
+  error: unknown
+  action: string
+  isBusy: boolean
+  isDisabled?: boolean
+  onCancel: () => void
+}) {
+  return (
+    <>
+      {error === null ? null : (
+        <p className="field-error" role="alert">
+          {messageOf(error)}
+        </p>
+      )}
+      <div className="dialog-actions">
+        <Button onClick={onCancel}>Cancel</Button>
+        <Button type="submit" look="primary" isBusy={isBusy} disabled={isDisabled}>
+          {action}
+        </Button>
+      </div>
+    </>
+  )
+}
