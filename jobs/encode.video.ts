@@ -1,6 +1,7 @@
 /** Encodes a video for playback anywhere: files, streams in several sizes, and what belongs to them. */
 import { z } from 'zod'
-import { EncodeOptions, problemsOf, resolve } from '../core/encode-options.ts'
+import { EncodeOptions, problemsOf } from '../core/encode/options.ts'
+import { resolve } from '../core/encode/wish.ts'
 import { defineJob, JobError } from '../core/job.ts'
 import { encodeVideo } from './video/encode.ts'
 import { VideoSource } from './video/source.ts'

@@ -1,6 +1,6 @@
 /** What the FFmpeg at hand is and can do: asked of the binary once at start, not assumed. */
 
-import { encodersOf } from '../core/encode-options.ts'
+import { encodersOf } from '../core/encode/options.ts'
 
 export interface FfmpegCapabilities {
   version: string

@@ -3,7 +3,7 @@
  * segments by the index in each.
  */
 import { languageTag } from './names.ts'
-import { byCodec, type Output, ofKind, type Rendition, type Sound } from './video.ts'
+import { byCodec, type Output, ofKind, type Rendition, type Sound, type Subtitles } from './video.ts'
 
 /** @param urlOf where the file of an output is, by its name */
 export function manifest(outputs: Output[], urlOf: (name: string) => string): string {
@@ -19,6 +19,12 @@ export function manifest(outputs: Output[], urlOf: (name: string) => string): st
     ...ofKind(outputs, 'audio').map((sound) => [
       `<AdaptationSet contentType="audio" mimeType="audio/mp4" segmentAlignment="true" subsegmentAlignment="true" subsegmentStartsWithSAP="1"${language(sound)}>`,
       soundElement(sound, urlOf),
+      '</AdaptationSet>',
+    ]),
+    ...ofKind(outputs, 'subtitles').map((track) => [
+      `<AdaptationSet contentType="text" mimeType="text/vtt"${language(track)}>`,
+      '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>',
+      `<Representation id="${escaped(track.name)}" bandwidth="1000"><BaseURL>${escaped(urlOf(track.name))}</BaseURL></Representation>`,
       '</AdaptationSet>',
     ]),
   ]
@@ -69,7 +75,7 @@ function frameRateOf(frameRate: number): string {
   return isNtsc ? `${ntsc}/1001` : `${Math.round(frameRate * 1000)}/1000`
 }
 
-function language({ language: of }: Sound): string {
+function language({ language: of }: Sound | Subtitles): string {
   return of === null ? '' : ` lang="${escaped(languageTag(of))}"`
 }
 

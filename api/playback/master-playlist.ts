@@ -1,11 +1,11 @@
 /** The playlist that names all sizes and sounds of a video (RFC 8216, 4.3.4), for a player to choose from. */
-import { languageTag, soundNames } from './names.ts'
+import { languageTag, trackNames } from './names.ts'
 import { byCodec, type Output, ofKind, type Rendition, type Sound } from './video.ts'
 
 /** @param urlOf where the media playlist of an output is, by its name */
 export function masterPlaylist(outputs: Output[], urlOf: (name: string) => string): string {
   const sounds = ofKind(outputs, 'audio')
-  const names = soundNames(sounds)
+  const names = trackNames(sounds, 'Audio')
   const lines = ['#EXTM3U', '#EXT-X-VERSION:7', '#EXT-X-INDEPENDENT-SEGMENTS']
   for (const [index, sound] of sounds.entries()) {
     const isFirst = sounds.findIndex(({ codec }) => codec === sound.codec) === index
@@ -14,7 +14,7 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
         TYPE: 'AUDIO',
         'GROUP-ID': quoted(sound.codec),
         NAME: quoted(names[index] ?? ''),
-        ...(sound.language === null ? {} : { LANGUAGE: quoted(languageTag(sound.language)) }),
+        ...languageOf(sound),
         DEFAULT: isFirst ? 'YES' : 'NO',
         AUTOSELECT: 'YES',
         CHANNELS: quoted(String(sound.channels)),
@@ -22,17 +22,41 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
       })}`,
     )
   }
+  const subtitles = ofKind(outputs, 'subtitles')
+  const subtitleNames = trackNames(subtitles, 'Subtitles')
+  for (const [index, track] of subtitles.entries()) {
+    lines.push(
+      `#EXT-X-MEDIA:${attributes({
+        TYPE: 'SUBTITLES',
+        'GROUP-ID': quoted(subtitleGroup),
+        NAME: quoted(subtitleNames[index] ?? ''),
+        ...languageOf(track),
+        DEFAULT: 'NO',
+        AUTOSELECT: 'YES',
+        URI: quoted(urlOf(track.name)),
+      })}`,
+    )
+  }
   const groups = byCodec(sounds)
   const largestFirst = ofKind(outputs, 'rendition').toSorted(
     (a, b) => b.width * b.height - a.width * a.height,
   )
+  const withSubtitles: Record<string, string> =
+    subtitles.length === 0 ? {} : { SUBTITLES: quoted(subtitleGroup) }
   for (const rendition of largestFirst) {
     // With several codecs of sound each size is named once with each.
     for (const [group, members] of groups.size === 0 ? [[null, []] as const] : groups) {
-      lines.push(`#EXT-X-STREAM-INF:${attributes(variant(rendition, group, members))}`, urlOf(rendition.name))
+      const shown = { ...variant(rendition, group, members), ...withSubtitles }
+      lines.push(`#EXT-X-STREAM-INF:${attributes(shown)}`, urlOf(rendition.name))
     }
   }
   return `${lines.join('\n')}\n`
+}
+
+const subtitleGroup = 'subtitles'
+
+function languageOf({ language }: { language: string | null }): Record<string, string> {
+  return language === null ? {} : { LANGUAGE: quoted(languageTag(language)) }
 }
 
 function variant(

@@ -6,10 +6,10 @@ interface Track {
 }
 
 /** By title, language or number; each once. */
-export function soundNames(tracks: Track[]): string[] {
+export function trackNames(tracks: Track[], kind: 'Audio' | 'Subtitles'): string[] {
   const taken = new Set<string>()
   return tracks.map(({ title, language }, index) => {
-    const name = title ?? (language === null ? `Audio ${index + 1}` : nameOfLanguage(language))
+    const name = title ?? (language === null ? `${kind} ${index + 1}` : nameOfLanguage(language))
     const unique = taken.has(name) ? `${name} (${index + 1})` : name
     taken.add(unique)
     return unique

@@ -4,6 +4,10 @@ export const playbackPaths = {
   playlist: 'playlist.m3u8',
   manifest: 'manifest.mpd',
   poster: 'poster',
+  /** With its number behind it, from 1. */
+  thumbnail: 'thumbnails',
+  storyboard: 'storyboard.vtt',
+  sheet: 'storyboard.jpg',
   /** With the name of an output behind it: its media playlist. */
   track: 'tracks',
   /** With the name of an output behind it: its bytes. */

@@ -34,9 +34,23 @@ export type Sound = z.output<typeof Sound>
 
 /** The contract's one output: those of before had no name. */
 const File = z.looseObject({ ...Stored, kind: z.literal('video'), name: z.string().default('video.mp4') })
-const Picture = z.looseObject({ ...Stored, kind: z.literal('poster'), name: z.string() })
 
-const Output = z.discriminatedUnion('kind', [File, Rendition, Sound, Picture])
+const Subtitles = z.looseObject({
+  ...Stored,
+  kind: z.literal('subtitles'),
+  name: z.string(),
+  ...{ language: z.string().nullable(), title: z.string().nullable(), playlistKey: z.string() },
+})
+export type Subtitles = z.output<typeof Subtitles>
+
+/** `sheet`: the pictures that a storyboard is made of. */
+const Picture = z.looseObject({
+  ...Stored,
+  kind: z.enum(['poster', 'thumbnail', 'storyboard', 'sheet']),
+  name: z.string(),
+})
+
+const Output = z.discriminatedUnion('kind', [File, Rendition, Sound, Subtitles, Picture])
 export type Output = z.output<typeof Output>
 
 /** What `encode.video` returns, as far as clients see it. */

@@ -1,12 +1,12 @@
 /** Encodes a video: one that comes with the request as a form, or one that already lies in storage. */
 import { type Context, Hono, type Next } from 'hono'
 import { z } from 'zod'
-import { codecsNeeded } from '../../core/encode-options.ts'
-import { SourceNotFound, UploadNotUsable } from '../../core/errors.ts'
+import { codecsNeeded } from '../../core/encode/wish.ts'
+import { SourceNotFound } from '../../core/errors.ts'
 import { problemOfUrl } from '../../core/outside-url.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
-import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
+import { usableUpload } from '../../core/uploads/usable.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
@@ -14,6 +14,7 @@ import { definitionKey } from '../playback/video.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
 import { invalidRequest, jsonBody, requireMediaType, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
+import { optionsFor } from './video-options.ts'
 import { documentedForm, EncodeBody, EncodeForm, type Settings } from './video-requests.ts'
 
 interface Source {
@@ -54,8 +55,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
       return { source: { url: sourceUrl }, filename: filename ?? nameIn(sourceUrl) }
     }
     if (uploadId !== undefined) {
-      const upload = await readUpload(sql, uploadId)
-      if (upload.status !== 'completed') throw new UploadNotUsable(uploadId, upload.status)
+      const upload = await usableUpload(sql, uploadId, 'video')
       return { source: { key: upload.objectKey }, filename: upload.filename }
     }
     const key = sourceKey ?? ''
@@ -71,7 +71,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
     await requireEncoders(sql, codecsNeeded(options))
     const { job, created } = await enqueue(sql, {
       definitionKey,
-      params: { source, filename, ...options },
+      params: { source, filename, ...(await optionsFor(sql, options)) },
       priority,
       idempotencyKey,
       idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,

@@ -18,11 +18,21 @@ import { JobParam } from './job-requests.ts'
 
 const hls = 'application/vnd.apple.mpegurl'
 const dash = 'application/dash+xml'
+const vtt = 'text/vtt; charset=utf-8'
 
 const PlaybackQuery = z.object({
   token: z.string().optional().describe('From the status of the video; in place of an API key.'),
 })
 const OutputParam = JobParam.extend({ name: z.string().regex(/^[\w.-]{1,100}$/) })
+
+const ThumbnailParam = JobParam.extend({
+  number: z.string().regex(/^[1-9]\d{0,2}$/, 'expected a number from 1'),
+})
+
+/** The name of a track's media playlist. */
+function playlistOf(name: string): string {
+  return name.replace(/\.(mp4|vtt)$/, '.m3u8')
+}
 
 export function playbackRoutes({
   sql,
@@ -46,6 +56,13 @@ export function playbackRoutes({
     throw new RequestProblem('output_not_ready', `Video ${videoId} has no such output.`)
   }
 
+  /** @throws RequestProblem output_not_ready */
+  async function textOf(key: string | undefined): Promise<string> {
+    const stored = key === undefined ? null : await storage.get(key)
+    if (stored !== null && stored !== 'unsatisfiable') return await new Response(stored.body).text()
+    throw new RequestProblem('output_not_ready', 'There is no such output, or it is not kept any more.')
+  }
+
   const link = (key: string) => storage.presignGet(key, { expiresInSeconds, audience: 'client' })
 
   return new Hono<ApiEnv>()
@@ -63,8 +80,7 @@ export function playbackRoutes({
         const { jobId } = c.req.valid('param')
         const outputs = await streamsOf(jobId)
         const token = await tokens.issue(jobId, expiresInSeconds)
-        const urlOf = (name: string) =>
-          `${playbackPaths.track}/${name.replace(/\.mp4$/, '.m3u8')}?token=${token}`
+        const urlOf = (name: string) => `${playbackPaths.track}/${playlistOf(name)}?token=${token}`
         return c.body(masterPlaylist(outputs, urlOf), 200, { 'content-type': hls })
       },
     )
@@ -79,14 +95,12 @@ export function playbackRoutes({
       validate('query', PlaybackQuery),
       async (c) => {
         const { jobId, name } = c.req.valid('param')
-        const file = name.replace(/\.m3u8$/, '.mp4')
-        const output = await outputNamed(jobId, (each) => 'playlistKey' in each && each.name === file)
-        const stored = 'playlistKey' in output ? await storage.get(String(output.playlistKey)) : null
-        if (stored === null || stored === 'unsatisfiable') {
-          throw new RequestProblem('output_not_ready', 'The track is not kept any more.')
-        }
-        const text = await new Response(stored.body).text()
-        return c.body(mediaPlaylist(text, file, await link(output.key)), 200, { 'content-type': hls })
+        const track = await outputNamed(
+          jobId,
+          (each) => 'playlistKey' in each && playlistOf(each.name) === name,
+        )
+        const text = await textOf(String('playlistKey' in track ? track.playlistKey : ''))
+        return c.body(mediaPlaylist(text, track.name, await link(track.key)), 200, { 'content-type': hls })
       },
     )
     .get(
@@ -119,6 +133,56 @@ export function playbackRoutes({
       async (c) => {
         const poster = await outputNamed(c.req.valid('param').jobId, ({ kind }) => kind === 'poster')
         return c.redirect(await link(poster.key), 302)
+      },
+    )
+    .get(
+      `/:jobId/${playbackPaths.thumbnail}/:number`,
+      operation({
+        summary: 'Get a thumbnail of a video',
+        answers: { 302: { description: 'To a JPEG in the storage.' } },
+        problems: ['job_not_found', 'output_not_ready'],
+      }),
+      validate('param', ThumbnailParam),
+      validate('query', PlaybackQuery),
+      async (c) => {
+        const { jobId, number } = c.req.valid('param')
+        const thumbnail = await outputNamed(jobId, ({ name }) => name === `thumbnail-${number}.jpg`)
+        return c.redirect(await link(thumbnail.key), 302)
+      },
+    )
+    .get(
+      `/:jobId/${playbackPaths.storyboard}`,
+      operation({
+        summary: 'Read the storyboard of a video',
+        answers: {
+          200: { description: 'WebVTT: which part of which sheet belongs to a time.', contentType: vtt },
+        },
+        problems: ['job_not_found', 'output_not_ready'],
+      }),
+      validate('param', JobParam),
+      validate('query', PlaybackQuery),
+      async (c) => {
+        const { outputs } = await readVideo(sql, c.req.valid('param').jobId)
+        let text = await textOf(outputs.find(({ kind }) => kind === 'storyboard')?.key)
+        for (const sheet of outputs.filter(({ kind }) => kind === 'sheet')) {
+          const url = await link(sheet.key)
+          text = text.replaceAll(`${sheet.name}#`, () => `${url}#`)
+        }
+        return c.body(text, 200, { 'content-type': vtt })
+      },
+    )
+    .get(
+      `/:jobId/${playbackPaths.sheet}`,
+      operation({
+        summary: 'Get the first sheet of the storyboard',
+        answers: { 302: { description: 'To a JPEG in the storage.' } },
+        problems: ['job_not_found', 'output_not_ready'],
+      }),
+      validate('param', JobParam),
+      validate('query', PlaybackQuery),
+      async (c) => {
+        const sheet = await outputNamed(c.req.valid('param').jobId, ({ kind }) => kind === 'sheet')
+        return c.redirect(await link(sheet.key), 302)
       },
     )
     .get(

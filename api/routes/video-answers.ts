@@ -17,7 +17,9 @@ export const VideoStatus = z
     playback: z
       .looseObject({ expiresInSeconds: z.int(), token: z.string() })
       .optional()
-      .describe('Links that players can follow without an API key: hlsUrl, dashUrl, posterUrl.'),
+      .describe(
+        'Links that players can follow without an API key: hlsUrl, dashUrl, posterUrl, storyboardUrl, thumbnailUrls.',
+      ),
     additions: z
       .array(z.looseObject({ jobId: z.uuid(), status: Status }))
       .optional()

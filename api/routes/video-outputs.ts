@@ -1,7 +1,8 @@
 /** More outputs of a video that was encoded before, or some of them again: from the source that was kept. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { codecsNeeded } from '../../core/encode-options.ts'
+import { EncodeOptions } from '../../core/encode/options.ts'
+import { codecsNeeded } from '../../core/encode/wish.ts'
 import { SourceNotFound } from '../../core/errors.ts'
 import { enqueueAddition } from '../../core/videos/additions.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
@@ -11,10 +12,11 @@ import { definitionKey, readVideo } from '../playback/video.ts'
 import { jsonBody, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
 import { JobParam } from './job-requests.ts'
+import { optionsFor } from './video-options.ts'
 import { AdditionBody } from './video-requests.ts'
 
 /** What an addition takes over from the first encode. */
-const Kept = z.object({
+const Kept = EncodeOptions.pick({ trim: true, watermark: true, loudness: true, subtitles: true }).extend({
   source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
   filename: z.string().default('video'),
 })
@@ -35,7 +37,15 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
         },
         200: { description: 'The idempotency key met an earlier job.', schema: Enqueued },
       },
-      problems: ['job_not_found', 'source_not_found', 'encoder_missing', 'idempotency_conflict'],
+      problems: [
+        'job_not_found',
+        'source_not_found',
+        'upload_not_found',
+        'upload_not_usable',
+        'invalid_media',
+        'encoder_missing',
+        'idempotency_conflict',
+      ],
     }),
     validate('param', JobParam),
     jsonBody,
@@ -44,12 +54,13 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       const { jobId } = c.req.valid('param')
       const { priority, idempotencyKey, ...wanted } = c.req.valid('json')
       const { job: first } = await readVideo(sql, jobId)
-      const { source, filename } = Kept.parse(first.params)
+      const kept = Kept.parse(first.params)
+      const { source } = kept
       if ('key' in source && (await storage.head(source.key)) === null) throw new SourceNotFound(source.key)
       await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
       const { job, created } = await enqueueAddition(sql, jobId, {
         definitionKey,
-        params: { source, filename, ...wanted },
+        params: { ...kept, ...(await optionsFor(sql, wanted)) },
         priority,
         idempotencyKey,
         idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,

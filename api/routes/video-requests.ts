@@ -1,11 +1,18 @@
 /** What requests about videos take. */
 import { z } from 'zod'
-import { EncodeOptions, problemsOf } from '../../core/encode-options.ts'
+import { EncodeOptions, problemsOf, WatermarkLook } from '../../core/encode/options.ts'
 import { isMediaKey } from '../../core/storage/keys.ts'
 import { id, text } from '../validate.ts'
 import { priority } from './job-requests.ts'
 
-const Settings = EncodeOptions.extend({ priority: priority.default(0) })
+/** Clients name their uploads, never a key of ours. */
+const Options = EncodeOptions.extend({
+  watermark: WatermarkLook.extend({ uploadId: id.describe('A completed upload of a PNG, JPEG or WebP.') })
+    .optional()
+    .describe('A picture laid over the video.'),
+})
+
+const Settings = Options.extend({ priority: priority.default(0) })
 export type Settings = z.output<typeof Settings>
 
 export const EncodeBody = Settings.extend({
@@ -51,17 +58,23 @@ export const EncodeForm = z
   .pipe(Settings.superRefine(checkRequest))
 
 /** What each option may be, but not together. */
-function checkRequest(request: Settings, context: z.RefinementCtx): void {
+function checkRequest(request: Parameters<typeof problemsOf>[0], context: z.RefinementCtx): void {
   for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
 }
 
 export const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
 
-const Addition = EncodeOptions.omit({ quality: true, format: true, preset: true, ladder: true })
-
-/** Like `EncodeBody`, but what is to be made must be listed. */
-export const AdditionBody = Addition.extend({
-  outputs: Addition.shape.outputs.unwrap().min(1),
-  priority: priority.default(0),
-  idempotencyKey: text(255).optional(),
-}).superRefine((request, context) => checkRequest({ format: 'mp4', ...request }, context))
+/** Like `EncodeBody`, but what is to be made must be listed; what is left out of the rest is as it was. */
+export const AdditionBody = Options.omit({ quality: true, format: true, preset: true, ladder: true })
+  .extend({
+    outputs: Options.shape.outputs.unwrap().default([]),
+    priority: priority.default(0),
+    idempotencyKey: text(255).optional(),
+  })
+  .superRefine((request, context) => checkRequest({ format: 'mp4', ...request }, context))
+  .refine(
+    ({ outputs, poster, thumbnails, storyboard }) =>
+      outputs.length > 0 || [poster, thumbnails, storyboard].some(Boolean),
+    { path: ['outputs'], message: 'expected an output, a poster, thumbnails or a storyboard' },
+  )
+export type AdditionBody = z.output<typeof AdditionBody>

@@ -25,8 +25,8 @@ const DownloadQuery = z.object({
 
 export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & { tokens: PlaybackTokens }) {
   async function playbackOf(videoId: string, outputs: Output[]) {
-    const kinds = new Set(outputs.map(({ kind }) => kind))
-    if (!kinds.has('rendition') && !kinds.has('poster')) return undefined
+    const kinds = new Set<string>(outputs.map(({ kind }) => kind))
+    if (!['rendition', 'poster', 'thumbnail', 'storyboard'].some((kind) => kinds.has(kind))) return undefined
     const token = await tokens.issue(videoId, config.PLAYBACK_SECONDS)
     const url = (path: string) => playbackUrl(videoId, path, token)
     return {
@@ -36,6 +36,10 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
         ? { hlsUrl: url(playbackPaths.playlist), dashUrl: url(playbackPaths.manifest) }
         : {}),
       ...(kinds.has('poster') ? { posterUrl: url(playbackPaths.poster) } : {}),
+      ...(kinds.has('storyboard') ? { storyboardUrl: url(playbackPaths.storyboard) } : {}),
+      thumbnailUrls: outputs
+        .filter(({ kind }) => kind === 'thumbnail')
+        .map((_, index) => url(`${playbackPaths.thumbnail}/${index + 1}`)),
     }
   }
 

@@ -11,7 +11,7 @@ import { partSizes } from './create.ts'
 import { readUpload } from './read.ts'
 import { rejectUpload } from './reject.ts'
 import { type Upload, uploadColumns } from './row.ts'
-import { sniffBytes, whyNotVideo } from './sniff.ts'
+import { isPictureType, sniffBytes, whyNotPicture, whyNotVideo } from './sniff.ts'
 
 /** @throws UploadNotFound, UploadNotUsable, UploadIncomplete, InvalidMedia */
 export async function completeUpload(sql: Sql, storage: Storage, uploadId: string): Promise<Upload> {
@@ -25,7 +25,7 @@ export async function completeUpload(sql: Sql, storage: Storage, uploadId: strin
     const detail = `${object.sizeBytes} bytes have arrived, ${upload.sizeBytes} were announced.`
     throw new UploadIncomplete(uploadId, detail)
   }
-  await requireVideo(sql, storage, upload)
+  await requireMedia(sql, storage, upload)
   const [completed] = await sql<Upload[]>`
     update job_server.uploads set status = 'completed', ended_at = now()
     where id = ${uploadId} and status = 'waiting' and expires_at > now()
@@ -54,13 +54,17 @@ async function joinParts(storage: Storage, upload: Upload): Promise<void> {
   }
 }
 
-/** @throws InvalidMedia for what is surely no video; the upload is given up then */
-async function requireVideo(sql: Sql, storage: Storage, { id, objectKey }: Upload): Promise<void> {
+/** @throws InvalidMedia for what is surely no video, or no picture where one was announced; the upload is given up then */
+async function requireMedia(
+  sql: Sql,
+  storage: Storage,
+  { id, objectKey, contentType }: Upload,
+): Promise<void> {
   const beginning = await storage.get(objectKey, `bytes=0-${sniffBytes - 1}`)
   if (beginning === null || beginning === 'unsatisfiable')
     throw new UploadIncomplete(id, 'no bytes are there.')
   const bytes = new Uint8Array(await new Response(beginning.body).arrayBuffer())
-  const problem = await whyNotVideo(bytes)
+  const problem = await (isPictureType(contentType) ? whyNotPicture(bytes) : whyNotVideo(bytes))
   if (problem === null) return
   await rejectUpload(sql, storage, { id }, problem)
   throw new InvalidMedia(problem)

@@ -1,5 +1,5 @@
 /**
- * Whether the beginning of a file can be that of a video. It only refuses what is surely something else; what
+ * Whether the beginning of a file can be that of a video, or of a picture. Of videos it only refuses what is surely something else; what
  * it lets through, ffprobe judges.
  */
 import { fileTypeFromBuffer } from 'file-type'
@@ -9,6 +9,20 @@ export const sniffBytes = 4100
 
 /** Containers that file-type does not file under `video/`. */
 const containers = new Set(['application/mxf', 'application/vnd.rn-realmedia', 'application/vnd.ms-asf'])
+
+const pictures = new Set(['image/png', 'image/jpeg', 'image/webp'])
+
+/** Whether an upload of this content type is a picture: all others are taken for videos. */
+export function isPictureType(contentType: string): boolean {
+  return contentType.startsWith('image/')
+}
+
+/** @returns null when it is a picture that can be laid over a video, else a sentence that says why not */
+export async function whyNotPicture(beginning: Uint8Array): Promise<string | null> {
+  const type = await fileTypeFromBuffer(beginning)
+  if (type !== undefined && pictures.has(type.mime)) return null
+  return `The file is ${type?.mime ?? 'of an unknown type'}, not a picture in PNG, JPEG or WebP.`
+}
 
 /** @returns null when it may be a video, else a sentence that says what it is instead */
 export async function whyNotVideo(beginning: Uint8Array): Promise<string | null> {

@@ -1,6 +1,6 @@
 /** What the FFmpegs of the workers can encode, as far as the workers have told. */
 import type { Sql } from '../db.ts'
-import { type AudioCodec, encodersOf, type VideoCodec } from '../encode-options.ts'
+import { type AudioCodec, encodersOf, type VideoCodec } from '../encode/options.ts'
 import { EncoderMissing } from '../errors.ts'
 import { silentSeconds } from './read.ts'
 

@@ -1,20 +1,27 @@
 /**
- * A whole encode in one process, step by step: fetch, probe, plan, encode, package, take pictures, verify, publish. Each
- * step hands plain data to the next. Nothing is published before all of it is verified.
+ * A whole encode in one process, step by step: fetch, probe, plan, prepare, encode, package, take pictures, verify,
+ * publish. Each step hands plain data to the next. Nothing is published before all of it is verified.
  */
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { EncodeWish } from '../../core/encode-options.ts'
+import type { EncodeWish } from '../../core/encode/wish.ts'
 import type { JobContext } from '../../core/job.ts'
 import { refuseDamaged } from './damage.ts'
-import { findEncoders } from './encoders.ts'
+import { findEncoders, requireFilters } from './encoders.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { encodeArguments, syncOption } from './ffmpeg-args.ts'
-import { finishPoster, finishTarget } from './finish.ts'
+import {
+  type FinishBench,
+  type FinishedOutput,
+  finishPictures,
+  finishSubtitles,
+  finishTarget,
+} from './finish.ts'
 import { checkLimits } from './limits.ts'
 import { PhaseProgress } from './phases.ts'
-import { planEncode, type Target } from './plan.ts'
+import { type EncodePlan, planEncode } from './plan.ts'
+import { type Extras, prepareExtras } from './prepare.ts'
 import { type Media, probe } from './probe.ts'
 import { publish } from './publish.ts'
 import { fetchSource, type VideoSource } from './source.ts'
@@ -31,7 +38,7 @@ interface EncodeParams {
 }
 
 export async function encodeVideo({ source, filename, wish }: EncodeParams, context: JobContext) {
-  const { scratchDirectory, signal, storage, limits, tools } = context
+  const { scratchDirectory, signal, storage, limits, tools, log } = context
   const care = { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
   const progress = new PhaseProgress((news) => context.progress(news))
   progress.at('fetching', 0)
@@ -41,74 +48,79 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const media = await probe(tools.ffprobe, input, care)
   checkLimits(media, sizeBytes, limits.video)
   const plan = planEncode(media, wish)
+  progress.at('preparing', 0)
+  const extras = await prepareExtras(input, plan, context, care)
+
   const encoded = join(scratchDirectory, 'encoded')
   await mkdir(encoded)
-  const { targets } = plan
-  const run = { input, directory: encoded, media, plan, targets }
-  const { frameCount, damagedFrames } = await encodeTargets(run, context, care, (share, pace) =>
-    progress.at('encoding', share, pace),
-  )
+  const options = await encodeOptions({ input, directory: encoded, plan, extras }, context, care)
+  log.info('encoding', { targets: plan.targets.map(({ name }) => name), arguments: options.join(' ') })
+  const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {
+    ...care,
+    videoStream: media.video.index,
+    durationSeconds: plan.durationSeconds,
+    longestSeconds: limits.video.durationSeconds,
+    progress: ({ percent, ...pace }) => progress.at('encoding', percent / 100, pace),
+  })
   refuseDamaged({ damagedFrames, frameCount })
-  if (damagedFrames > 0) context.log.warn('damaged', { damagedFrames, frameCount })
+  if (damagedFrames > 0) log.warn('damaged', { damagedFrames, frameCount })
 
   progress.at('packaging', 0)
   const bench = { directory: encoded, finished: join(scratchDirectory, 'finished'), tools, care, filename }
   await mkdir(bench.finished)
-  const finished = []
-  for (const target of targets) finished.push(await finishTarget(target, frameCount, bench))
-  verifyAligned(finished)
-  const pictures = finished.filter(({ kind }) => kind === 'video' || kind === 'rendition')
-  verifyWhole(media, Math.max(...pictures.map(({ about }) => about.durationSeconds)))
-  if (plan.poster !== null) finished.push(await finishPoster(plan.poster, pictures, bench))
-
+  const finished = await finishAll(plan, extras, frameCount, media, bench)
   const outputs = await publish(finished, storage, (share) => progress.at('publishing', share))
   progress.done()
-  return { outputs, source: describeSource(media, { sizeBytes, damagedFrames }) }
+  return {
+    outputs,
+    source: describeSource(media, { sizeBytes, damagedFrames }),
+    ...(extras.skipped.length === 0 ? {} : { skipped: extras.skipped }),
+  }
 }
 
-interface EncodeRun {
-  input: string
-  directory: string
-  media: Media
-  plan: Parameters<typeof encodeArguments>[0]['plan']
-  targets: Target[]
-}
-
-/** One FFmpeg for all of the targets. @throws JobError as `runFfmpeg` and `findEncoders` */
-async function encodeTargets(
-  run: EncodeRun,
-  context: JobContext,
-  care: ToolCare,
-  onProgress: (share: number, pace: Record<string, number | null>) => void,
-) {
-  const options = await encodeOptions(run, context, care)
-  context.log.info('encoding', { targets: run.targets.map(({ name }) => name), arguments: options.join(' ') })
-  return await runFfmpeg(context.tools.ffmpeg, options, {
-    ...care,
-    videoStream: run.media.video.index,
-    durationSeconds: run.media.durationSeconds,
-    longestSeconds: context.limits.video.durationSeconds,
-    progress: ({ percent, ...pace }) => onProgress(percent / 100, pace),
-  })
-}
-
-/** @throws JobError as `findEncoders` */
+/** @throws JobError as `findEncoders` and `requireFilters` */
 export async function encodeOptions(
-  { media: _media, ...run }: EncodeRun,
+  { plan, extras, ...where }: { input: string; directory: string; plan: EncodePlan; extras: Extras },
   { tools, limits }: Pick<JobContext, 'tools' | 'limits'>,
   care: ToolCare,
 ): Promise<string[]> {
-  const codecs = run.targets.flatMap((target) => [
+  const { picture, trim, targets } = plan
+  const codecs = targets.flatMap((target) => [
     ...('video' in target ? [target.video.codec] : []),
     ...('audio' in target && target.audio !== null ? [target.audio.codec] : []),
   ])
+  if (picture.hdr !== null) await requireFilters(tools.ffmpeg, ['zscale', 'tonemap'], care)
   return encodeArguments({
-    ...run,
+    ...where,
+    ...{ picture, trim, targets, ...extras },
     encoders: await findEncoders(tools.ffmpeg, new Set(codecs), care),
     maxPixels: limits.video.pixels,
     sync: await syncOption(tools.ffmpeg, care),
     threads: Math.min(maxThreads, availableParallelism()),
   })
+}
+
+/** @throws JobError output_invalid, invalid_media */
+async function finishAll(
+  plan: EncodePlan,
+  extras: Extras,
+  frameCount: number,
+  media: Media,
+  bench: FinishBench,
+): Promise<FinishedOutput[]> {
+  const finished: FinishedOutput[] = []
+  for (const target of plan.targets) finished.push(await finishTarget(target, frameCount, bench))
+  verifyAligned(finished)
+  const videos = finished.flatMap(({ path, picture }) =>
+    picture === undefined ? [] : [{ path, ...picture }],
+  )
+  verifyWhole(media, plan, Math.max(...videos.map(({ durationSeconds }) => durationSeconds)))
+  for (const { track, path } of extras.subtitles) {
+    finished.push(await finishSubtitles(track, path, plan.durationSeconds, bench))
+  }
+  const [largest] = videos.toSorted((a, b) => b.width * b.height - a.width * a.height)
+  if (largest !== undefined) finished.push(...(await finishPictures(plan, largest, bench)))
+  return finished.filter(({ kind }) => kind !== 'draft')
 }
 
 function describeSource(media: Media, more: { sizeBytes: number; damagedFrames: number }) {

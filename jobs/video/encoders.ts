@@ -1,5 +1,5 @@
 /** FFmpeg's encoders: how each is told size of the bits, speed, and where its key frames are. */
-import { type AudioCodec, encodersOf, type VideoCodec } from '../../core/encode-options.ts'
+import { type AudioCodec, encodersOf, type VideoCodec } from '../../core/encode/options.ts'
 import { JobError } from '../../core/job.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { type AudioPlan, groupSeconds, type VideoPlan } from './plan.ts'
@@ -25,6 +25,16 @@ export async function findEncoders(
     found[codec] = encoder
   }
   return found
+}
+
+/** @throws JobError filter_missing, retried: another worker's FFmpeg may have them */
+export async function requireFilters(ffmpeg: string, filters: string[], care: ToolCare): Promise<void> {
+  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-filters'], care)
+  const there = new Set(stdout.split('\n').map((line) => line.trim().split(/\s+/)[1]))
+  const missing = filters.filter((name) => !there.has(name))
+  if (missing.length === 0) return
+  const message = `The video is in HDR, and the worker's FFmpeg has no filter to show it on other screens: ${missing.join(', ')}.`
+  throw new JobError('filter_missing', message)
 }
 
 const usualCrf: Record<string, number> = {

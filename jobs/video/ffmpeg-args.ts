@@ -4,14 +4,21 @@ import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
 import { inputOptions } from './input.ts'
-import { type AudioPlan, type EncodePlan, groupSeconds, type Target } from './plan.ts'
+import { type AudioPlan, type EncodePlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
 
 export interface EncodeCommand {
   input: string
   /** Where the targets' files go, each under its name. */
   directory: string
-  plan: Pick<EncodePlan, 'videoStream' | 'deinterlace'>
+  picture: PicturePlan
+  trim: EncodePlan['trim']
   targets: Target[]
+  /** From `prepareWatermark`; null where there is none. */
+  watermark: string | null
+  /** Go into every file. */
+  subtitles: { path: string; language: string | null }[]
+  /** Filter by which the sound of a stream is brought to its loudness. */
+  loudness: Map<number, string>
   encoders: Encoders
   /** Of a picture of the source, whatever it announced. */
   maxPixels: number
@@ -22,34 +29,58 @@ export interface EncodeCommand {
 }
 
 /** One run of FFmpeg that decodes the source once for all targets. */
-export function encodeArguments({ input, directory, plan, targets, ...how }: EncodeCommand): string[] {
+export function encodeArguments(command: EncodeCommand): string[] {
+  const { picture, targets, watermark, subtitles } = command
   const videos = targets.flatMap((target) => ('video' in target ? [target.video] : []))
   let video = 0
-  // biome-ignore format: options beside their values
   return [
-    '-max_pixels', String(how.maxPixels), // the size may change in the middle
-    '-threads', String(how.threads),
-    ...inputOptions(input),
-    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(plan, videos)]),
-    ...targets.flatMap((target) => [
-      ...('video' in target ? ['-map', `[v${video++}]`, ...how.sync, ...videoOptions(target.video, how.encoders, how.threads)] : []),
-      ...('audio' in target && target.audio !== null ? soundOptions(target.audio, target.kind, how.encoders) : []),
-      '-map_metadata', '-1', // phones write the place of the recording into it
-      '-map_chapters', '-1', // they would become a data stream of their own
-      '-sn', '-dn',
-      '-max_muxing_queue_size', '4096', // streams that begin seconds apart overflow the default
-      ...containerOptions(target),
-      join(directory, target.name),
-    ]),
+    ...['-max_pixels', String(command.maxPixels)], // the size may change in the middle
+    ...['-threads', String(command.threads)],
+    ...trimOptions(command.trim),
+    ...inputOptions(command.input),
+    ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
+    ...subtitles.flatMap(({ path }) => ['-f', 'webvtt', '-i', `file:${path}`]),
+    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos)]),
+    ...targets.flatMap((target) => targetOptions(target, `[v${'video' in target ? video++ : ''}]`, command)),
   ]
 }
 
-function soundOptions(audio: AudioPlan, kind: Target['kind'], encoders: Encoders): string[] {
+/** Of the input that follows. FFmpeg decodes from the key frame before it, and leaves out what comes too early. */
+export function trimOptions(trim: EncodePlan['trim']): string[] {
+  return trim === null ? [] : ['-ss', trim.start.toFixed(6), '-t', (trim.end - trim.start).toFixed(6)]
+}
+
+function targetOptions(target: Target, label: string, command: EncodeCommand): string[] {
+  const { encoders, sync, threads } = command
+  return [
+    ...('video' in target ? ['-map', label, ...sync, ...videoOptions(target.video, encoders, threads)] : []),
+    ...('video' in target && command.picture.hdr !== null ? bt709 : []),
+    ...('audio' in target && target.audio !== null ? soundOptions(target.audio, target.kind, command) : []),
+    ...['-map_metadata', '-1'], // phones write the place of the recording into it
+    ...['-map_chapters', '-1'], // they would become a data stream of their own
+    ...(target.kind === 'file' ? subtitleOptions(target.format, command) : []),
+    ...['-dn', '-max_muxing_queue_size', '4096'], // streams that begin seconds apart overflow the default
+    ...containerOptions(target),
+    join(command.directory, target.name),
+  ]
+}
+
+/** What tone mapping made of it must not be taken for HDR any more. */
+const bt709 = ['-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709']
+
+function soundOptions(
+  audio: AudioPlan,
+  kind: Target['kind'],
+  { encoders, loudness }: EncodeCommand,
+): string[] {
+  const standsAlone = kind === 'sound'
+  const made = loudness.get(audio.stream)
   const filters = [
+    ...(made === undefined ? [] : [made]),
     // Gaps in the sound are filled, or it would run ahead of the picture; what is muxed by itself begins at zero.
-    kind === 'sound' ? 'aresample=async=1:first_pts=0' : 'aresample=async=1',
-    // The encoder puts so many samples in front. Players of segments don't know; so it takes the place of the first ones.
-    ...(kind === 'sound' && audio.codec === 'aac' ? [`atrim=start_sample=${aacPriming}`] : []),
+    `aresample=${audio.sampleRate}:async=1${standsAlone ? ':first_pts=0' : ''}`,
+    // The encoder puts so many samples in front. Players of segments don't know; so it takes the place of the first.
+    ...(standsAlone && audio.codec === 'aac' ? [`atrim=start_sample=${aacPriming}`] : []),
   ]
   return ['-map', `0:${audio.stream}`, '-af', filters.join(','), ...audioOptions(audio, encoders)]
 }
@@ -57,9 +88,21 @@ function soundOptions(audio: AudioPlan, kind: Target['kind'], encoders: Encoders
 /** Samples. */
 const aacPriming = 1024
 
+function subtitleOptions(format: 'mp4' | 'webm', { subtitles, watermark }: EncodeCommand): string[] {
+  const first = watermark === null ? 1 : 2
+  return [
+    ...subtitles.flatMap((_, index) => ['-map', `${first + index}:0`]),
+    ...subtitles.flatMap(({ language }, index) => [
+      `-metadata:s:s:${index}`,
+      `language=${language ?? 'und'}`,
+    ]),
+    ...(subtitles.length === 0 ? [] : ['-c:s', format === 'mp4' ? 'mov_text' : 'webvtt']),
+  ]
+}
+
 function containerOptions(target: Target): string[] {
-  if (target.kind === 'file') {
-    return target.format === 'webm'
+  if (target.kind === 'file' || target.kind === 'draft') {
+    return target.kind === 'file' && target.format === 'webm'
       ? ['-f', 'webm']
       : // Index first: playback starts before the download ends. Opus in MP4 is experimental to FFmpeg before 2020.
         ['-movflags', '+faststart', '-strict', 'experimental', '-f', 'mp4']

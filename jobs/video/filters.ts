@@ -2,24 +2,31 @@
  * The graph of filters from the one decoded source to the pictures of every target: what all have in common is done
  * once, to the largest size, then each target has a branch of its own.
  *
- *   source ─ deinterlace ─ scale to the largest ─┬─ frame rate ─ scale ─► first target
- *                                                └─ frame rate ─ scale ─► second target
+ *   source ─ deinterlace ─ tone map ─ scale to the largest ─ watermark ─┬─ frame rate ─ scale ─► first target
+ *                                                                       └─ frame rate ─ scale ─► second target
  */
-import type { EncodePlan, Fraction, VideoPlan } from './plan.ts'
+import type { Fraction, PicturePlan, VideoPlan } from './plan.ts'
 
-/** @returns the graph for `-filter_complex`; its outputs are labelled `v0`, `v1`, … in the order of `videos` */
-export function filterGraph(
-  { videoStream, deinterlace }: Pick<EncodePlan, 'videoStream' | 'deinterlace'>,
-  videos: VideoPlan[],
-): string {
-  const [largest] = videos.toSorted((a, b) => b.width * b.height - a.width * a.height)
+/**
+ * @param picture its watermark, if any, is the second input, as `prepareWatermark` made it
+ * @returns the graph for `-filter_complex`; its outputs are labelled `v0`, `v1`, … in the order of `videos`
+ */
+export function filterGraph(picture: PicturePlan, videos: VideoPlan[]): string {
+  const largest = largestOf(videos)
   if (largest === undefined) return ''
+  const { videoStream, deinterlace, hdr, watermark } = picture
   const common = [
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
+    ...(hdr === null ? [] : toneMapping(hdr)),
     scaleTo(largest),
     'setsar=1', // the scaled picture has square pixels; a ratio left over would stretch it again
     'format=yuv420p', // what every player decodes; 4:2:2 or 10 bits play in few
-  ]
+  ].join(',')
+  const split = `split=${videos.length}${videos.map((_, index) => `[s${index}]`).join('')}`
+  const source =
+    watermark === null
+      ? `[0:${videoStream}]${common},${split}`
+      : `[0:${videoStream}]${common}[base];[base][1:0]${overlay(watermark, largest.width)},format=yuv420p,${split}`
   const branches = videos.map((video, index) => {
     const isLargest = video.width === largest.width && video.height === largest.height
     const own = [
@@ -28,8 +35,11 @@ export function filterGraph(
     ]
     return `[s${index}]${own.length === 0 ? 'null' : own.join(',')}[v${index}]`
   })
-  const split = `split=${videos.length}${videos.map((_, index) => `[s${index}]`).join('')}`
-  return [`[0:${videoStream}]${[...common, split].join(',')}`, ...branches].join(';')
+  return [source, ...branches].join(';')
+}
+
+export function largestOf(videos: VideoPlan[]): VideoPlan | undefined {
+  return videos.toSorted((a, b) => b.width * b.height - a.width * a.height)[0]
 }
 
 function scaleTo({ width, height }: { width: number; height: number }): string {
@@ -39,4 +49,23 @@ function scaleTo({ width, height }: { width: number; height: number }): string {
 /** From time zero on, so that streams that are muxed apart from each other begin together. */
 function constantRate({ num, den }: Fraction): string {
   return `fps=fps=${num}/${den}:start_time=0`
+}
+
+/** From HDR to BT.709, in linear light. What the stream does not say is taken for BT.2020, as HDR is. */
+function toneMapping(transfer: NonNullable<PicturePlan['hdr']>): string[] {
+  return [
+    `zscale=tin=${transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=100`,
+    'format=gbrpf32le',
+    'zscale=p=bt709',
+    'tonemap=tonemap=hable:desat=0',
+    'zscale=t=bt709:m=bt709:r=tv',
+  ]
+}
+
+/** The second input has one picture, which stands until the first input ends. */
+function overlay({ position, margin }: NonNullable<PicturePlan['watermark']>, width: number): string {
+  const gap = Math.round(margin * width)
+  const x = position.endsWith('left') ? gap : position.endsWith('right') ? `W-w-${gap}` : '(W-w)/2'
+  const y = position.startsWith('top') ? gap : position.startsWith('bottom') ? `H-h-${gap}` : '(H-h)/2'
+  return `overlay=x=${x}:y=${y}`
 }

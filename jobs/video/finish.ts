@@ -3,13 +3,23 @@ import { join } from 'node:path'
 import type { JsonObject } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
 import { packageTrack, type Track, writePlaylist } from './package.ts'
-import { takePoster } from './pictures.ts'
-import type { EncodePlan, Target } from './plan.ts'
-import { probe, probeSound } from './probe.ts'
+import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
+import type { EncodePlan, SubtitlePlan, Target } from './plan.ts'
+import { type Media, probe, probeSound } from './probe.ts'
+import { writeSubtitlePlaylist } from './subtitles.ts'
 import { verifyFile, verifyRendition, verifySound } from './verify.ts'
 
 export interface FinishedOutput {
-  kind: 'video' | 'rendition' | 'audio' | 'poster'
+  kind:
+    | 'draft'
+    | 'video'
+    | 'rendition'
+    | 'audio'
+    | 'subtitles'
+    | 'poster'
+    | 'thumbnail'
+    | 'storyboard'
+    | 'sheet'
   /** The last part of its object's key. */
   name: string
   path: string
@@ -17,7 +27,10 @@ export interface FinishedOutput {
   /** A media playlist that names its segments. */
   playlist?: { name: string; path: string }
   track?: Track
-  about: JsonObject & { filename: string; durationSeconds: number }
+  /** Of what others can be taken from. */
+  picture?: Omit<PictureSource, 'path'>
+  /** What clients are told of it. */
+  about: JsonObject & { filename: string }
 }
 
 export interface FinishBench {
@@ -38,6 +51,7 @@ export async function finishTarget(
   bench: FinishBench,
 ): Promise<FinishedOutput> {
   switch (target.kind) {
+    case 'draft':
     case 'file':
       return await finishFile(target, frameCount, bench)
     case 'rendition':
@@ -48,18 +62,20 @@ export async function finishTarget(
 }
 
 async function finishFile(
-  target: Extract<Target, { kind: 'file' }>,
+  target: Extract<Target, { kind: 'file' | 'draft' }>,
   frameCount: number,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
-  const { name, format } = target
+  const { name } = target
+  const format = target.kind === 'file' ? target.format : 'mp4'
   const path = join(bench.directory, name)
   const seen = await probe(bench.tools.ffprobe, path, bench.care)
   verifyFile(seen, target, frameCount)
   return {
-    kind: 'video',
+    kind: target.kind === 'file' ? 'video' : 'draft',
     name,
     path,
+    picture: pictureOf(seen),
     contentType: `video/${format}`,
     about: {
       filename: named(bench.filename, name),
@@ -88,6 +104,7 @@ async function finishRendition(
     ...stored,
     contentType: 'video/mp4',
     track,
+    picture: pictureOf(seen),
     about: {
       filename: named(bench.filename, target.name),
       width: seen.video.width,
@@ -124,6 +141,10 @@ async function finishSound(
   }
 }
 
+function pictureOf({ video: { width, height }, durationSeconds }: Media) {
+  return { width, height, durationSeconds }
+}
+
 async function packaged(name: string, { directory, finished }: FinishBench) {
   const path = join(finished, name)
   const track = await packageTrack(join(directory, name), path)
@@ -144,25 +165,53 @@ function describeTrack({ codecs, headRange, indexRange, segments, ...track }: Tr
   }
 }
 
-/** @param videos finished ones, the largest of which it is taken from */
-export async function finishPoster(
-  { atSeconds }: NonNullable<EncodePlan['poster']>,
-  videos: FinishedOutput[],
-  { finished, tools, care, filename }: FinishBench,
+/** @param source the largest of what was encoded */
+export async function finishPictures(
+  { poster, thumbnails, storyboard }: EncodePlan,
+  source: PictureSource,
+  bench: FinishBench,
+): Promise<FinishedOutput[]> {
+  const { tools, care, finished } = bench
+  const outputs: FinishedOutput[] = []
+  const picture = async (kind: 'poster' | 'thumbnail', name: string, atSeconds: number, width: number) => {
+    const path = join(finished, name)
+    const size = await takePicture(tools.ffmpeg, source, { atSeconds, width, to: path }, care)
+    const about = { filename: named(bench.filename, name), ...size, atSeconds }
+    outputs.push({ kind, name, path, contentType: jpeg, about })
+  }
+  if (poster !== null) await picture('poster', 'poster.jpg', poster.atSeconds, source.width)
+  for (const [index, atSeconds] of (thumbnails?.timesSeconds ?? []).entries()) {
+    await picture('thumbnail', `thumbnail-${index + 1}.jpg`, atSeconds, thumbnails?.width ?? 0)
+  }
+  if (storyboard !== null) {
+    const sheets = await drawStoryboard(tools.ffmpeg, source, { ...storyboard, directory: finished }, care)
+    const output = (kind: 'storyboard' | 'sheet', name: string, contentType: string, size: JsonObject) => ({
+      ...{ kind, name, contentType },
+      path: join(finished, name),
+      about: { filename: named(bench.filename, name), ...size },
+    })
+    outputs.push(output('storyboard', 'storyboard.vtt', vtt, { intervalSeconds: storyboard.intervalSeconds }))
+    for (const { name, ...size } of sheets) outputs.push(output('sheet', name, jpeg, size))
+  }
+  return outputs
+}
+
+const jpeg = 'image/jpeg'
+const vtt = 'text/vtt'
+
+/** @param path where `extractSubtitles` wrote it */
+export async function finishSubtitles(
+  { name, language, title }: SubtitlePlan,
+  path: string,
+  durationSeconds: number,
+  { finished, filename }: FinishBench,
 ): Promise<FinishedOutput> {
-  const pixels = ({ about }: FinishedOutput) => Number(about.width) * Number(about.height)
-  const [largest] = videos.toSorted((a, b) => pixels(b) - pixels(a))
-  if (largest === undefined) throw new Error('there is no video to take a poster from')
-  const name = 'poster.jpg'
-  const path = join(finished, name)
-  const { width, height, durationSeconds } = largest.about
-  await takePoster(tools.ffmpeg, { file: largest.path, durationSeconds }, { atSeconds, to: path }, care)
+  const playlist = name.replace(/\.vtt$/, '.m3u8')
+  await writeSubtitlePlaylist(join(finished, playlist), name, durationSeconds)
   return {
-    kind: 'poster',
-    name,
-    path,
-    contentType: 'image/jpeg',
-    about: { filename: named(filename, name), width: width ?? null, height: height ?? null, durationSeconds },
+    ...{ kind: 'subtitles', name, path, contentType: vtt },
+    playlist: { name: playlist, path: join(finished, playlist) },
+    about: { filename: named(filename, name), language, title, durationSeconds },
   }
 }
 

@@ -1,5 +1,5 @@
 /** The sizes of a ladder, and how many bits a picture of a size is worth. Pure. */
-import type { Quality, VideoCodec } from '../../core/encode-options.ts'
+import type { Quality, VideoCodec } from '../../core/encode/options.ts'
 
 /** Lines a picture has, and the bits per second of H.264 beyond which a viewer gains nothing. */
 const rungs = [

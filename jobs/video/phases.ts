@@ -1,10 +1,22 @@
 /** How far a whole encode is: its phases one after another, each with its share of the time. Never goes back. */
 
-export type Phase = 'fetching' | 'encoding' | 'packaging' | 'publishing'
+export type Phase = 'fetching' | 'preparing' | 'encoding' | 'packaging' | 'publishing'
 
 /** Percent at the beginning of each; encoding is most of it. */
-const beginsAt: Record<Phase, number> = { fetching: 0, encoding: 1, packaging: 94, publishing: 96 }
-const endsAt: Record<Phase, number> = { fetching: 1, encoding: 94, packaging: 96, publishing: 99 }
+const beginsAt: Record<Phase, number> = {
+  fetching: 0,
+  preparing: 1,
+  encoding: 2,
+  packaging: 94,
+  publishing: 96,
+}
+const endsAt: Record<Phase, number> = {
+  fetching: 1,
+  preparing: 2,
+  encoding: 94,
+  packaging: 96,
+  publishing: 99,
+}
 
 export interface PhaseReport {
   percent: number

@@ -1,22 +1,112 @@
-/** Still pictures of a video. They are taken from what was encoded: upright, of the right size, and quick to decode. */
+/** Still pictures of a video. They are taken from what was encoded: upright, in its colours, and quick to decode. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
+import { sheetPictures } from './plan.ts'
+import { vttTime } from './subtitles.ts'
 
 export interface PictureSource {
-  file: string
+  path: string
   durationSeconds: number
+  width: number
+  height: number
 }
 
-/** @throws JobError as `runFfmpeg` */
-export async function takePoster(
+interface Size {
+  width: number
+  height: number
+}
+
+/** FFmpeg's scale from 2 (best) to 31. */
+const jpegQuality = ['-q:v', '3']
+
+/** Seconds before the end from where on there may be no frame that is still to come. */
+const lastMoment = 0.5
+
+const columns = 10
+
+/** As JPEG. @throws JobError as `runFfmpeg` */
+export async function takePicture(
   ffmpeg: string,
-  { file, durationSeconds }: PictureSource,
-  { atSeconds, to }: { atSeconds: number; to: string },
+  source: PictureSource,
+  { atSeconds, width, to }: { atSeconds: number; width: number; to: string },
   care: ToolCare,
-): Promise<void> {
-  // Of the last frames none may begin after the time that is asked for.
-  const at = Math.max(0, Math.min(atSeconds, durationSeconds - 0.5))
-  const options = ['-ss', at.toFixed(3), ...inputOptions(file), '-frames:v', '1', '-an', '-sn']
-  const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
-  await runFfmpeg(ffmpeg, [...options, '-q:v', '3', '-f', 'mjpeg', to], { ...care, ...nothing })
+): Promise<Size> {
+  const at = Math.max(0, Math.min(atSeconds, source.durationSeconds - lastMoment))
+  const size = sizeFor(source, width)
+  // biome-ignore format: options beside their values
+  const options = [
+    '-ss', at.toFixed(3),
+    ...inputOptions(source.path),
+    '-frames:v', '1', '-an', '-sn',
+    '-vf', `scale=${size.width}:${size.height},setsar=1`,
+    ...jpegQuality, '-f', 'mjpeg', to,
+  ]
+  await run(ffmpeg, options, care)
+  return size
+}
+
+export interface Sheet extends Size {
+  name: string
+}
+
+/**
+ * Small pictures at equal intervals on sheets of a hundred, and a WebVTT file with a cue for each that names its sheet
+ * and its place there (Media Fragments URI 1.0, 4.2.2).
+ * @returns the sheets; their files and `storyboard.vtt` are in the directory
+ */
+export async function drawStoryboard(
+  ffmpeg: string,
+  source: PictureSource,
+  { intervalSeconds, width, directory }: { intervalSeconds: number; width: number; directory: string },
+  care: ToolCare,
+): Promise<Sheet[]> {
+  const picture = sizeFor(source, width)
+  const count = Math.max(1, Math.ceil((source.durationSeconds - lastMoment) / intervalSeconds))
+  const rows = Math.min(columns, Math.ceil(count / columns))
+  const across = Math.min(columns, count)
+  const sheets = Math.ceil(count / sheetPictures)
+  const filters = [
+    // The last key frame counts, however little comes after it.
+    `fps=fps=1/${intervalSeconds}:start_time=0:eof_action=pass`,
+    `scale=${picture.width}:${picture.height}`,
+    'setsar=1',
+    `tile=${across}x${rows}`,
+  ]
+  // biome-ignore format: options beside their values
+  const options = [
+    '-skip_frame', 'nokey', // there is one every two seconds, and they are decoded without all others
+    ...inputOptions(source.path),
+    '-frames:v', String(sheets), '-an', '-sn',
+    '-vf', filters.join(','),
+    ...jpegQuality, '-f', 'image2', join(directory, 'storyboard-%d.jpg'),
+  ]
+  await run(ffmpeg, options, care)
+  const cues = Array.from({ length: count }, (_, index) => {
+    const place = index % sheetPictures
+    const x = (place % columns) * picture.width
+    const y = Math.floor(place / columns) * picture.height
+    const end = Math.min((index + 1) * intervalSeconds, source.durationSeconds)
+    const sheet = `storyboard-${Math.floor(index / sheetPictures) + 1}.jpg`
+    const times = `${vttTime(index * intervalSeconds)} --> ${vttTime(end)}`
+    return `${times}\n${sheet}#xywh=${x},${y},${picture.width},${picture.height}\n`
+  })
+  await writeFile(join(directory, 'storyboard.vtt'), ['WEBVTT\n', ...cues].join('\n'))
+  return Array.from({ length: sheets }, (_, index) => ({
+    name: `storyboard-${index + 1}.jpg`,
+    width: across * picture.width,
+    height: rows * picture.height,
+  }))
+}
+
+async function run(ffmpeg: string, options: string[], care: ToolCare): Promise<void> {
+  await runFfmpeg(ffmpeg, options, { ...care, durationSeconds: 0, videoStream: 0, progress: () => undefined })
+}
+
+/** Of the same aspect, never wider than the source; even, as JPEG's colours are. */
+function sizeFor(source: PictureSource, width: number): Size {
+  const wide = Math.min(width, source.width)
+  const even = (length: number) => Math.max(2, 2 * Math.round(length / 2))
+  return { width: even(wide), height: even((wide * source.height) / source.width) }
 }

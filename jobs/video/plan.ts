@@ -6,13 +6,9 @@
  * constant frame rate and closed groups of pictures of the same frames, so that a player changes between them at any
  * segment; each size and each sound is a target of its own.
  */
-import {
-  type AudioCodec,
-  type EncodeWish,
-  isStream,
-  type VideoCodec,
-  type WantedOutput,
-} from '../../core/encode-options.ts'
+import { type AudioCodec, isStream, type VideoCodec } from '../../core/encode/options.ts'
+import type { EncodeWish, WantedOutput, Watermark } from '../../core/encode/wish.ts'
+import { JobError } from '../../core/job.ts'
 import { fileBitrate, ladderOf, qualityBounds, streamBitrate } from './ladder.ts'
 import type { AudioTrack, Media } from './probe.ts'
 
@@ -56,30 +52,128 @@ export type Target =
   | { kind: 'file'; name: string; format: 'mp4' | 'webm'; video: VideoPlan; audio: AudioPlan | null }
   | { kind: 'rendition'; name: string; video: VideoPlan }
   | { kind: 'sound'; name: string; audio: AudioPlan; language: string | null; title: string | null }
+  /** Only to take pictures from. */
+  | { kind: 'draft'; name: string; video: VideoPlan }
 
-export interface EncodePlan {
+/** What the pictures of all targets go through. */
+export interface PicturePlan {
   videoStream: number
   deinterlace: boolean
-  targets: Target[]
-  poster: { atSeconds: number } | null
+  /** The transfer function of HDR, to be brought down to what every screen shows; null: it is that already. */
+  hdr: 'smpte2084' | 'arib-std-b67' | null
+  watermark: Watermark | null
 }
 
+export interface EncodePlan {
+  picture: PicturePlan
+  /** The part of the source that is encoded; null: all of it. */
+  trim: { start: number; end: number } | null
+  /** Of what is encoded. */
+  durationSeconds: number
+  targets: Target[]
+  /** Text subtitles of the source. */
+  subtitles: SubtitlePlan[]
+  /** LUFS that all sounds are brought to; null: as they are. */
+  loudness: number | null
+  poster: { atSeconds: number } | null
+  thumbnails: { timesSeconds: number[]; width: number } | null
+  storyboard: { intervalSeconds: number; width: number } | null
+}
+
+export interface SubtitlePlan {
+  stream: number
+  name: string
+  language: string | null
+  title: string | null
+}
+
+/** Pictures of a storyboard's sheet: ten times ten. */
+export const sheetPictures = 100
+
+/** Codecs of subtitles that are text; pictures of text can't be carried over. */
+const textSubtitles = new Set(['subrip', 'ass', 'ssa', 'mov_text', 'webvtt', 'text'])
+
+/** @throws JobError invalid_trim */
 export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
-  const { video, durationSeconds } = media
   const files = wish.outputs.filter(({ format }) => !isStream(format))
   const streams = wish.outputs.filter(({ format }) => isStream(format))
+  const targets = [
+    ...onceEach(files.map((output) => fileTarget(media, output, wish))),
+    ...onceEach(renditions(media, streams, wish)),
+    ...sounds(media, streams),
+  ]
+  const trim = wish.trim === null ? null : trimOf(media, wish.trim)
+  const durationSeconds = trim === null ? media.durationSeconds : trim.end - trim.start
   return {
-    videoStream: video.index,
-    deinterlace: video.interlaced,
-    targets: [
-      ...onceEach(files.map((output) => fileTarget(media, output, wish))),
-      ...onceEach(renditions(media, streams, wish)),
-      ...sounds(media, streams),
-    ],
-    poster:
-      wish.poster === null
+    picture: {
+      videoStream: media.video.index,
+      deinterlace: media.video.interlaced,
+      hdr: hdrOf(media.video),
+      watermark: wish.watermark,
+    },
+    ...{ trim, durationSeconds },
+    targets: targets.some((target) => 'video' in target) ? targets : [draft(media), ...targets],
+    subtitles: wish.subtitles ? subtitles(media) : [],
+    loudness: wish.loudness,
+    ...pictures(wish, durationSeconds),
+  }
+}
+
+function trimOf({ durationSeconds }: Media, { start, end }: NonNullable<EncodeWish['trim']>) {
+  if (start < durationSeconds) return { start, end: Math.min(end ?? durationSeconds, durationSeconds) }
+  const message = `The part to encode begins at ${start} s, but the video is ${durationSeconds.toFixed(2)} s long.`
+  throw new JobError('invalid_trim', message, { retry: false })
+}
+
+function hdrOf({ colorTransfer }: Media['video']): PicturePlan['hdr'] {
+  return colorTransfer === 'smpte2084' || colorTransfer === 'arib-std-b67' ? colorTransfer : null
+}
+
+function pictures({ poster, thumbnails, storyboard }: EncodeWish, durationSeconds: number) {
+  return {
+    poster: poster === null ? null : { atSeconds: poster.atSeconds ?? durationSeconds / 10 },
+    thumbnails:
+      thumbnails === null
         ? null
-        : { atSeconds: Math.min(wish.poster.atSeconds ?? durationSeconds / 10, durationSeconds) },
+        : { width: thumbnails.width, timesSeconds: spread(thumbnails.count, durationSeconds) },
+    storyboard:
+      storyboard === null
+        ? null
+        : {
+            width: storyboard.width,
+            intervalSeconds:
+              storyboard.intervalSeconds ??
+              Math.max(groupSeconds, Math.ceil(durationSeconds / sheetPictures)),
+          },
+  }
+}
+
+/** The middles of so many equal parts. */
+function spread(count: number, durationSeconds: number): number[] {
+  return Array.from({ length: count }, (_, index) => ((index + 0.5) * durationSeconds) / count)
+}
+
+function subtitles(media: Media): SubtitlePlan[] {
+  return media.subtitles
+    .filter(({ codec }) => textSubtitles.has(codec))
+    .map(({ index, language, title }, number) => ({
+      stream: index,
+      name: `subtitles-${number + 1}.vtt`,
+      ...{ language, title },
+    }))
+}
+
+/** Where nothing but pictures is wanted: they are taken from what was encoded. */
+function draft(media: Media): Target {
+  const height = qualityBounds['1080p'].height
+  return {
+    kind: 'draft',
+    name: 'draft.mp4',
+    video: {
+      ...sizeOf(media, height),
+      ...{ codec: 'h264', crf: null, bitrate: null, maxBitrate: fileBitrate(height, 'h264') },
+      ...{ frameRate: null, bFrames: !media.video.slowsDown },
+    },
   }
 }
 

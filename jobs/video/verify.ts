@@ -1,7 +1,7 @@
 /** Checks what was encoded before anybody gets to see it. */
 import { JobError } from '../../core/job.ts'
 import type { Track } from './package.ts'
-import type { AudioPlan, Target, VideoPlan } from './plan.ts'
+import type { AudioPlan, EncodePlan, Target, VideoPlan } from './plan.ts'
 import type { Media } from './probe.ts'
 
 /** A source may announce this much more than it holds before it counts as cut off: the larger of the two. */
@@ -11,10 +11,11 @@ const missingSeconds = 0.5
 /** @throws JobError output_invalid when a file is not what was planned, invalid_media when nothing came of the sound */
 export function verifyFile(
   seen: Media,
-  { video, audio, name }: Extract<Target, { kind: 'file' }>,
+  { video, name, ...target }: Extract<Target, { kind: 'file' | 'draft' }>,
   frameCount: number,
 ): void {
   verifyPicture(name, seen, video, frameCount)
+  const audio = 'audio' in target ? target.audio : null
   // FFmpeg ends well when it could decode no sample.
   if (audio !== null && seen.audio === null) {
     throw new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
@@ -53,10 +54,14 @@ export function verifyAligned(outputs: { kind: string; name: string; track?: Tra
 }
 
 /** @throws JobError invalid_media when the source ends before it says it does */
-export function verifyWhole(source: Media, encodedSeconds: number): void {
-  const missing = missingSecondsOf(source, encodedSeconds)
-  if (missing > Math.max(missingSeconds, missingShare * source.durationSeconds)) {
-    const all = source.durationSeconds.toFixed(1)
+export function verifyWhole(
+  source: Media,
+  { trim, durationSeconds }: Pick<EncodePlan, 'trim' | 'durationSeconds'>,
+  encodedSeconds: number,
+): void {
+  const missing = trim === null ? missingSecondsOf(source, encodedSeconds) : durationSeconds - encodedSeconds
+  if (missing > Math.max(missingSeconds, missingShare * durationSeconds)) {
+    const all = durationSeconds.toFixed(1)
     const message = `The video is cut off: ${missing.toFixed(1)} of ${all} s are missing.`
     throw new JobError('invalid_media', message, { retry: false })
   }

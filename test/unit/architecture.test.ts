@@ -20,7 +20,12 @@ interface Rule {
   right: [path: string, text: string][]
 }
 
-const importedByJobs = new Set(['core/job.ts', 'core/addresses.ts', 'core/encode-options.ts'])
+const importedByJobs = new Set([
+  'core/job.ts',
+  'core/addresses.ts',
+  'core/encode/options.ts',
+  'core/encode/wish.ts',
+])
 
 const entries = new Set([
   'api/server.ts',

@@ -26,7 +26,7 @@ export const encodersOf: Record<VideoCodec | AudioCodec, readonly string[]> = {
 }
 
 /** The first is taken when none is asked for. */
-const codecsOf: Record<Format, { video: readonly VideoCodec[]; audio: readonly AudioCodec[] }> = {
+export const codecsOf: Record<Format, { video: readonly VideoCodec[]; audio: readonly AudioCodec[] }> = {
   mp4: { video: videoCodecs, audio: audioCodecs },
   webm: { video: ['vp9', 'av1'], audio: ['opus'] },
   hls: { video: videoCodecs, audio: audioCodecs },
@@ -58,13 +58,52 @@ const Output = z.strictObject({
     .optional()
     .describe('false: without sound.'),
 })
-type OutputRequest = z.output<typeof Output>
+export type OutputRequest = z.output<typeof Output>
 
 const Poster = z.strictObject({
   atSeconds: z.number().min(0).max(604_800).optional().describe('Default: at a tenth of the video.'),
 })
 
-/** Options that belong to one request, beside `quality` and `format`. */
+const Thumbnails = z.strictObject({
+  count: z.int().min(1).max(100),
+  width: z.int().min(16).max(1920).optional().describe('Pixels, default 320.'),
+})
+
+const Storyboard = z.strictObject({
+  intervalSeconds: z
+    .number()
+    .min(2)
+    .max(3600)
+    .optional()
+    .describe('Between its pictures. Default: as many as there is room for on one sheet of 100.'),
+  width: z.int().min(16).max(640).optional().describe('Of each picture, default 160.'),
+})
+
+const Trim = z.strictObject({
+  start: z.number().min(0).max(604_800).default(0).describe('Seconds.'),
+  end: z.number().min(0).max(604_800).optional().describe('Seconds; default: the end of the video.'),
+})
+
+const Loudness = z.strictObject({
+  lufs: z
+    .number()
+    .min(-70)
+    .max(-5)
+    .optional()
+    .describe('Integrated loudness, default -23 as EBU R128 has it.'),
+})
+
+const positions = ['top-left', 'top-right', 'bottom-left', 'bottom-right', 'center'] as const
+
+/** How a watermark looks; where its picture is stands beside it. */
+export const WatermarkLook = z.strictObject({
+  position: z.enum(positions).default('bottom-right'),
+  width: z.number().min(0.01).max(1).default(0.12).describe("Of the video's width."),
+  margin: z.number().min(0).max(0.5).default(0.02).describe("To the edges, of the video's width."),
+  opacity: z.number().min(0).max(1).default(1),
+})
+
+/** What a request can say of an encode. */
 export const EncodeOptions = z.object({
   quality: z
     .enum(qualities)
@@ -83,66 +122,32 @@ export const EncodeOptions = z.object({
     .optional()
     .describe('HLS and DASH in several sizes, each at or below the size of the source.'),
   poster: z.union([z.boolean(), Poster]).optional().describe('A picture of the video, as JPEG.'),
+  thumbnails: z
+    .union([z.int().min(0).max(100), Thumbnails])
+    .optional()
+    .describe('So many pictures, evenly spread.'),
+  storyboard: z
+    .union([z.boolean(), Storyboard])
+    .optional()
+    .describe('Small pictures on one sheet, and WebVTT that says which belongs to what time.'),
+  subtitles: z.boolean().optional().describe('Whether text subtitles are carried over; default true.'),
+  loudness: z
+    .union([z.boolean(), Loudness])
+    .optional()
+    .describe('Makes all videos equally loud (EBU R128, in two passes).'),
+  trim: Trim.optional().describe('Only this part of the video.'),
+  watermark: WatermarkLook.extend({ key: z.string().min(1).max(1024) }).optional(),
 })
 export type EncodeRequest = z.output<typeof EncodeOptions>
-
-/** A request once presets, shorthands and defaults are resolved: all that `encode.video` has to know. */
-export interface EncodeWish {
-  quality: Quality
-  outputs: (Required<Pick<OutputRequest, 'format' | 'codec'>> & {
-    /** Null: as `quality` says. */
-    height: number | null
-    ladder: boolean
-    crf: number | null
-    bitrate: number | null
-    /** Null: without sound. */
-    audio: { codec: AudioCodec; bitrate: number } | null
-  })[]
-  poster: { atSeconds: number | null } | null
-}
-export type WantedOutput = EncodeWish['outputs'][number]
-
-/** @param request one without `problemsOf` */
-export function resolve(request: EncodeRequest): EncodeWish {
-  const { preset, poster = preset === 'web' || preset === 'streaming' } = request
-  const listed: OutputRequest[] = request.outputs ?? [{ format: formatOf(request) }]
-  const streams = listed.some(({ format }) => isStream(format))
-  const outputs: OutputRequest[] =
-    request.ladder === true && !streams ? [...listed, { format: 'hls' }] : listed
-  const isLadder = outputs.every(({ format, height }) => isStream(format) && height === undefined)
-  return {
-    quality: request.quality ?? (isLadder ? '4k' : '1080p'),
-    outputs: outputs.map((output) => resolveOutput(output)),
-    poster: poster === false ? null : { atSeconds: (poster === true ? undefined : poster.atSeconds) ?? null },
-  }
-}
-
-function resolveOutput({ format, codec, height, crf, bitrate, audio }: OutputRequest): WantedOutput {
-  const [defaultAudio = 'aac'] = codecsOf[format].audio
-  return {
-    format,
-    codec: codec ?? codecsOf[format].video[0] ?? 'h264',
-    height: height ?? null,
-    ladder: isStream(format) && height === undefined,
-    crf: crf ?? null,
-    bitrate: bitrate ?? null,
-    audio:
-      audio === false ? null : { codec: audio?.codec ?? defaultAudio, bitrate: audio?.bitrate ?? 160_000 },
-  }
-}
-
-function formatOf({ preset, format, ladder }: EncodeRequest): Format {
-  if (preset === 'streaming') return 'hls'
-  if (preset === 'webm') return 'webm'
-  return ladder === true && format === 'mp4' ? 'hls' : format
-}
 
 export function isStream(format: Format): boolean {
   return format === 'hls' || format === 'dash'
 }
 
 /** What a request can't be, though each of its parts may: for `superRefine`, with the path of each. */
-export function problemsOf(request: EncodeRequest): { path: (string | number)[]; message: string }[] {
+export function problemsOf(
+  request: Omit<EncodeRequest, 'watermark'>,
+): { path: (string | number)[]; message: string }[] {
   const problems: ReturnType<typeof problemsOf> = []
   const seen = new Set<string>()
   for (const [index, output] of (request.outputs ?? []).entries()) {
@@ -170,13 +175,9 @@ export function problemsOf(request: EncodeRequest): { path: (string | number)[];
     if (seen.has(same)) at('format', 'the same codec and height is asked for twice')
     seen.add(same)
   }
+  const { trim } = request
+  if (trim?.end !== undefined && trim.end <= trim.start) {
+    problems.push({ path: ['trim', 'end'], message: 'expected a time after start' })
+  }
   return problems
-}
-
-/** Codecs that a request needs encoders for. */
-export function codecsNeeded(request: EncodeRequest): (VideoCodec | AudioCodec)[] {
-  const { outputs } = resolve(request)
-  return [
-    ...new Set(outputs.flatMap(({ codec, audio }) => (audio === null ? [codec] : [codec, audio.codec]))),
-  ]
 }

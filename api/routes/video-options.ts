@@ -1,0 +1,15 @@
+/** A client's options as parameters of `encode.video`: uploads in them become keys of the storage. */
+import type { Sql } from '../../core/db.ts'
+import { usableUpload } from '../../core/uploads/usable.ts'
+import type { EncodeBody } from './video-requests.ts'
+
+/** @throws UploadNotFound, UploadNotUsable, InvalidMedia for the watermark */
+export async function optionsFor<Options extends Pick<EncodeBody, 'watermark'>>(
+  sql: Sql,
+  { watermark, ...options }: Options,
+) {
+  if (watermark === undefined) return options
+  const { uploadId, ...look } = watermark
+  const { objectKey } = await usableUpload(sql, uploadId, 'picture')
+  return { ...options, watermark: { ...look, key: objectKey } }
+}

@@ -1,0 +1,70 @@
+/** Equal loudness by EBU R128, in two passes: first the sound is measured as a whole, then it is made louder or softer. */
+import { z } from 'zod'
+import { failureOf } from './classify.ts'
+import { ffmpegOptions, runTool, type ToolCare } from './ffmpeg.ts'
+import { inputOptions } from './input.ts'
+
+/** Decibels that the loudest sample stays below full scale; encoders add peaks of their own. */
+const truePeak = -1.5
+/** Loudness units between soft and loud passages that are left as they are. */
+const leastRange = 11
+const mostRange = 20
+
+/** As `loudnorm` prints it: numbers in text, `-inf` for silence. */
+const Measured = z.object({
+  input_i: z.coerce.number(),
+  input_tp: z.coerce.number(),
+  input_lra: z.coerce.number(),
+  input_thresh: z.coerce.number(),
+  target_offset: z.coerce.number(),
+})
+
+/**
+ * @param lufs integrated loudness to reach
+ * @param before options of the input, as those of a trim
+ * @returns the filter that does it; null for silence, which has no loudness
+ * @throws JobError as `runFfmpeg`
+ */
+export async function measureLoudness(
+  ffmpeg: string,
+  { input, stream, lufs, before }: { input: string; stream: number; lufs: number; before: string[] },
+  care: ToolCare,
+): Promise<string | null> {
+  const goal = (range: number) => `loudnorm=I=${lufs}:TP=${truePeak}:LRA=${range}`
+  const options = [...before, ...inputOptions(input), '-map', `0:${stream}`]
+  const filter = `${goal(leastRange)}:print_format=json`
+  const lines: string[] = []
+  const run = await runTool(
+    'FFmpeg',
+    ffmpeg,
+    [...ffmpegOptions, ...options, '-af', filter, '-f', 'null', '-'],
+    {
+      ...care,
+      onErrorLine: (line) => {
+        // The last thing that is said, in one object.
+        if (line === '{') lines.length = 0
+        lines.push(line)
+      },
+    },
+  )
+  if (run.exitCode !== 0 || run.signal !== null) throw failureOf(run)
+  const end = lines.indexOf('}')
+  const measured = Measured.safeParse(parsed(lines.slice(0, end + 1).join('')))
+  if (!measured.success) return null
+  const { input_i, input_tp, input_lra, input_thresh, target_offset } = measured.data
+  // A range that is narrower than the sound's would press it together; so it is as wide as that.
+  const range = Math.min(mostRange, Math.max(leastRange, Math.ceil(input_lra)))
+  return [
+    goal(range),
+    `measured_I=${input_i}:measured_TP=${input_tp}:measured_LRA=${input_lra}`,
+    `measured_thresh=${input_thresh}:offset=${target_offset}:linear=true`,
+  ].join(':')
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

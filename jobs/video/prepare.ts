@@ -1,0 +1,59 @@
+/** What an encode needs beside the source: the watermark in its size, subtitles as text, how loud each sound is. */
+import { join } from 'node:path'
+import type { JobContext } from '../../core/job.ts'
+import type { ToolCare } from './ffmpeg.ts'
+import { trimOptions } from './ffmpeg-args.ts'
+import { largestOf } from './filters.ts'
+import { measureLoudness } from './loudness.ts'
+import type { EncodePlan, SubtitlePlan } from './plan.ts'
+import { extractSubtitles } from './subtitles.ts'
+import { prepareWatermark } from './watermark.ts'
+
+export interface Extras {
+  /** Null where there is none. */
+  watermark: string | null
+  subtitles: { path: string; language: string | null; track: SubtitlePlan }[]
+  /** Subtitles that are left out, and why. */
+  skipped: { name: string; reason: string }[]
+  /** Filter by which the sound of a stream is brought to its loudness. */
+  loudness: Map<number, string>
+}
+
+/** @throws JobError invalid_watermark, source_missing, and as `runFfmpeg` */
+export async function prepareExtras(
+  input: string,
+  plan: EncodePlan,
+  { tools, storage, scratchDirectory }: Pick<JobContext, 'tools' | 'storage' | 'scratchDirectory'>,
+  care: ToolCare,
+): Promise<Extras> {
+  const extras: Extras = { watermark: null, subtitles: [], skipped: [], loudness: new Map() }
+  const look = plan.picture.watermark
+  const largest = largestOf(plan.targets.flatMap((target) => ('video' in target ? [target.video] : [])))
+  if (look !== null && largest !== undefined) {
+    const from = join(scratchDirectory, 'watermark')
+    const to = join(scratchDirectory, 'watermark.png')
+    await storage.download(look.key, from)
+    await prepareWatermark(tools.ffmpeg, { from, to, width: largest.width, look }, care)
+    extras.watermark = to
+  }
+  for (const track of plan.subtitles) {
+    const path = join(scratchDirectory, track.name)
+    const reason = await extractSubtitles(tools.ffmpeg, { input, to: path, track, trim: plan.trim }, care)
+    if (reason === null) extras.subtitles.push({ path, language: track.language, track })
+    else extras.skipped.push({ name: track.name, reason })
+  }
+  if (plan.loudness !== null) {
+    for (const stream of soundStreams(plan)) {
+      const measure = { input, stream, lufs: plan.loudness, before: trimOptions(plan.trim) }
+      const filter = await measureLoudness(tools.ffmpeg, measure, care)
+      if (filter !== null) extras.loudness.set(stream, filter)
+    }
+  }
+  return extras
+}
+
+function soundStreams({ targets }: EncodePlan): Set<number> {
+  return new Set(
+    targets.flatMap((target) => ('audio' in target && target.audio !== null ? [target.audio.stream] : [])),
+  )
+}
