@@ -1,6 +1,7 @@
 /** The command that `encode.video` runs, for benches to run bare. */
 import { dirname, join } from 'node:path'
-import { type Quality, resolve } from '../core/encode-options.ts'
+import type { Quality } from '../core/encode/options.ts'
+import { resolve } from '../core/encode/wish.ts'
 import { defaultJobLimits } from '../core/job-limits.ts'
 import { encodeOptions } from '../jobs/video/encode.ts'
 import { ffmpegOptions } from '../jobs/video/ffmpeg.ts'
@@ -19,8 +20,12 @@ export async function encodeCommand(
   const care = { signal: new AbortController().signal, stallSeconds, directory }
   const media = await probe(tools.ffprobe, input, care)
   const plan = planEncode(media, resolve({ quality, format: 'mp4' }))
-  const run = { input, directory, media, plan, targets: plan.targets }
-  const options = await encodeOptions(run, { tools, limits: defaultJobLimits }, care)
+  const extras = { watermark: null, subtitles: [], skipped: [], loudness: new Map() }
+  const options = await encodeOptions(
+    { input, directory, plan, extras },
+    { tools, limits: defaultJobLimits },
+    care,
+  )
   const command = [tools.ffmpeg, ...ffmpegOptions, ...options]
   return { command, output: join(directory, plan.targets[0]?.name ?? '') }
 }

@@ -4,14 +4,15 @@ import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
 import { inputOptions } from './input.ts'
-import { type AudioPlan, type EncodePlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
+import { type AudioPlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
+import { type Trim, trimFilters, trimOptions } from './trim.ts'
 
 export interface EncodeCommand {
   input: string
   /** Where the targets' files go, each under its name. */
   directory: string
   picture: PicturePlan
-  trim: EncodePlan['trim']
+  trim: Trim | null
   targets: Target[]
   /** From `prepareWatermark`; null where there is none. */
   watermark: string | null
@@ -40,14 +41,9 @@ export function encodeArguments(command: EncodeCommand): string[] {
     ...inputOptions(command.input),
     ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
     ...subtitles.flatMap(({ path }) => ['-f', 'webvtt', '-i', `file:${path}`]),
-    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos)]),
+    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos, command.trim)]),
     ...targets.flatMap((target) => targetOptions(target, `[v${'video' in target ? video++ : ''}]`, command)),
   ]
-}
-
-/** Of the input that follows. FFmpeg decodes from the key frame before it, and leaves out what comes too early. */
-export function trimOptions(trim: EncodePlan['trim']): string[] {
-  return trim === null ? [] : ['-ss', trim.start.toFixed(6), '-t', (trim.end - trim.start).toFixed(6)]
 }
 
 function targetOptions(target: Target, label: string, command: EncodeCommand): string[] {
@@ -71,11 +67,12 @@ const bt709 = ['-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace'
 function soundOptions(
   audio: AudioPlan,
   kind: Target['kind'],
-  { encoders, loudness }: EncodeCommand,
+  { encoders, loudness, trim }: EncodeCommand,
 ): string[] {
   const standsAlone = kind === 'sound'
   const made = loudness.get(audio.stream)
   const filters = [
+    ...trimFilters(trim, 'sound'),
     ...(made === undefined ? [] : [made]),
     // Gaps in the sound are filled, or it would run ahead of the picture; what is muxed by itself begins at zero.
     `aresample=${audio.sampleRate}:async=1${standsAlone ? ':first_pts=0' : ''}`,

@@ -6,16 +6,18 @@
  *                                                                       └─ frame rate ─ scale ─► second target
  */
 import type { Fraction, PicturePlan, VideoPlan } from './plan.ts'
+import { type Trim, trimFilters } from './trim.ts'
 
 /**
  * @param picture its watermark, if any, is the second input, as `prepareWatermark` made it
  * @returns the graph for `-filter_complex`; its outputs are labelled `v0`, `v1`, … in the order of `videos`
  */
-export function filterGraph(picture: PicturePlan, videos: VideoPlan[]): string {
+export function filterGraph(picture: PicturePlan, videos: VideoPlan[], trim: Trim | null): string {
   const largest = largestOf(videos)
   if (largest === undefined) return ''
   const { videoStream, deinterlace, hdr, watermark } = picture
   const common = [
+    ...trimFilters(trim, 'picture'),
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
     ...(hdr === null ? [] : toneMapping(hdr)),
     scaleTo(largest),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { failureOf } from './classify.ts'
 import { ffmpegOptions, runTool, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
+import { type Trim, trimFilters, trimOptions } from './trim.ts'
 
 /** Decibels that the loudest sample stays below full scale; encoders add peaks of their own. */
 const truePeak = -1.5
@@ -21,18 +22,17 @@ const Measured = z.object({
 
 /**
  * @param lufs integrated loudness to reach
- * @param before options of the input, as those of a trim
  * @returns the filter that does it; null for silence, which has no loudness
  * @throws JobError as `runFfmpeg`
  */
 export async function measureLoudness(
   ffmpeg: string,
-  { input, stream, lufs, before }: { input: string; stream: number; lufs: number; before: string[] },
+  { input, stream, lufs, trim }: { input: string; stream: number; lufs: number; trim: Trim | null },
   care: ToolCare,
 ): Promise<string | null> {
   const goal = (range: number) => `loudnorm=I=${lufs}:TP=${truePeak}:LRA=${range}`
-  const options = [...before, ...inputOptions(input), '-map', `0:${stream}`]
-  const filter = `${goal(leastRange)}:print_format=json`
+  const options = [...trimOptions(trim), ...inputOptions(input), '-map', `0:${stream}`]
+  const filter = [...trimFilters(trim, 'sound'), `${goal(leastRange)}:print_format=json`].join(',')
   const lines: string[] = []
   const run = await runTool(
     'FFmpeg',

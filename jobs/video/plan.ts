@@ -11,6 +11,7 @@ import type { EncodeWish, WantedOutput, Watermark } from '../../core/encode/wish
 import { JobError } from '../../core/job.ts'
 import { fileBitrate, ladderOf, qualityBounds, streamBitrate } from './ladder.ts'
 import type { AudioTrack, Media } from './probe.ts'
+import { canSeek, type Trim } from './trim.ts'
 
 /** Of what is streamed: players and networks gain nothing beyond. */
 const maxFrameRate = 60
@@ -67,7 +68,7 @@ export interface PicturePlan {
 export interface EncodePlan {
   picture: PicturePlan
   /** The part of the source that is encoded; null: all of it. */
-  trim: { start: number; end: number } | null
+  trim: Trim | null
   /** Of what is encoded. */
   durationSeconds: number
   targets: Target[]
@@ -119,8 +120,13 @@ export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
   }
 }
 
-function trimOf({ durationSeconds }: Media, { start, end }: NonNullable<EncodeWish['trim']>) {
-  if (start < durationSeconds) return { start, end: Math.min(end ?? durationSeconds, durationSeconds) }
+function trimOf(
+  { durationSeconds, container }: Media,
+  { start, end }: NonNullable<EncodeWish['trim']>,
+): Trim {
+  if (start < durationSeconds) {
+    return { start, end: Math.min(end ?? durationSeconds, durationSeconds), bySeeking: canSeek(container) }
+  }
   const message = `The part to encode begins at ${start} s, but the video is ${durationSeconds.toFixed(2)} s long.`
   throw new JobError('invalid_trim', message, { retry: false })
 }

@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import type { JobContext } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
-import { trimOptions } from './ffmpeg-args.ts'
 import { largestOf } from './filters.ts'
 import { measureLoudness } from './loudness.ts'
 import type { EncodePlan, SubtitlePlan } from './plan.ts'
@@ -44,7 +43,7 @@ export async function prepareExtras(
   }
   if (plan.loudness !== null) {
     for (const stream of soundStreams(plan)) {
-      const measure = { input, stream, lufs: plan.loudness, before: trimOptions(plan.trim) }
+      const measure = { input, stream, lufs: plan.loudness, trim: plan.trim }
       const filter = await measureLoudness(tools.ffmpeg, measure, care)
       if (filter !== null) extras.loudness.set(stream, filter)
     }

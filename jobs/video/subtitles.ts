@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { JobError } from '../../core/job.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
-import type { EncodePlan, SubtitlePlan } from './plan.ts'
+import type { SubtitlePlan } from './plan.ts'
+import type { Trim } from './trim.ts'
 
 /**
  * A track that can't be read is left out: a video without one of its subtitles is worth more than none.
@@ -11,7 +12,7 @@ import type { EncodePlan, SubtitlePlan } from './plan.ts'
  */
 export async function extractSubtitles(
   ffmpeg: string,
-  { input, to, track, trim }: { input: string; to: string; track: SubtitlePlan; trim: EncodePlan['trim'] },
+  { input, to, track, trim }: { input: string; to: string; track: SubtitlePlan; trim: Trim | null },
   care: ToolCare,
 ): Promise<string | null> {
   const options = [...inputOptions(input), '-map', `0:${track.stream}`, '-c:s', 'webvtt', '-f', 'webvtt', to]
@@ -29,7 +30,7 @@ export async function extractSubtitles(
 const timing = /^((?:\d+:)?\d\d:\d\d\.\d{3}) --> ((?:\d+:)?\d\d:\d\d\.\d{3})/
 
 /** The cues of a WebVTT file that are shown in a part of the video, at their times in it. */
-function trimCues(text: string, { start, end }: { start: number; end: number }): string {
+function trimCues(text: string, { start, end }: Trim): string {
   const [head = 'WEBVTT', ...blocks] = text.trimEnd().split(/\n{2,}/)
   const kept = blocks.flatMap((block) => {
     const lines = block.split('\n')

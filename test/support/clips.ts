@@ -144,6 +144,19 @@ export async function colourAt(path: string, x: number, y: number): Promise<[num
   return [frame[at] ?? 0, frame[at + 1] ?? 0, frame[at + 2] ?? 0]
 }
 
+/** How bright the first pixel of each picture is, 0 to 255: clips whose pictures grow brighter tell which are there. */
+export async function brightnessOf(path: string): Promise<number[]> {
+  const { video } = await inspect(path)
+  const pixels = await testFfmpeg([
+    ...['-v', 'error', '-i', path, '-map', '0:v', '-vsync', 'passthrough'],
+    ...['-f', 'rawvideo', '-pix_fmt', 'gray', 'pipe:1'],
+  ])
+  return Array.from(
+    { length: video.frameCount },
+    (_, frame) => pixels[frame * video.width * video.height] ?? -1,
+  )
+}
+
 export interface Box {
   type: string
   offset: number
@@ -205,6 +218,11 @@ export function freeBox(sizeBytes: number): Uint8Array {
   new DataView(head.buffer).setUint32(0, sizeBytes)
   head.set(new TextEncoder().encode('free'), 4)
   return head
+}
+
+/** What the FFmpeg at hand writes to its standard output. */
+export async function testFfmpeg(options: string[]): Promise<Buffer> {
+  return await run(testTools.ffmpeg, options)
 }
 
 /** What the ffprobe at hand says. */

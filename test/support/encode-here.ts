@@ -7,19 +7,26 @@ import { testTools } from './clips.ts'
 
 const key = 'sources/1/source'
 
+interface Wanted extends Pick<RunJobOptions, 'scratchRoot' | 'signal'> {
+  /** What is asked for. */
+  request?: object
+  /** What is in storage beside the source, by key. */
+  objects?: Record<string, Uint8Array>
+}
+
 export async function encodeHere(
   bytes: Uint8Array,
   limits: Partial<VideoLimits> = {},
-  options: Pick<RunJobOptions, 'scratchRoot' | 'signal'> = {},
+  { request = { quality: '720p' }, objects = {}, ...options }: Wanted = {},
 ): Promise<JobRun> {
   return await runJob(
     encodeVideo,
-    { source: { key }, quality: '720p' },
+    { source: { key }, ...request },
     {
       ...options,
       tools: testTools,
       limits: { ...defaultJobLimits, stallSeconds: 60, video: { ...defaultJobLimits.video, ...limits } },
-      objects: { [key]: bytes },
+      objects: { [key]: bytes, ...objects },
     },
   )
 }
