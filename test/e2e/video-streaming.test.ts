@@ -12,7 +12,9 @@ import {
   encodeByForm,
   encodeByLink,
   formWith,
+  openUpload,
   problemOf,
+  putAll,
   sendForm,
   statusOf,
 } from '../support/video-client.ts'
@@ -25,20 +27,28 @@ const seconds = 5.5
 const secondSound = ['-f', 'lavfi', '-i', `sine=frequency=880:sample_rate=44100:duration=${seconds}`]
 
 let job: TestJob
-let playback: { hlsUrl: string; dashUrl: string; posterUrl: string; token: string }
+let playback: Record<'hlsUrl' | 'dashUrl' | 'posterUrl' | 'storyboardUrl' | 'token', string> & {
+  thumbnailUrls: string[]
+}
 
 beforeAll(async () => {
   const path = await clips.make({
     ...{ name: 'stream.mkv', size: '864x486', framesPerSecond: 30_000 / 1001, seconds },
     options: [
       ...secondSound,
-      ...['-map', '0:v', '-map', '1:a', '-map', '2:a'],
+      ...['-i', await clips.write('words.srt', '1\n00:00:01,000 --> 00:00:02,000\nHello\n')],
+      ...['-map', '0:v', '-map', '1:a', '-map', '2:a', '-map', '3:s', '-metadata:s:s:0', 'language=eng'],
       ...['-metadata:s:a:0', 'language=eng', '-metadata:s:a:1', 'language=ger'],
       ...['-metadata:s:a:1', 'title=Kommentar "1"'],
       ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
     ],
   })
-  job = await encodeByLink(server, path, { ladder: true, poster: { atSeconds: 2 } })
+  job = await encodeByLink(server, path, {
+    ladder: true,
+    poster: { atSeconds: 2 },
+    thumbnails: 2,
+    storyboard: true,
+  })
   await job.reaches('succeeded', 120)
   const status = await statusOf(server, job)
   playback = status.playback as typeof playback
@@ -161,6 +171,57 @@ test('the poster is a JPEG as large as the largest size', async () => {
   const path = await clips.write('poster.jpg', await response.bytes())
   const shown = ['-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0']
   expect((await testFfprobe(['-v', 'error', ...shown, path])).trim()).toBe('mjpeg,854,480')
+})
+
+test('thumbnails and storyboard are had by links of their own', async () => {
+  expect(playback.thumbnailUrls).toHaveLength(2)
+  for (const url of playback.thumbnailUrls) {
+    const response = await fetch(`${server.url}${url}`)
+    expect(response.headers.get('content-type')).toBe('image/jpeg')
+    await response.arrayBuffer()
+  }
+  const storyboard = await fetch(`${server.url}${playback.storyboardUrl}`)
+  expect(storyboard.headers.get('content-type')).toContain('text/vtt')
+  const [, sheet = ''] = /(http\S+)#xywh=0,0,160,90/.exec(await storyboard.text()) ?? []
+  expect((await fetch(sheet)).status).toBe(200)
+})
+
+test('subtitles can be chosen in both kinds of stream', async () => {
+  const { mediaGroups } = await master()
+  const track = mediaGroups.SUBTITLES.subtitles?.English
+  expect(track).toMatchObject({ language: 'en', default: false })
+  const { segments } = await readPlaylist(below(track?.uri ?? ''))
+  expect(await (await fetch(segments[0]?.uri ?? '')).text()).toContain('Hello')
+  expect(await (await fetch(`${server.url}${playback.dashUrl}`)).text()).toContain(
+    'mimeType="text/vtt" lang="en"',
+  )
+})
+
+describe('a watermark', () => {
+  const opened = async (contentType: string, bytes: Blob) => {
+    const upload = await openUpload(server, { filename: 'logo', contentType, sizeBytes: bytes.size })
+    await putAll(upload, bytes)
+    return upload.uploadId
+  }
+  const complete = (id: string) => server.request('POST', `/v1/videos/uploads/${id}/complete`)
+
+  test('is an upload of its own, which is no video', async () => {
+    const logo = await clips.make({
+      ...{ name: 'logo.png', picture: 'color=red:size=40x20', sound: false, options: ['-frames:v', '1'] },
+    })
+    const uploadId = await opened('image/png', Bun.file(logo))
+    expect((await complete(uploadId)).status).toBe(200)
+    const path = await clips.make({ name: 'plain.mp4', size: '64x36', seconds: 0.4 })
+    const marked = await encodeByLink(server, path, { watermark: { uploadId } })
+    await marked.reaches('succeeded')
+    const answer = await server.request('POST', '/v1/videos/encode', { uploadId })
+    await problemOf(answer, 400, 'invalid_media')
+  })
+
+  test('that is no picture is refused when its upload is completed', async () => {
+    const uploadId = await opened('image/png', new Blob(['#EXTM3U\nfile:///etc/passwd\n']))
+    await problemOf(await complete(uploadId), 400, 'invalid_media')
+  })
 })
 
 test('one size of what the source is larger than can be asked for, beside a file', async () => {
