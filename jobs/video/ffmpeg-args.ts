@@ -5,7 +5,7 @@ import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
 import { inputOptions } from './input.ts'
 import { type AudioPlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
-import { type Trim, trimFilters, trimOptions } from './trim.ts'
+import { type Trim, trimOptions, trimSound } from './trim.ts'
 
 export interface EncodeCommand {
   input: string
@@ -72,7 +72,7 @@ function soundOptions(
   const standsAlone = kind === 'sound'
   const made = loudness.get(audio.stream)
   const filters = [
-    ...trimFilters(trim, 'sound'),
+    ...trimSound(trim),
     ...(made === undefined ? [] : [made]),
     // Gaps in the sound are filled, or it would run ahead of the picture; what is muxed by itself begins at zero.
     `aresample=${audio.sampleRate}:async=1${standsAlone ? ':first_pts=0' : ''}`,

@@ -5,8 +5,8 @@
  *   source ─ deinterlace ─ tone map ─ scale to the largest ─ watermark ─┬─ frame rate ─ scale ─► first target
  *                                                                       └─ frame rate ─ scale ─► second target
  */
-import type { Fraction, PicturePlan, VideoPlan } from './plan.ts'
-import { type Trim, trimFilters } from './trim.ts'
+import type { PicturePlan, VideoPlan } from './plan.ts'
+import { fromZero, type Trim, trimPicture } from './trim.ts'
 
 /**
  * @param picture its watermark, if any, is the second input, as `prepareWatermark` made it
@@ -17,7 +17,7 @@ export function filterGraph(picture: PicturePlan, videos: VideoPlan[], trim: Tri
   if (largest === undefined) return ''
   const { videoStream, deinterlace, hdr, watermark } = picture
   const common = [
-    ...trimFilters(trim, 'picture'),
+    ...trimPicture(trim),
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
     ...(hdr === null ? [] : toneMapping(hdr)),
     scaleTo(largest),
@@ -31,10 +31,7 @@ export function filterGraph(picture: PicturePlan, videos: VideoPlan[], trim: Tri
       : `[0:${videoStream}]${common}[base];[base][1:0]${overlay(watermark, largest.width)},format=yuv420p,${split}`
   const branches = videos.map((video, index) => {
     const isLargest = video.width === largest.width && video.height === largest.height
-    const own = [
-      ...(video.frameRate === null ? [] : [constantRate(video.frameRate)]),
-      ...(isLargest ? [] : [scaleTo(video), 'setsar=1']),
-    ]
+    const own = [...fromZero(trim, video.frameRate), ...(isLargest ? [] : [scaleTo(video), 'setsar=1'])]
     return `[s${index}]${own.length === 0 ? 'null' : own.join(',')}[v${index}]`
   })
   return [source, ...branches].join(';')
@@ -46,11 +43,6 @@ export function largestOf(videos: VideoPlan[]): VideoPlan | undefined {
 
 function scaleTo({ width, height }: { width: number; height: number }): string {
   return `scale=${width}:${height}`
-}
-
-/** From time zero on, so that streams that are muxed apart from each other begin together. */
-function constantRate({ num, den }: Fraction): string {
-  return `fps=fps=${num}/${den}:start_time=0`
 }
 
 /** From HDR to BT.709, in linear light. What the stream does not say is taken for BT.2020, as HDR is. */

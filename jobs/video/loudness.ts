@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { failureOf } from './classify.ts'
 import { ffmpegOptions, runTool, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
-import { type Trim, trimFilters, trimOptions } from './trim.ts'
+import { type Trim, trimOptions, trimSound } from './trim.ts'
 
 /** Decibels that the loudest sample stays below full scale; encoders add peaks of their own. */
 const truePeak = -1.5
@@ -32,7 +32,7 @@ export async function measureLoudness(
 ): Promise<string | null> {
   const goal = (range: number) => `loudnorm=I=${lufs}:TP=${truePeak}:LRA=${range}`
   const options = [...trimOptions(trim), ...inputOptions(input), '-map', `0:${stream}`]
-  const filter = [...trimFilters(trim, 'sound'), `${goal(leastRange)}:print_format=json`].join(',')
+  const filter = [...trimSound(trim), `${goal(leastRange)}:print_format=json`].join(',')
   const lines: string[] = []
   const run = await runTool(
     'FFmpeg',
