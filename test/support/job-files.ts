@@ -7,6 +7,12 @@ import { afterAll } from 'vitest'
 const jobApi = new URL('../../core/job.ts', import.meta.url).href
 const zod = import.meta.resolve('zod')
 
+/** Some are made in the middle of a test, when it is too late for a hook of their own. */
+const made: string[] = []
+afterAll(async () => {
+  for (const path of made) await rm(path, { recursive: true, force: true })
+})
+
 export interface JobDirectory {
   path: string
   write(name: string, text: string): Promise<void>
@@ -17,7 +23,7 @@ export interface JobDirectory {
 
 export async function jobDirectory(files: Record<string, string> = {}): Promise<JobDirectory> {
   const path = await mkdtemp(join(tmpdir(), 'job-server-jobs-'))
-  afterAll(() => rm(path, { recursive: true, force: true }))
+  made.push(path)
   const write = async (name: string, text: string) => {
     await mkdir(dirname(join(path, name)), { recursive: true })
     await writeFile(join(path, name), text)

@@ -83,11 +83,14 @@ function endOf({ outcome }: JobRun): string {
 function problemsOf(run: JobRun, allowed: string[]): string[] {
   const end = endOf(run)
   const outputs = [...run.objects.keys()].filter((key) => key.startsWith('outputs/'))
+  const result = run.outcome.kind === 'succeeded' ? JSON.stringify(run.outcome.result) : ''
+  const unnamed = outputs.filter((key) => !result.includes(JSON.stringify(key)))
   const said =
     run.outcome.kind === 'failed' ? `${run.outcome.message} ${JSON.stringify(run.outcome.details)}` : ''
   return [
     ...(allowed.includes(end) ? [] : [`ended as ${end}: ${said}`]),
-    ...(outputs.length === (end === 'succeeded' ? 1 : 0) ? [] : [`left ${outputs}`]),
+    ...(unnamed.length === 0 ? [] : [`left ${unnamed}`]),
+    ...(end === 'succeeded' && outputs.length === 0 ? ['stored nothing'] : []),
     ...(said.includes(scratch) ? [`shows a path: ${said}`] : []),
   ]
 }
