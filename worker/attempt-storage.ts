@@ -15,6 +15,7 @@ const linkSeconds = 3600
 
 export class AttemptStorage {
   readonly #allowed: Json[]
+  #hasWritten = false
 
   constructor(
     private readonly sql: Pool,
@@ -52,6 +53,7 @@ export class AttemptStorage {
         return { type: 'presigned', url, key } as const
       }
       case 'put': {
+        this.#hasWritten = true
         const { name, contentType, sizeBytes } = operation
         const key = outputKey(this.job.lease.jobId, this.job.lease.epoch, name)
         const bounds = { expiresInSeconds, contentType, sizeBytes, audience: 'job' } as const
@@ -71,6 +73,7 @@ export class AttemptStorage {
   }
 
   async removeMine(): Promise<void> {
+    if (!this.#hasWritten) return
     const { jobId, epoch } = this.job.lease
     await this.#removeWhere(attemptPrefix(jobId, epoch), () => true)
   }

@@ -19,22 +19,14 @@ import { AttemptStorage } from './attempt-storage.ts'
 import { AttemptTrace } from './attempt-trace.ts'
 import { CapturedOutput } from './captured-output.ts'
 import type { Written } from './finisher.ts'
-import type { JobListener, JobProcess, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
-import type { LimitWatch } from './limits.ts'
+import type { JobListener, JobRun, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
 import type { Reporter } from './reporter.ts'
-import type { Scratch } from './scratch.ts'
-import type { Standby } from './standby.ts'
-
-/** A worker that can't keep a process alive for so many must say so. */
-const processTries = 3
+import type { Turn } from './turn.ts'
 
 export interface AttemptDependencies {
   sql: Pool
   storage: Storage
-  standby: Pick<Standby, 'take'>
-  scratch: Scratch
   reporter: Reporter
-  limits: LimitWatch
   tools: { ffmpeg: string; ffprobe: string }
   jobLimits: JobLimits
   stopGraceSeconds: number
@@ -51,7 +43,6 @@ export interface AttemptDependencies {
 /** What a run needs beside the job itself. */
 interface RunInput {
   params: JsonObject
-  scratchDirectory: string
   children: ChildEnd[] | null
 }
 
@@ -62,13 +53,15 @@ export class Attempt {
   readonly #output: CapturedOutput
   readonly #log: Log
   readonly #startedAt = performance.now()
-  #process: JobProcess | undefined
-  /** Of a stop that came before there was a process. */
+  #jobRun: JobRun | undefined
+  #timeout: NodeJS.Timeout | undefined
+  /** Of a stop that came before the job was given to a process. */
   #stopReason: StopReason | undefined
 
   constructor(
     readonly job: ClaimedJob,
     private readonly definition: DefinitionRecord,
+    private readonly turn: Turn,
     private readonly dependencies: AttemptDependencies,
   ) {
     const { lease, attempt } = job
@@ -92,16 +85,15 @@ export class Attempt {
     this.#stopReason ??= reason
     // A lost lease means somebody else may be at it already: no grace. Beyond a limit each moment does harm.
     const isUrgent = ['lease_lost', 'out_of_memory', 'scratch_full'].includes(reason)
-    this.#process?.stop(reason, isUrgent ? 0 : this.dependencies.stopGraceSeconds)
+    this.#jobRun?.stop(reason, isUrgent ? 0 : this.dependencies.stopGraceSeconds)
   }
 
   async #perform(): Promise<void> {
     const { job, dependencies } = this
     const storage = this.#storage
-    const end = await this.#run()
+    const end = await this.#run().finally(() => this.#tidy('scratch.left', () => this.turn.leave()))
     await dependencies.reporter.flush()
     dependencies.reporter.forget(job.lease)
-    await this.#tidy('scratch.left', () => dependencies.scratch.remove(job.lease.epoch))
     // What a waiting job wrote may be what its children need; it goes when the job ends.
     if (end?.kind === 'waits') {
       this.#report(end.kind, await this.#wait(end.children))
@@ -145,10 +137,7 @@ export class Attempt {
     const params = await dependencies.paramsOf(job)
     if (params === null) return { kind: 'cancelled' }
     const children = await this.#readChildren()
-    const scratchDirectory = await dependencies.scratch.make(job.lease.epoch)
-    const timeout = setTimeout(() => this.stop('timed_out'), job.timeoutSeconds * 1000)
-    const ended = await this.#runProcess({ params, scratchDirectory, children })
-    clearTimeout(timeout)
+    const ended = await this.#runProcess({ params, children })
     this.#output.end()
     const { end, peakMemoryBytes } = ended
     if (end.kind === 'waits') return end
@@ -162,31 +151,26 @@ export class Attempt {
     )
   }
 
-  /** In another one if the first dies before it takes up the job. */
-  async #runProcess(input: RunInput, tries = 1): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {
-    const { definition, dependencies } = this
-    const { process, waitIn, giveBack } = dependencies.standby.take(definition)
-    const watch = dependencies.limits.watch({
-      tree: process.tree,
-      scratchDirectory: input.scratchDirectory,
-      limits: definition,
-      exceeded: (limit) => this.stop(limit),
-    })
-    this.#process = process
-    const running = process.run(this.#message(input, waitIn), this.#listener())
-    if (this.#stopReason !== undefined) this.stop(this.#stopReason)
-    const end = await running
-    watch.stop()
-    giveBack()
-    if (!process.hasBegun && (end.kind === 'exited' || end.kind === 'signalled') && tries < processTries) {
-      this.#log.warn({ pid: process.pid, ...end }, 'process.died_waiting')
-      return await this.#runProcess(input, tries + 1)
+  async #runProcess(input: RunInput): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {
+    try {
+      return await this.turn.run(
+        (place) => this.#message(input, place),
+        this.#listener(),
+        (run) => {
+          this.#jobRun = run
+          if (this.#stopReason !== undefined) this.stop(this.#stopReason)
+          // Behind others, its time has not come.
+          if (!run.isQueued) this.#limitTime()
+        },
+      )
+    } finally {
+      clearTimeout(this.#timeout)
     }
-    const isOutOfMemory = end.kind === 'signalled' && end.signal === 'SIGKILL' && watch.sawOomKill()
-    return {
-      end: isOutOfMemory ? { kind: 'stopped', reason: 'out_of_memory' } : end,
-      peakMemoryBytes: Math.max(watch.peakMemoryBytes, process.peakMemoryBytes),
-    }
+  }
+
+  #limitTime(): void {
+    clearTimeout(this.#timeout)
+    this.#timeout = setTimeout(() => this.stop('timed_out'), this.job.timeoutSeconds * 1000)
   }
 
   /** Their results are among what the job may read from storage. */
@@ -198,7 +182,10 @@ export class Attempt {
     return children
   }
 
-  #message({ params, scratchDirectory, children }: RunInput, waitIn: string | null): JobToRun {
+  #message(
+    { params, children }: RunInput,
+    { scratchDirectory, waitIn }: Pick<JobToRun, 'scratchDirectory' | 'waitIn'>,
+  ): JobToRun {
     const { job, definition } = this
     return {
       file: definition.file,
@@ -225,6 +212,7 @@ export class Attempt {
   #listener(): JobListener {
     const { lease } = this.job
     return {
+      began: () => this.#limitTime(),
       report: (message) => {
         if (message.type === 'log') this.#output.log(message.level, message.text, message.fields)
         else if (message.type === 'logs_dropped') this.#output.dropped(message.bytes)

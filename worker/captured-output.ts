@@ -5,7 +5,6 @@
  */
 import type { JsonObject } from '../core/json.ts'
 import type { LogEntry } from '../core/queue/logs.ts'
-import { isEndOfOutput } from './end-of-output.ts'
 
 export type CapturedLine = Omit<LogEntry, 'lease'>
 
@@ -99,11 +98,7 @@ class OpenLine {
     const lines = (this.rest + this.#decoder.decode(chunk, { stream: true })).split('\n')
     const [rest = '', ...pieces] = cut(lines.pop() ?? '').reverse()
     this.rest = rest
-    // The end of output begins with the end of a line, in case one was open; if none was, that line is not the job's.
-    const own = lines.filter(
-      (line, place) => !isEndOfOutput(line) && !(line === '' && isEndOfOutput(lines[place + 1] ?? '')),
-    )
-    return [...own.flatMap(cut), ...pieces.reverse()]
+    return [...lines.flatMap(cut), ...pieces.reverse()]
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Entry of the job process: one job in, its result out, then exit, or wait for the next. It owns nothing: no
+ * Entry of the job process: one job in, its result out, then exit, or on to the next. It owns nothing: no
  * database, no keys of the storage, only the channel to its coordinator. When that closes, the coordinator is gone,
  * and the process ends itself and everything it started.
  */
@@ -7,6 +7,7 @@ import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../
 import { ChildChannel } from './child-channel.ts'
 import { endOfThrown, resultOf } from './child-last-word.ts'
 import { flushOutput } from './child-output.ts'
+import { isAsBefore, workIn } from './child-place.ts'
 import { Run } from './child-run.ts'
 import { provideZod } from './child-zod.ts'
 import { endOfOutput } from './end-of-output.ts'
@@ -18,6 +19,9 @@ const patienceMs = 100
 const coordinator = process.ppid
 const channel = new ChildChannel()
 let current: Run | undefined
+/** Given, and not yet begun. */
+const queued: RunMessage[] = []
+const definitions = new Map<string, JobDefinition>()
 
 // An error outside the job's own promise ends the attempt just as a throw inside does.
 process.on('uncaughtException', (error) => fail(error, 'uncaught_exception'))
@@ -40,23 +44,35 @@ async function listen(): Promise<void> {
 function receive(message: ToChild): void {
   switch (message.type) {
     case 'run':
-      current = new Run(message, channel)
-      void perform(current)
+      queued.push(message)
+      next()
       break
     case 'abort':
       if (current?.message.run === message.run) current.abort.abort(new JobError('aborted', message.reason))
+      else forget(message.run)
       break
     default:
       channel.answer(message)
   }
 }
 
+function next(): void {
+  const message = current === undefined ? queued.shift() : undefined
+  if (message === undefined) return
+  current = new Run(message, channel)
+  void perform(current)
+}
+
+function forget(run: number): void {
+  const place = queued.findIndex((message) => message.run === run)
+  if (place !== -1) queued.splice(place, 1)
+}
+
 async function perform(run: Run): Promise<void> {
   const { message } = run
   channel.send({ type: 'began', run: message.run })
   try {
-    process.chdir(message.scratchDirectory)
-    process.env.TMPDIR = message.scratchDirectory
+    workIn(message.scratchDirectory)
     nameTrace(message.trace)
     run.definition = await load(message)
     end(run, resultOf(message.run, await runOf(run, run.definition)))
@@ -111,6 +127,8 @@ async function runHooks(
 
 /** @throws JobError definition_not_loaded, which another attempt may survive: the file can be in the making */
 async function load({ file, definition: wanted }: RunMessage): Promise<JobDefinition> {
+  const known = definitions.get(file)
+  if (known !== undefined) return known
   let found: JobDefinition
   try {
     const module: { default: JobDefinition } = await import(Bun.pathToFileURL(file).href)
@@ -121,6 +139,7 @@ async function load({ file, definition: wanted }: RunMessage): Promise<JobDefini
   if (found.key !== wanted.key || (found.version ?? 1) !== wanted.version) {
     throw new JobError('definition_not_loaded', `The file no longer defines ${wanted.key}@${wanted.version}.`)
   }
+  definitions.set(file, found)
   return found
 }
 
@@ -146,19 +165,22 @@ function end(run: Run, last: ReturnType<typeof resultOf>): void {
   // It has ended before, by an error outside its promise.
   if (current !== run) return
   current = undefined
+  const { waitIn, scratchDirectory, run: number } = run.message
+  const goesOn = waitIn !== null && last.type === 'result' && isAsBefore(scratchDirectory)
   try {
-    run.end(last)
+    run.end(last.type === 'result' ? { ...last, goesOn } : last)
   } catch {
     // The job has closed the channel.
     process.exit(EX_PROTOCOL)
   }
-  const { waitIn } = run.message
-  if (waitIn === null || last.type !== 'result') {
+  if (!goesOn) {
     void flushOutput().then(() => process.exit(0))
     return
   }
-  process.chdir(waitIn)
-  for (const stream of [process.stdout, process.stderr]) stream.write(endOfOutput(run.message.run))
+  if (queued.length === 0) workIn(waitIn)
+  for (const stream of [process.stdout, process.stderr]) stream.write(endOfOutput(number))
+  // What came meanwhile is read first: it may say that the next is not to begin.
+  setImmediate(next)
 }
 
 /** By the end of the coordinator, which gives us another parent, or by the job. */

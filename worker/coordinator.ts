@@ -7,6 +7,8 @@
  * It looks for work when a notification hints at some, when a slot gets free, when the next delayed job is
  * due, and at every poll interval whatever happens. A slot that gets free only claims; the other occasions also
  * tend the queue: rescue, stage, admit.
+ *
+ * A slot is held by a turn: one job, or, where jobs are short and share processes, as many as are done in a moment.
  */
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
@@ -22,16 +24,18 @@ import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
-import { Attempt } from './attempt.ts'
+import { Attempt, type AttemptDependencies } from './attempt.ts'
 import type { FfmpegCapabilities } from './ffmpeg-capabilities.ts'
 import { Finisher } from './finisher.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LimitWatch } from './limits.ts'
+import { Pace } from './pace.ts'
 import { prepareParams } from './prepare-params.ts'
 import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
 import { Standby } from './standby.ts'
+import { Turn } from './turn.ts'
 import { WakeListener } from './wake-listener.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
@@ -54,8 +58,17 @@ export interface CoordinatorOptions {
   log: Log
 }
 
+/** Jobs of one definition, for one slot. */
+interface ClaimedTurn {
+  name: string
+  claimedAt: number
+  jobs: ClaimedJob[]
+}
+
 export class Coordinator {
   readonly #attempts = new Map<string, Attempt>()
+  readonly #turns = new Set<Turn>()
+  readonly #pace = new Pace()
   readonly #finisher: Finisher
   readonly #hooks: HookRunner
   readonly #keeper: LeaseKeeper
@@ -64,6 +77,7 @@ export class Coordinator {
   readonly #limits: LimitWatch
   readonly #scratch: Scratch
   readonly #standby: Standby
+  readonly #attemptDependencies: AttemptDependencies
   readonly #metrics = new WorkerMetrics()
   readonly #log: Log
   #definitions = new Map<string, DefinitionRecord>()
@@ -114,6 +128,19 @@ export class Coordinator {
       metrics: this.#metrics,
       log,
     })
+    this.#attemptDependencies = {
+      sql,
+      storage: options.storage,
+      reporter: this.#reporter,
+      tools: options.tools,
+      jobLimits: jobLimitsOf(config),
+      stopGraceSeconds: config.CANCEL_GRACE_SECONDS,
+      log,
+      paramsOf: (job) => prepareParams(sql, job, config),
+      tracer: options.tracing.tracer,
+      finish: (lease, end) => this.#finisher.finish(lease, end),
+      finishWithChildren: (lease, children) => this.#finisher.finishWithChildren(lease, children),
+    }
     this.#hooks = new HookRunner({
       sql,
       standby: this.#standby,
@@ -213,18 +240,47 @@ export class Coordinator {
   }
 
   async #claim(): Promise<void> {
-    const { sql, config, workerId } = this.options
-    const free = config.MAX_CONCURRENT_EXECUTIONS - this.#attempts.size
+    await this.#finisher.hasRoom()
+    const free = this.options.config.MAX_CONCURRENT_EXECUTIONS - this.#turns.size
     const claimedAt = performance.now()
-    const request = {
-      workerId,
-      definitions: [...this.#definitions.values()],
-      queues: config.QUEUES,
-      limit: free,
-      leaseSeconds: config.LEASE_DURATION_SECONDS,
+    const jobs = await this.#claimUpTo(free, [...this.#definitions.values()])
+    const turns = jobs.map((job) => ({ name: nameOfJob(job), claimedAt, jobs: [job] }))
+    try {
+      // Fewer than there is room for: nothing waits that could go along.
+      if (turns.length === free) await this.#fill(turns)
+    } finally {
+      await Promise.all(turns.map((turn) => this.#begin(turn)))
     }
-    const jobs = await claim(sql, request, { limited: this.#limited })
-    await Promise.all(jobs.map((job) => this.#begin(job, claimedAt)))
+  }
+
+  async #claimUpTo(limit: number, definitions: DefinitionRecord[]): Promise<ClaimedJob[]> {
+    const { sql, config, workerId } = this.options
+    return await claim(
+      sql,
+      { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds: config.LEASE_DURATION_SECONDS },
+      { limited: this.#limited },
+    )
+  }
+
+  /** Gives turns of short jobs more of the same. Whose turn it is was decided by priority and age before. */
+  async #fill(turns: ClaimedTurn[]): Promise<void> {
+    const room = (turn: ClaimedTurn) => {
+      const definition = this.#definitions.get(turn.name)
+      return definition === undefined ? 0 : this.#pace.jobsPerTurn(definition) - turn.jobs.length
+    }
+    const open = turns.filter((turn) => room(turn) > 0)
+    const names = new Set(open.map(({ name }) => name))
+    const definitions = [...names].flatMap((name) => this.#definitions.get(name) ?? [])
+    const more = await this.#claimUpTo(
+      open.reduce((sum, turn) => sum + room(turn), 0),
+      definitions,
+    )
+    for (const job of more) {
+      const [shortest] = turns
+        .filter(({ name }) => name === nameOfJob(job))
+        .sort((one, other) => one.jobs.length - other.jobs.length)
+      shortest?.jobs.push(job)
+    }
   }
 
   async #beat(): Promise<void> {
@@ -246,38 +302,40 @@ export class Coordinator {
     await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
   }
 
-  /** Resolves when the attempt is under way, or the job given back. */
-  async #begin(job: ClaimedJob, claimedAt: number): Promise<void> {
-    const definition = this.#definitions.get(`${job.definitionKey}@${job.definitionVersion}`)
-    if (definition === undefined || this.#state !== 'running') {
+  /** Resolves when the turn is under way, or its jobs given back. */
+  async #begin({ name, claimedAt, jobs }: ClaimedTurn): Promise<void> {
+    const definition = this.#definitions.get(name)
+    const [first] = jobs
+    if (definition === undefined || first === undefined || this.#state !== 'running') {
       // Its file went away, or the drain began, while the claim was under way.
-      await this.#finisher.finish(job.lease, { kind: 'interrupted' })
+      await Promise.all(jobs.map(({ lease }) => this.#finisher.finish(lease, { kind: 'interrupted' })))
       return
     }
-    this.#keeper.keep(job.lease, claimedAt)
-    const attempt = new Attempt(job, definition, {
-      sql: this.options.sql,
-      storage: this.options.storage,
+    const turn = new Turn(definition, first.lease.epoch, jobs.length, {
       standby: this.#standby,
       scratch: this.#scratch,
-      reporter: this.#reporter,
       limits: this.#limits,
-      tools: this.options.tools,
-      jobLimits: jobLimitsOf(this.options.config),
-      stopGraceSeconds: this.options.config.CANCEL_GRACE_SECONDS,
-      log: this.#log,
-      paramsOf: (claimed) => prepareParams(this.options.sql, claimed, this.options.config),
-      tracer: this.options.tracing.tracer,
-      finish: (lease, end) => this.#finisher.finish(lease, end),
-      finishWithChildren: (lease, children) => this.#finisher.finishWithChildren(lease, children),
     })
+    this.#turns.add(turn)
+    const written = jobs.map((job) => this.#attempt(job, definition, turn, claimedAt))
+    // Of short jobs the next are taken up while the ends of these are written.
+    void (jobs.length > 1 ? turn.over : Promise.all(written)).then(() => {
+      this.#turns.delete(turn)
+      if (turn.jobMs !== undefined) this.#pace.note(definition, turn.jobMs)
+      this.#lookSoon()
+    })
+  }
+
+  /** Resolves when its end is written. */
+  #attempt(job: ClaimedJob, definition: DefinitionRecord, turn: Turn, claimedAt: number): Promise<void> {
+    this.#keeper.keep(job.lease, claimedAt)
+    const attempt = new Attempt(job, definition, turn, this.#attemptDependencies)
     this.#attempts.set(job.lease.epoch, attempt)
-    attempt.done
+    return attempt.done
       .catch((error) => this.#abandon(job, error))
       .finally(() => {
         this.#attempts.delete(job.lease.epoch)
         this.#keeper.release(job.lease)
-        this.#lookSoon()
       })
   }
 
@@ -319,6 +377,7 @@ export class Coordinator {
     clearInterval(this.#pollTimer)
     clearTimeout(this.#dueTimer)
     await this.#looking
+    for (const turn of this.#turns) turn.giveBack()
     const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)
     while (this.#attempts.size > 0)
       await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
@@ -336,4 +395,8 @@ export class Coordinator {
 
 function nameOf({ key, version }: { key: string; version: number }): string {
   return `${key}@${version}`
+}
+
+function nameOfJob({ definitionKey, definitionVersion }: ClaimedJob): string {
+  return nameOf({ key: definitionKey, version: definitionVersion })
 }

@@ -12,7 +12,9 @@ import type { Lease } from '../core/queue/row.ts'
 import type { WorkerMetrics } from './worker-metrics.ts'
 
 const retryMs = 500
-const batchSize = 100
+const batchSize = 500
+/** More is not taken up while so many wait: the database is slower than the jobs. */
+const room = 1000
 
 /** `lost`: the lease is no longer ours. `unknown`: no answer came for as long as a lease lasts. */
 export type Written = Finished | 'lost' | 'unknown'
@@ -27,6 +29,7 @@ interface Waiting {
 export class Finisher {
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
+  #hadRoom: (() => void)[] = []
 
   constructor(
     private readonly sql: Pool,
@@ -41,6 +44,11 @@ export class Finisher {
         this.#writing = undefined
       })
     })
+  }
+
+  /** Resolves when not too many ends wait to be written. */
+  async hasRoom(): Promise<void> {
+    while (this.#waiting.length > room) await new Promise<void>((resolve) => this.#hadRoom.push(resolve))
   }
 
   /**
@@ -64,6 +72,7 @@ export class Finisher {
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, batchSize)
+      for (const resolve of this.#hadRoom.splice(0)) resolve()
       try {
         await this.#writeBatch(batch)
       } catch (error) {

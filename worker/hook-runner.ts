@@ -7,7 +7,7 @@ import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import type { JobLimits } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
-import type { JobProcess, ProcessEnd } from './job-process.ts'
+import type { JobRun, NotBegun, ProcessEnd } from './job-process.ts'
 import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
 
@@ -30,7 +30,7 @@ export interface HookRunnerOptions {
 
 export class HookRunner {
   readonly #running = new Set<Promise<void>>()
-  readonly #processes = new Set<JobProcess>()
+  readonly #runs = new Set<JobRun>()
   #isStopped = false
 
   constructor(private readonly options: HookRunnerOptions) {}
@@ -48,7 +48,7 @@ export class HookRunner {
   /** Those that run are cut off after the grace of a moment, and run again elsewhere. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    for (const process of this.#processes) process.stop('interrupted', stopGraceSeconds)
+    for (const run of this.#runs) run.stop('interrupted', stopGraceSeconds)
     await Promise.all(this.#running)
   }
 
@@ -75,15 +75,13 @@ export class HookRunner {
     await endHook(sql, hook, error)
   }
 
-  async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd> {
+  async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd | NotBegun> {
     const { standby, scratch, tools, jobLimits, log } = this.options
     const name = `hook-${hook.id}`
     const scratchDirectory = await scratch.make(name)
     const { process } = standby.take({ ...definition, runsPerProcess: 1 })
-    this.#processes.add(process)
-    const timeout = setTimeout(() => process.stop('timed_out', stopGraceSeconds), timeoutSeconds * 1000)
     const { attempt, params, ...payload } = hook.payload
-    const end = await process.run(
+    const run = process.run(
       {
         file: definition.file,
         definition: { key: definition.key, version: definition.version },
@@ -119,15 +117,18 @@ export class HookRunner {
         }),
       },
     )
+    this.#runs.add(run)
+    const timeout = setTimeout(() => run.stop('timed_out', stopGraceSeconds), timeoutSeconds * 1000)
+    const end = await run.ended
     clearTimeout(timeout)
-    this.#processes.delete(process)
+    this.#runs.delete(run)
     await scratch.remove(name)
     return end
   }
 }
 
 /** A sentence; null when the hook did well. */
-function problemOf(end: ProcessEnd): string | null {
+function problemOf(end: ProcessEnd | NotBegun): string | null {
   switch (end.kind) {
     case 'succeeded':
       return null
@@ -141,6 +142,8 @@ function problemOf(end: ProcessEnd): string | null {
       return end.problem
     case 'stopped':
       return `The hook took longer than ${timeoutSeconds} s.`
+    case 'not_begun':
+      return 'The process ended before it took up the hook.'
     case 'snoozed':
     case 'waits':
       return 'Hooks can neither snooze nor wait.'

@@ -7,22 +7,22 @@
  *                        └── result, for a definition whose processes run several jobs, and all is as it should be
  *
  * An end is told when nothing of the attempt runs any more: either the process and all that came of it are gone, or
- * it is idle again, without a child.
+ * it is on to the next, without a child.
+ *
+ * Such a process may be given several jobs at once. It runs them one after the other, in the order they were given,
+ * without asking in between. When it ends, those it has not begun are told so: nothing was done of them.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import type { Subprocess } from 'bun'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Children } from '../core/queue/finish.ts'
 import { Channel } from './channel.ts'
-import { endOfOutput } from './end-of-output.ts'
 import type { Guardian } from './guardian.ts'
 import { jobEnvironment } from './job-environment.ts'
 import { ProcessOutput, within } from './process-output.ts'
 import { beNice, sacrificeFirst } from './process-priority.ts'
-import { readProcessTable } from './process-table.ts'
-import { markName, ProcessTree } from './process-tree.ts'
+import { hasChildren, markName, ProcessTree } from './process-tree.ts'
 import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
 
 const EX_PROTOCOL = 76
@@ -58,6 +58,9 @@ export type ProcessEnd =
   | { kind: 'broke_protocol'; problem: string }
   | { kind: 'stopped'; reason: StopReason }
 
+/** The process ended by the doing of another job, before it took up this one. */
+export type NotBegun = { kind: 'not_begun' }
+
 export type JobReport = Extract<
   FromChild,
   { type: 'progress' | 'event' | 'checkpoint' | 'log' | 'logs_dropped' | 'span' | 'span_end' }
@@ -65,6 +68,8 @@ export type JobReport = Extract<
 
 /** Who the job of a process belongs to. */
 export interface JobListener {
+  /** What happens from now on is the job's doing. */
+  began?(): void
   report(message: JobReport): void
   output(stream: 'stdout' | 'stderr', chunk: Uint8Array): void
   /** The answer goes to the job. */
@@ -83,12 +88,28 @@ export interface JobProcessOptions {
 
 export type JobToRun = Omit<RunMessage, 'type' | 'run'> & { nice: number }
 
+/** A job that was given to a process. */
+export interface JobRun {
+  readonly ended: Promise<ProcessEnd | NotBegun>
+  /** Whether the job was taken up: a process that died before has done it nothing. */
+  readonly hasBegun: boolean
+  /** Whether other jobs of the process come first. */
+  readonly isQueued: boolean
+  /**
+   * Aborts the signal in the job; SIGKILL to all after the grace. One that is queued ends here and is never begun. The
+   * first reason stands, and a job that has ended.
+   */
+  stop(reason: StopReason, graceSeconds: number): void
+}
+
 interface Run {
   number: number
-  /** Whether the process waits for another job when this one has succeeded. */
+  /** Whether the process goes on to another job when this one has succeeded. */
   waits: boolean
   listener: JobListener
-  ended: PromiseWithResolvers<ProcessEnd>
+  ended: PromiseWithResolvers<ProcessEnd | NotBegun>
+  /** Settles when all that it wrote is read, of a run after which the process goes on. */
+  outputRead: Promise<unknown>
   hasBegun: boolean
   lastWord?: ProcessEnd
   stopReason?: StopReason
@@ -104,10 +125,13 @@ export class JobProcess {
   readonly gone: Promise<void>
   readonly #child: Subprocess<'ignore', 'pipe', 'pipe'>
   readonly #channel: Channel
-  readonly #outputs: ProcessOutput[]
+  readonly #outputs: Record<'stdout' | 'stderr', ProcessOutput>
   readonly #becameReady = Promise.withResolvers<void>()
-  #run: Run | undefined
-  #runs = 0
+  /** In the order they were given; those that have ended are gone from it. */
+  readonly #runs = new Map<number, Run>()
+  /** Which it must not begin any more: somebody else may be at them. */
+  readonly #revoked = new Set<number>()
+  #given = 0
   #storageRequests = 0
   #killTimer: NodeJS.Timeout | undefined
   #hasExited = false
@@ -131,30 +155,28 @@ export class JobProcess {
       broken: (problem) => this.#break(`It sent ${problem}.`),
     })
     this.#channel.closed.then(() => this.#channelClosed())
-    const outputTo = (stream: 'stdout' | 'stderr') => (chunk: Uint8Array) =>
-      this.#run?.listener.output(stream, chunk)
-    this.#outputs = [
-      new ProcessOutput(this.#child.stdout, outputTo('stdout')),
-      new ProcessOutput(this.#child.stderr, outputTo('stderr')),
-    ]
+    this.#outputs = {
+      stdout: new ProcessOutput(this.#child.stdout),
+      stderr: new ProcessOutput(this.#child.stderr),
+    }
     this.ready = this.#becameReady.promise
     this.ready.catch(() => {})
     this.gone = this.#awaitExit()
   }
 
-  /** How many jobs it has begun. */
+  /** How many jobs it was given. */
   get runs(): number {
-    return this.#runs
+    return this.#given
   }
 
-  /** Whether it can take a job. */
+  /** Whether it can take a job; behind others, perhaps. */
+  get isFit(): boolean {
+    return !this.#isUnfit && !this.#hasExited
+  }
+
+  /** Whether it can take a job and has none. */
   get isIdle(): boolean {
-    return this.#run === undefined && !this.#isUnfit && !this.#hasExited
-  }
-
-  /** Whether the last job was taken up: a process that died before has done it nothing. */
-  get hasBegun(): boolean {
-    return this.#run?.hasBegun ?? false
+    return this.isFit && this.#runs.size === 0
   }
 
   /** The largest resident size of the process itself, in bytes; 0 while it lives. */
@@ -162,33 +184,75 @@ export class JobProcess {
     return this.#child.resourceUsage()?.maxRSS ?? 0
   }
 
-  run(job: JobToRun, listener: JobListener): Promise<ProcessEnd> {
-    const run: Run = {
-      number: ++this.#runs,
-      waits: job.waitIn !== null,
-      listener,
-      ended: Promise.withResolvers(),
-      hasBegun: false,
-    }
-    this.#run = run
+  run(job: JobToRun, listener: JobListener): JobRun {
+    const number = ++this.#given
+    const { stdout, stderr } = this.#outputs
+    const outputRead = Promise.all([
+      stdout.expect(number, (chunk) => listener.output('stdout', chunk)),
+      stderr.expect(number, (chunk) => listener.output('stderr', chunk)),
+    ])
+    const ended = Promise.withResolvers<ProcessEnd | NotBegun>()
+    const waits = job.waitIn !== null
+    const run: Run = { number, waits, listener, ended, outputRead, hasBegun: false }
+    this.#runs.set(number, run)
     const { nice, ...message } = job
     this.tree.directories = [job.scratchDirectory]
     if (nice > 0) beNice(this.pid, nice)
-    this.#channel.send({ type: 'run', run: run.number, ...message } satisfies RunMessage)
+    this.#channel.send({ type: 'run', run: number, ...message } satisfies RunMessage)
     // It died while it waited.
-    if (this.#hasExited) this.gone.then(() => run.ended.resolve(this.#endOf(run)))
-    return run.ended.promise
+    if (this.#hasExited) this.gone.then(() => this.#endRest())
+    const isQueued = () => !run.hasBegun && this.#current !== run
+    return {
+      ended: ended.promise,
+      get hasBegun() {
+        return run.hasBegun
+      },
+      get isQueued() {
+        return isQueued()
+      },
+      stop: (reason, graceSeconds) => this.#stop(run, reason, graceSeconds),
+    }
   }
 
-  /** Aborts the signal in the job; SIGKILL to all after the grace. The first reason stands, and a job that has ended. */
-  stop(reason: StopReason, graceSeconds: number): void {
-    const run = this.#run
-    if (run === undefined || run.stopReason !== undefined) return
-    if (run.lastWord === undefined) run.stopReason = reason
+  /** What is over a limit of all that the process does ends the job that it is at. */
+  stop(reason: StopReason): void {
+    if (this.#current !== undefined) this.#stop(this.#current, reason, 0)
+  }
+
+  /** The run that is at work, or next to be; one that has said its last word is not. */
+  get #current(): Run | undefined {
+    for (const run of this.#runs.values()) if (run.lastWord === undefined) return run
+    return undefined
+  }
+
+  #stop(run: Run, reason: StopReason, graceSeconds: number): void {
+    if (run.stopReason !== undefined || !this.#runs.has(run.number)) return
+    if (run.lastWord !== undefined) {
+      // The job has ended. Its process may be at the next, or is ending.
+      if (this.#isUnfit && graceSeconds === 0) this.kill()
+      return
+    }
+    if (!run.hasBegun && this.#current !== run) {
+      this.#revoke(run, reason)
+      return
+    }
+    run.stopReason = reason
     if (graceSeconds > 0) {
       this.#channel.send({ type: 'abort', run: run.number, reason } satisfies ToChild)
       this.#killWithin(graceSeconds * 1000)
     } else this.kill()
+  }
+
+  #revoke(run: Run, reason: StopReason): void {
+    this.#channel.send({ type: 'abort', run: run.number, reason } satisfies ToChild)
+    this.#revoked.add(run.number)
+    this.#forget(run)
+    run.ended.resolve({ kind: 'stopped', reason })
+  }
+
+  #forget(run: Run): void {
+    this.#runs.delete(run.number)
+    for (const output of Object.values(this.#outputs)) output.forget(run.number)
   }
 
   kill(): void {
@@ -208,18 +272,20 @@ export class JobProcess {
       this.#becameReady.resolve()
       return
     }
-    const run = this.#run
+    const run = this.#runs.get(message.run)
+    if (message.type === 'began' && this.#revoked.has(message.run)) this.kill()
     // What a job says after its end is for nobody.
-    if (run === undefined || message.run !== run.number || run.lastWord !== undefined) return
+    if (run === undefined || run.lastWord !== undefined) return
     switch (message.type) {
       case 'began':
         run.hasBegun = true
+        run.listener.began?.()
         break
       case 'storage':
         void this.#answer(run, message)
         break
       case 'result':
-        this.#end(run, { kind: 'succeeded', result: message.result })
+        this.#end(run, { kind: 'succeeded', result: message.result }, message.goesOn)
         break
       case 'snooze':
         this.#end(run, { kind: 'snoozed', seconds: message.seconds })
@@ -241,38 +307,33 @@ export class JobProcess {
     if (this.#storageRequests-- >= storageRequestsAtOnce) this.#channel.release()
   }
 
-  #end(run: Run, lastWord: ProcessEnd): void {
+  #end(run: Run, lastWord: ProcessEnd, goesOn = false): void {
     run.lastWord = lastWord
-    if (run.waits && lastWord.kind === 'succeeded' && run.stopReason === undefined) void this.#settle(run)
-    else this.#killWithin(exitPatienceMs)
+    if (run.waits && goesOn && run.stopReason === undefined) void this.#settle(run)
+    else {
+      this.#isUnfit = true
+      this.#killWithin(exitPatienceMs)
+    }
   }
 
-  /** Idle again, when all it wrote is read and it has no child; otherwise it ends here. */
+  /** On to the next, when all it wrote is read; otherwise the process ends here. */
   async #settle(run: Run): Promise<void> {
-    const isAsBefore = await this.#isAsBefore(run).catch(() => false)
-    if (isAsBefore) {
-      clearTimeout(this.#killTimer)
-      this.#run = undefined
-      run.ended.resolve(this.#endOf(run))
-    } else this.kill()
-  }
-
-  async #isAsBefore(run: Run): Promise<boolean> {
-    const mark = endOfOutput(run.number)
-    const read = Promise.all(this.#outputs.map((output) => output.endsWith(mark)))
-    if (!(await within(read, lastOutputMs)) || (await this.#hasChildren())) return false
-    return !this.#isUnfit && !this.#hasExited
-  }
-
-  async #hasChildren(): Promise<boolean> {
-    const children = `/proc/${this.pid}/task/${this.pid}/children`
-    // A fraction of the cost of the whole table, where the kernel has it.
-    if (existsSync(children)) return readFileSync(children, 'latin1') !== ''
-    return this.tree.members(await readProcessTable()).length > 1
+    if (!(await within(run.outputRead, lastOutputMs)) || !this.isFit) {
+      this.kill()
+      return
+    }
+    // Between two jobs the process has looked itself.
+    if (this.#runs.size === 1 && (await hasChildren(this.tree))) {
+      this.kill()
+      return
+    }
+    this.#runs.delete(run.number)
+    run.ended.resolve(this.#endOf(run))
   }
 
   #break(problem: string): void {
-    if (this.#run !== undefined) this.#run.lastWord ??= { kind: 'broke_protocol', problem }
+    const run = this.#current
+    if (run !== undefined) run.lastWord = { kind: 'broke_protocol', problem }
     this.kill()
   }
 
@@ -295,11 +356,22 @@ export class JobProcess {
     this.#hasExited = true
     if (!(await this.tree.end())) this.options.log.error({ pid: this.pid }, 'process.left')
     // The exit may be seen before the last message is read; an empty channel says that nothing more comes.
-    await within(Promise.all([this.#channel.closed, ...this.#outputs.map(({ done }) => done)]), lastOutputMs)
+    const outputs = Object.values(this.#outputs).map(({ done }) => done)
+    await within(Promise.all([this.#channel.closed, ...outputs]), lastOutputMs)
     this.#channel.close()
     this.options.guardian.release(this.pid)
     this.#becameReady.reject(new Error('the job process ended before it was ready'))
-    if (this.#run !== undefined) this.#run.ended.resolve(this.#endOf(this.#run))
+    this.#endRest()
+  }
+
+  /** The first that was not done has seen the end of the process; what comes behind it has not been touched. */
+  #endRest(): void {
+    let isTouched = true
+    for (const run of this.#runs.values()) {
+      run.ended.resolve(isTouched || run.lastWord !== undefined ? this.#endOf(run) : { kind: 'not_begun' })
+      if (run.lastWord === undefined) isTouched = false
+    }
+    this.#runs.clear()
   }
 
   #endOf({ lastWord, stopReason }: Run): ProcessEnd {

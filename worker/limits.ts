@@ -26,7 +26,7 @@ export interface Watched {
 
 export interface Watch {
   readonly peakMemoryBytes: number
-  /** Whether the kernel killed a process for want of memory since the watch began: perhaps one of ours. */
+  /** Whether the kernel killed a process for want of memory since the watch began, or just before: perhaps one of ours. */
   sawOomKill(): boolean
   stop(): void
 }
@@ -34,18 +34,24 @@ export interface Watch {
 export class LimitWatch {
   readonly #attempts = new Set<WatchedAttempt>()
   #timer: NodeJS.Timeout | undefined
+  /** As of the last look. */
+  #oomKills = 0
 
   constructor(private readonly log: Log) {}
 
   watch(watched: Watched): Watch {
-    const attempt = new WatchedAttempt(watched, () => this.#attempts.delete(attempt))
+    if (this.#timer === undefined) {
+      this.#oomKills = kernelOomKills()
+      this.#timer = setTimeout(() => this.#look(), memoryIntervalMs)
+    }
+    const attempt = new WatchedAttempt(watched, this.#oomKills, () => this.#attempts.delete(attempt))
     this.#attempts.add(attempt)
-    this.#timer ??= setTimeout(() => this.#look(), memoryIntervalMs)
     return attempt
   }
 
   async #look(): Promise<void> {
     const began = performance.now()
+    this.#oomKills = kernelOomKills()
     try {
       const table = await readProcessTable()
       for (const attempt of this.#attempts) attempt.lookAtMemory(table)
@@ -59,18 +65,18 @@ export class LimitWatch {
 
 class WatchedAttempt implements Watch {
   peakMemoryBytes = 0
-  readonly #oomKillsBefore = kernelOomKills()
   #timer: NodeJS.Timeout | undefined
 
   constructor(
     private readonly watched: Watched,
+    private readonly oomKillsBefore: number,
     private readonly forget: () => void,
   ) {
     this.#timer = setTimeout(() => this.#lookAtScratch(), scratchIntervalMs)
   }
 
   sawOomKill(): boolean {
-    return kernelOomKills() > this.#oomKillsBefore
+    return kernelOomKills() > this.oomKillsBefore
   }
 
   stop(): void {

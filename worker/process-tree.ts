@@ -4,7 +4,14 @@
  * that hide are found by the mark in the environment they were started with, or by the directory they work in. Only
  * what gives up all of that between two looks is not found.
  */
-import { type ProcessRow, readProcessTable, startTimeOf, wasStartedWith, worksIn } from './process-table.ts'
+import {
+  childrenOf,
+  type ProcessRow,
+  readProcessTable,
+  startTimeOf,
+  wasStartedWith,
+  worksIn,
+} from './process-table.ts'
 
 const patienceMs = 2000
 const betweenLooksMs = 5
@@ -99,6 +106,12 @@ export class ProcessTree {
     if (this.directories.some((directory) => worksIn(pid, directory))) return true
     return wasStartedWith(pid, `${markName}=${this.root.mark}`)
   }
+}
+
+/** Whether the root has started something that still runs. */
+export async function hasChildren(tree: ProcessTree): Promise<boolean> {
+  const children = childrenOf(tree.root.pid)
+  return children === null ? tree.members(await readProcessTable()).length > 1 : children !== ''
 }
 
 function kill(pid: number): void {

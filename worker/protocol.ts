@@ -4,9 +4,9 @@
  * a `process.send`.
  *
  *   child ──ready──► coordinator          the runtime is up, a job may come
- *   child ◄──run──── coordinator          one job, everything it needs
+ *   child ◄──run──── coordinator          one job, everything it needs; one after the other is run
  *   child ──began──► coordinator          what happens from now on is the job's doing
- *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows
+ *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows; or do not begin
  *   child ──progress, event, log, checkpoint, span, span_end──►      reports, any number
  *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
  *   child ──logs_dropped──►               what its log was over the limit, if it was
@@ -134,7 +134,8 @@ export const fromChild = z.discriminatedUnion('type', [
       z.object({ kind: z.literal('discard'), key: z.string(), reason: z.string().max(1000) }),
     ]),
   }),
-  z.object({ type: z.literal('result'), run, result: json }),
+  /** `goesOn`: the process is as it was before and takes the next job. */
+  z.object({ type: z.literal('result'), run, result: json, goesOn: z.boolean().default(false) }),
   z.object({ type: z.literal('snooze'), run, seconds }),
   z.object({
     type: z.literal('children'),

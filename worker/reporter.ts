@@ -26,6 +26,8 @@ export class Reporter {
   readonly #lastProgressEvent = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** Begins when what is under way is written, and takes along all that came until then. */
+  #next: Promise<void> | undefined
 
   constructor(
     private readonly sql: Pool,
@@ -58,8 +60,12 @@ export class Reporter {
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#writing = this.#writing.then(() => this.#write())
-    await this.#writing
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined
+      this.#writing = this.#write()
+      return this.#writing
+    })
+    await this.#next
   }
 
   forget(lease: Lease): void {

@@ -14,9 +14,11 @@ const usedIdleMs = 30_000
 
 export interface Taken {
   process: JobProcess
-  /** Where the process is to wait when the job is done; null: it is to end. */
-  waitIn: string | null
-  /** To be called when the job is done: a process that can take another is kept. */
+  /** Jobs it may be given, in all. */
+  runsPerProcess: number
+  /** Where it waits when it has none. */
+  waitIn: string
+  /** To be called when its jobs are done: a process that can take another is kept. */
   giveBack(): void
 }
 
@@ -59,17 +61,16 @@ export class Standby {
   }
 
   take(definition: DefinitionRecord): Taken {
-    if (definition.runsPerProcess === 1)
-      return { process: this.#takeFresh(), waitIn: null, giveBack: () => {} }
+    const { runsPerProcess } = definition
+    const waitIn = this.options.directory
+    if (runsPerProcess === 1)
+      return { process: this.#takeFresh(), runsPerProcess, waitIn, giveBack: () => {} }
     const code = this.#codeOf(definition)
     const process = this.#takeUsed(code) ?? this.#takeFresh()
-    return {
-      process,
-      waitIn: process.runs + 1 < definition.runsPerProcess ? this.options.directory : null,
-      giveBack: () => {
-        if (process.isIdle) this.#keep(process, code, this.#codeOf(definition))
-      },
+    const giveBack = () => {
+      if (process.isIdle) this.#keep(process, code, this.#codeOf(definition))
     }
+    return { process, runsPerProcess, waitIn, giveBack }
   }
 
   /** Job code has changed in a way that a definition's own file may not show: no process that has loaded it stays. */

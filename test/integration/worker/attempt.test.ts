@@ -16,6 +16,7 @@ import { JobProcess } from '../../../worker/job-process.ts'
 import { LimitWatch } from '../../../worker/limits.ts'
 import { Reporter } from '../../../worker/reporter.ts'
 import { Scratch } from '../../../worker/scratch.ts'
+import { Turn } from '../../../worker/turn.ts'
 import { testDatabase } from '../../support/database.ts'
 import { testStorage } from '../../support/storage.ts'
 
@@ -74,20 +75,21 @@ async function endOf(
     tracestate: null,
   }
   const { promise, resolve } = Promise.withResolvers<End>()
-  const attempt = new Attempt(job, definition, {
+  const take = () => {
+    const command = [left.shift() ?? child]
+    const process = new JobProcess({ command, directory, environment, guardian, log })
+    return { process, runsPerProcess: 1, waitIn: directory, giveBack: () => {} }
+  }
+  const turn = new Turn(definition, lease.epoch, 1, {
+    standby: { take },
+    scratch,
+    limits: new LimitWatch(log),
+  })
+  const attempt = new Attempt(job, definition, turn, {
     sql,
     storage,
-    scratch,
     log,
-    standby: {
-      take: () => {
-        const command = [left.shift() ?? child]
-        const process = new JobProcess({ command, directory, environment, guardian, log })
-        return { process, waitIn: null, giveBack: () => {} }
-      },
-    },
     reporter: new Reporter(sql, log),
-    limits: new LimitWatch(log),
     tools: { ffmpeg: '', ffprobe: '' },
     jobLimits: defaultJobLimits,
     stopGraceSeconds: 1,

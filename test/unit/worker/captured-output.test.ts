@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { type CapturedLine, CapturedOutput } from '../../../worker/captured-output.ts'
-import { endOfOutput } from '../../../worker/end-of-output.ts'
 
 function capture(limitBytes = 1_000_000) {
   const lines: CapturedLine[] = []
@@ -62,18 +61,4 @@ test('the last lines are bounded in bytes, and memory with them', () => {
   write('\nshort\n')
   expect(output.lastLines().join('\n').length).toBeLessThanOrEqual(64 * 1024)
   expect(output.lastLines().at(-1)).toBe('short')
-})
-
-test('the mark between two jobs is no line of theirs, wherever it is cut', () => {
-  for (const open of ['', 'no end']) {
-    const whole = `first\n${open}${endOfOutput(3)}`
-    for (let cut = 1; cut < whole.length; cut++) {
-      const { output, write, texts } = capture()
-      write(whole.slice(0, cut))
-      write(whole.slice(cut))
-      output.end()
-      const lines = texts().filter((text) => text !== '')
-      expect(lines, `cut at ${cut}`).toEqual(open === '' ? ['first'] : ['first', open])
-    }
-  }
 })
