@@ -19,6 +19,7 @@ const patienceMs = 100
 const coordinator = process.ppid
 const channel = new ChildChannel()
 let current: Run | undefined
+let isEnding = false
 /** Given, and not yet begun. */
 const queued: RunMessage[] = []
 const definitions = new Map<string, JobDefinition>()
@@ -57,7 +58,7 @@ function receive(message: ToChild): void {
 }
 
 function next(): void {
-  const message = current === undefined ? queued.shift() : undefined
+  const message = current === undefined && !isEnding ? queued.shift() : undefined
   if (message === undefined) return
   current = new Run(message, channel)
   void perform(current)
@@ -174,6 +175,7 @@ function end(run: Run, last: ReturnType<typeof resultOf>): void {
     process.exit(EX_PROTOCOL)
   }
   if (!goesOn) {
+    isEnding = true
     void flushOutput().then(() => process.exit(0))
     return
   }
