@@ -51,8 +51,7 @@ export class Attempt {
   readonly #storage: AttemptStorage
   readonly #trace: AttemptTrace
   readonly #output: CapturedOutput
-  readonly #log: Log
-  readonly #startedAt = performance.now()
+  #startedAt = performance.now()
   #jobRun: JobRun | undefined
   #timeout: NodeJS.Timeout | undefined
   /** Of a stop that came before the job was given to a process. */
@@ -64,15 +63,9 @@ export class Attempt {
     private readonly turn: Turn,
     private readonly dependencies: AttemptDependencies,
   ) {
-    const { lease, attempt } = job
-    const { sql, storage, reporter, log, tracer } = dependencies
+    const { lease } = job
+    const { sql, storage, reporter, tracer } = dependencies
     this.#trace = new AttemptTrace(tracer, job)
-    this.#log = log.child({
-      jobId: lease.jobId,
-      attempt,
-      definition: `${definition.key}@${definition.version}`,
-      traceId: this.#trace.context?.traceId,
-    })
     this.#storage = new AttemptStorage(sql, storage, job)
     this.#output = new CapturedOutput(definition.logLimitBytes, (line) => reporter.addLine(lease, line))
     this.done = this.#perform().catch((error) => {
@@ -212,7 +205,10 @@ export class Attempt {
   #listener(): JobListener {
     const { lease } = this.job
     return {
-      began: () => this.#limitTime(),
+      began: () => {
+        this.#startedAt = performance.now()
+        this.#limitTime()
+      },
       report: (message) => {
         if (message.type === 'log') this.#output.log(message.level, message.text, message.fields)
         else if (message.type === 'logs_dropped') this.#output.dropped(message.bytes)
@@ -232,8 +228,15 @@ export class Attempt {
     try {
       await remove()
     } catch (error) {
-      this.#log.warn({ err: error }, left)
+      this.dependencies.log.warn({ ...this.#subject(), err: error }, left)
     }
+  }
+
+  /** Of whom a log line tells. */
+  #subject() {
+    const { lease, attempt, definitionKey, definitionVersion } = this.job
+    const definition = `${definitionKey}@${definitionVersion}`
+    return { jobId: lease.jobId, attempt, definition, traceId: this.#trace.context?.traceId }
   }
 
   #tidyOutputs(remove: () => Promise<void>): Promise<void> {
@@ -243,6 +246,7 @@ export class Attempt {
   #report(end: End | 'waits' | null, finished: Written): void {
     const failure = end !== null && end !== 'waits' && end.kind === 'failed' ? end : undefined
     const fields = {
+      ...this.#subject(),
       status: typeof finished === 'string' ? finished : finished.status,
       end: end === null ? 'lease_lost' : end === 'waits' ? end : (failure?.outcome ?? end.kind),
       errorCode: failure?.errorCode,
@@ -250,7 +254,7 @@ export class Attempt {
       durationSeconds: (performance.now() - this.#startedAt) / 1000,
       waitedSeconds: (Date.now() - this.job.queuedAt.getTime()) / 1000,
     }
-    this.#log[failure !== undefined || end === null ? 'warn' : 'info'](fields, 'attempt.ended')
+    this.dependencies.log[failure !== undefined || end === null ? 'warn' : 'info'](fields, 'attempt.ended')
     const error = end === null || finished === 'lost' ? 'lease_lost' : failure?.errorCode
     this.#trace.end({ 'job_server.outcome': fields.end, 'job_server.status': fields.status }, error)
   }

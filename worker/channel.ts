@@ -30,6 +30,8 @@ export class Channel {
   #bytes = 0
   #holds = 0
   #ended = false
+  /** Sent in this moment, after the first, which went out at once; null when none was. */
+  #outgoing: string[] | null = null
 
   constructor(
     descriptor: number,
@@ -43,8 +45,24 @@ export class Channel {
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
   }
 
+  /** Of several at once the first goes out now, the others together. */
   send(message: object): void {
-    if (!this.#ended && this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`)
+    const line = `${JSON.stringify(message)}\n`
+    if (this.#outgoing === null) {
+      this.#outgoing = []
+      this.#write(line)
+      setImmediate(() => this.#flush())
+    } else this.#outgoing.push(line)
+  }
+
+  #flush(): void {
+    const lines = this.#outgoing ?? []
+    this.#outgoing = null
+    if (lines.length > 0) this.#write(lines.join(''))
+  }
+
+  #write(text: string): void {
+    if (!this.#ended && this.#socket.writable) this.#socket.write(text)
   }
 
   /** Reads nothing more until as many calls of `release`. */
