@@ -47,6 +47,7 @@ export interface JobDefinition<Schema extends z.ZodType = z.ZodType, Result = un
   /**
    * Jobs of this definition that one process runs, one after another, default 1: a fresh process for each. More is
    * faster, for short jobs that leave nothing behind in their process; at the first abnormal sign it is replaced.
+   * Jobs that take a few milliseconds are then also claimed and ended many at a time.
    */
   runsPerProcess?: number
   /** When a job of this definition is made by itself: an expression, or more. It is known as `key@version`. */

@@ -6,8 +6,8 @@
 import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../core/job.ts'
 import { ChildChannel } from './child-channel.ts'
 import { endOfThrown, resultOf } from './child-last-word.ts'
+import { isAsBefore } from './child-leftovers.ts'
 import { flushOutput } from './child-output.ts'
-import { isAsBefore, workIn } from './child-place.ts'
 import { Run } from './child-run.ts'
 import { provideZod } from './child-zod.ts'
 import { endOfOutput } from './end-of-output.ts'
@@ -80,6 +80,12 @@ async function perform(run: Run): Promise<void> {
   } catch (error) {
     fail(error, 'threw', run)
   }
+}
+
+/** For the job, and for programs that it starts. */
+function workIn(directory: string): void {
+  process.chdir(directory)
+  process.env.TMPDIR = directory
 }
 
 /** For processes that the job starts, as OpenTelemetry's programs look for it. */
