@@ -41,6 +41,7 @@ export const statusOfCode = {
   webhook_disabled: 409,
   upload_not_usable: 409,
   upload_incomplete: 409,
+  source_gone: 410,
   body_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,

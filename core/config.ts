@@ -305,6 +305,18 @@ export const configFields = {
     default: '30',
     about: 'Days that finished jobs, their attempts and events are kept; dropped by whole weeks.',
   }),
+  SOURCE_RETENTION_DAYS: field({
+    schema: integer(0, 3650),
+    default: '30',
+    about:
+      'Days that an upload is kept after the last job that uses it has ended, or after it was completed when none did; 0: until you remove it.',
+  }),
+  OUTPUT_RETENTION: field({
+    schema: z.enum(['history', 'forever'], 'expected history or forever'),
+    default: 'history',
+    about:
+      'history: what a job wrote goes when its history is dropped. forever: it stays until you remove it.',
+  }),
   SCHEDULER_LEASE_SECONDS: field({
     schema: integer(1, 3600),
     default: '6',

@@ -169,6 +169,15 @@ export class SourceNotFound extends DomainError {
   }
 }
 
+/** It was there once, and its time was over. */
+export class SourceGone extends DomainError {
+  readonly code = 'source_gone'
+  /** @param what begins the sentence, for example `Upload 019a…` */
+  constructor(what: string) {
+    super(`${what} is no longer kept: upload the file again, and encode from the new upload.`)
+  }
+}
+
 /** What lies in storage is not what the upload announced. */
 export class UploadIncomplete extends DomainError {
   readonly code = 'upload_incomplete'

@@ -11,6 +11,9 @@ import type { Storage } from '../core/storage/client.ts'
 import type { Duty } from '../core/upkeep/duties.ts'
 import { removeOldFires } from '../core/upkeep/fires.ts'
 import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
+import { removeIdleSources } from '../core/upkeep/idle-sources.ts'
+import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
+import { removeOrphans } from '../core/upkeep/orphans.ts'
 import { keepPartitions } from '../core/upkeep/partitions.ts'
 import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
 import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
@@ -26,12 +29,16 @@ const rescueLimit = 1000
 const keyLimit = 10_000
 const tallyLimit = 100_000
 const strayLimit = 100
+const retentionLimit = 100
 const silentWorkerSeconds = 3600
 
 export interface DutyDependencies {
   sql: Pool
   storage: Storage
-  config: Pick<Config, 'HISTORY_RETENTION_DAYS' | 'METRICS_NAMESPACE'>
+  config: Pick<
+    Config,
+    'HISTORY_RETENTION_DAYS' | 'SOURCE_RETENTION_DAYS' | 'OUTPUT_RETENTION' | 'METRICS_NAMESPACE'
+  >
   log: Log
 }
 
@@ -52,6 +59,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
     duty('stray-outputs', minute, async () => ({
       attempts: await removeStrayOutputs(sql, storage, { limit: strayLimit }),
     })),
+    ...retentionDuties({ sql, storage, config, log }),
     duty('idempotency-keys', 5 * minute, async () => ({
       removed: await removeExpiredKeys(sql, { limit: keyLimit }),
     })),
@@ -59,11 +67,33 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
       forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
     })),
     duty('partitions', hour, () => keepPartitions(sql, { retentionDays })),
+    duty('orphans', hour, () => removeOrphans(sql, { retentionDays })),
     ...(namespace === undefined ? [] : [duty('measures', minute, () => logMeasures(sql, namespace, log))]),
     duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
     duty('webhook-deliveries', hour, async () => ({
       removed: await removeOldDeliveries(sql, { retentionDays }),
     })),
+  ]
+}
+
+/** What is to be kept for ever has no duty. */
+function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[] {
+  const historyDays = config.HISTORY_RETENTION_DAYS
+  const retentionDays = config.SOURCE_RETENTION_DAYS
+  const sources = duty('idle-sources', minute, async () => {
+    const options = { retentionDays, historyDays, limit: retentionLimit }
+    const { removed, inUse } = await removeIdleSources(sql, storage, options)
+    if (removed > 0) log.info({ removed, retentionDays }, 'sources.removed')
+    return { removed, inUse }
+  })
+  const outputs = duty('old-outputs', minute, async () => {
+    const jobs = await removeOldOutputs(sql, storage, { retentionDays: historyDays, limit: retentionLimit })
+    if (jobs > 0) log.info({ jobs, retentionDays: historyDays }, 'outputs.removed')
+    return { jobs }
+  })
+  return [
+    ...(retentionDays === 0 ? [] : [sources]),
+    ...(config.OUTPUT_RETENTION === 'history' ? [outputs] : []),
   ]
 }
 

@@ -8,6 +8,7 @@ import type { Json } from '../core/json.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { attemptPrefix, isMediaKey, outputKey, outputPrefix } from '../core/storage/keys.ts'
+import { noteOutputs } from '../core/storage/outputs.ts'
 import { rejectUpload } from '../core/uploads/reject.ts'
 import type { StorageOperation, StorageRequest, ToChild } from './protocol.ts'
 
@@ -56,6 +57,7 @@ export class AttemptStorage {
         this.#hasWritten = true
         const { name, contentType, sizeBytes } = operation
         const key = outputKey(this.job.lease.jobId, this.job.lease.epoch, name)
+        await noteOutputs(this.sql, this.job.lease.jobId)
         const bounds = { expiresInSeconds, contentType, sizeBytes, audience: 'job' } as const
         return { type: 'presigned', url: await this.storage.presignPut(key, bounds), key } as const
       }

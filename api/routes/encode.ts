@@ -101,6 +101,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
         'upload_not_found',
         'upload_not_usable',
         'source_not_found',
+        'source_gone',
         'definition_not_found',
         'idempotency_conflict',
         'storage_unavailable',

@@ -103,7 +103,13 @@ export function jobActionRoutes({ sql, storage }: AppDependencies) {
             example: { jobId: exampleId, status: 'queued', message: 'The job is queued again.' },
           },
         },
-        problems: ['job_not_found', 'job_not_in_status', 'definition_not_found', 'invalid_params'],
+        problems: [
+          'job_not_found',
+          'job_not_in_status',
+          'definition_not_found',
+          'invalid_params',
+          'source_gone',
+        ],
       }),
       validate('param', JobParam),
       async (c) => {

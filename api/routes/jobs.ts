@@ -28,6 +28,7 @@ const enqueueProblems = [
   'invalid_webhook',
   'definition_not_found',
   'idempotency_conflict',
+  'source_gone',
 ] as const
 
 export function jobRoutes({ sql, config }: AppDependencies) {

@@ -11,6 +11,10 @@ export const Upload = z
     sizeBytes: z.int().nullable(),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().describe('When upload and links end.'),
+    bytesRemovedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('When its bytes were removed: no job can use it any more.'),
     error: z.string().nullable(),
   })
   .meta({ id: 'Upload' })
@@ -39,6 +43,7 @@ export const exampleUpload = {
   sizeBytes: 12_345_678,
   createdAt: '2030-01-31T09:30:00.000Z',
   expiresAt: '2030-01-31T10:30:00.000Z',
+  bytesRemovedAt: null,
   error: null,
 }
 

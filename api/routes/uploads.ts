@@ -133,7 +133,8 @@ function view({
   sizeBytes,
   createdAt,
   expiresAt,
+  bytesRemovedAt,
   error,
 }: Upload) {
-  return { uploadId, status, filename, contentType, sizeBytes, createdAt, expiresAt, error }
+  return { uploadId, status, filename, contentType, sizeBytes, createdAt, expiresAt, bytesRemovedAt, error }
 }

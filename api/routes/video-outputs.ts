@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { EncodeOptions } from '../../core/encode/options.ts'
 import { codecsNeeded } from '../../core/encode/wish.ts'
-import { SourceNotFound } from '../../core/errors.ts'
+import { SourceGone } from '../../core/errors.ts'
 import { enqueueAddition } from '../../core/videos/additions.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
@@ -39,7 +39,7 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       },
       problems: [
         'job_not_found',
-        'source_not_found',
+        'source_gone',
         'upload_not_found',
         'upload_not_usable',
         'invalid_media',
@@ -56,7 +56,9 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       const { job: first } = await readVideo(sql, jobId)
       const kept = Kept.parse(first.params)
       const { source } = kept
-      if ('key' in source && (await storage.head(source.key)) === null) throw new SourceNotFound(source.key)
+      if ('key' in source && (await storage.head(source.key)) === null) {
+        throw new SourceGone(`The source of video ${jobId}`)
+      }
       await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
       const { job, created } = await enqueueAddition(sql, jobId, {
         definitionKey,

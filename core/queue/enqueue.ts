@@ -18,12 +18,15 @@ import {
   InvalidParams,
   InvalidWebhook,
   JobNotFound,
+  SourceGone,
 } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { isStorable, type Json, type JsonObject } from '../json.ts'
 import { isWebUrl } from '../outside-url.ts'
+import { ownersNamedIn } from '../storage/keys.ts'
 import type { TraceHeaders } from '../trace/context.ts'
+import { holdOwners } from '../uploads/hold.ts'
 import { statusOf } from './read.ts'
 import { jsonParameter } from './row.ts'
 import { withSendSpan } from './send-span.ts'
@@ -77,7 +80,7 @@ export interface Enqueued {
 
 /**
  * @throws DefinitionNotFound, InvalidParams, InvalidWebhook, IdempotencyConflict, JobNotFound and DependencyFailed for
- *   `dependsOn`
+ *   `dependsOn`, SourceGone when the parameters name an upload that is no longer kept
  */
 export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> {
   const [enqueued] = await enqueueMany(sql, [input])
@@ -160,7 +163,8 @@ function rowOf(
   if (input.webhookUrl !== undefined && !isWebUrl(input.webhookUrl)) {
     throw new InvalidWebhook([{ path: 'webhookUrl', message: 'expected an http:// or https:// URL' }])
   }
-  const paramsHash = hashParams(params)
+  const paramsText = JSON.stringify(params, sortKeys)
+  const paramsHash = createHash('sha256').update(paramsText).digest('hex')
   const unique = input.idempotencyKey === undefined && input.uniqueForSeconds !== undefined
   return {
     id: newId(),
@@ -184,6 +188,7 @@ function rowOf(
         ? null
         : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
     depends_on: [...new Set(input.dependsOn ?? [])],
+    owners: ownersNamedIn(paramsText),
     parent_id: parentId,
     tags: [...new Set(input.tags ?? [])],
     metadata,
@@ -216,18 +221,23 @@ function withoutRepeats(rows: Row[]): { first: Row[]; sameAs: Map<Row, Row> } {
 
 type Written = Map<string, { jobId: string; otherParams: boolean }>
 
-/** A conflict must undo the rest of a batch, and dependencies need a statement before the one that writes. */
+/** A conflict must undo the rest of a batch; dependencies and sources need a statement before the one that writes. */
 async function write(sql: Sql, rows: Row[]): Promise<Written> {
   const dependencies = [...new Set(rows.flatMap(({ depends_on }) => depends_on))]
+  const owners = [...new Set(rows.flatMap((row) => row.owners))]
   const needsTransaction =
-    dependencies.length > 0 || (rows.length > 1 && rows.some(({ key }) => key !== null))
+    dependencies.length > 0 || owners.length > 0 || (rows.length > 1 && rows.some(({ key }) => key !== null))
   if (!needsTransaction) return await insert(sql, rows)
   const run = async (tx: Sql) => {
     await holdDependencies(tx, dependencies)
+    const gone = await holdOwners(tx, owners)
     const written = await insert(tx, rows)
     for (const row of rows) {
       const job = written.get(row.id)
       if (job?.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
+      const missing = row.owners.find((owner) => gone.has(owner))
+      // One that met an earlier job has nothing to read any more.
+      if (missing !== undefined && job?.jobId === row.id) throw new SourceGone(`Upload ${missing}`)
     }
     return written
   }
@@ -264,7 +274,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
         timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
         params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
-        concurrency_key_limit int, depends_on uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text,
+        concurrency_key_limit int, depends_on uuid[], owners uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text,
         traceparent text, tracestate text
       )
     ),
@@ -328,6 +338,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
       select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
     ),
     ${rows.every((row) => row.webhook_url === null) ? sql`` : watchEnds(sql)}
+    ${rows.every((row) => row.owners.length === 0) ? sql`` : noteUses(sql)}
     noted as (
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
@@ -345,11 +356,15 @@ function watchEnds(sql: Sql) {
     ),`
 }
 
-/** Equal parameters hash alike whatever the order of their keys; lower-case hex. */
-function hashParams(params: JsonObject): string {
-  return createHash('sha256').update(JSON.stringify(params, sortKeys)).digest('hex')
+function noteUses(sql: Sql) {
+  return sql`
+    used as (
+      insert into job_server.source_uses (owner_id, job_id)
+      select unnest(owners), id from met where job_id = id
+    ),`
 }
 
+/** Equal parameters hash alike whatever the order of their keys. */
 function sortKeys(_key: string, value: Json): Json {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

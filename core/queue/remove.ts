@@ -18,7 +18,7 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
   }
   // Before the row: should the storage fail, there is still something to repeat the removal by.
   for await (const { key } of storage.list(outputPrefix(jobId))) await storage.remove(key)
-  // Each by its primary key, in one partition; dead_letters_original_job_unique, idempotency_keys_pk.
+  // Each by its primary key, in one partition; dead_letters_original_job_unique, source_uses_job_idx, idempotency_keys_pk.
   await sql`
     with removed as (
       delete from job_server.job_history where id = ${jobId} returning id, definition_key, idempotency_key
@@ -27,7 +27,10 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
     events as (delete from job_server.events where job_id = ${jobId}),
     logs as (delete from job_server.logs where job_id = ${jobId}),
     letters as (delete from job_server.dead_letters where original_job_id = ${jobId}),
-    webhooks as (delete from job_server.job_webhooks where job_id = ${jobId})
+    webhooks as (delete from job_server.job_webhooks where job_id = ${jobId}),
+    uses as (delete from job_server.source_uses where job_id = ${jobId}),
+    outputs as (delete from job_server.job_outputs where job_id = ${jobId}),
+    additions as (delete from job_server.video_additions where video_id = ${jobId})
     delete from job_server.idempotency_keys as held using removed
     where held.definition_key = removed.definition_key and held.kind = 'client' and held.key = removed.idempotency_key
       and held.job_id = removed.id`

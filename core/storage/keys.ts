@@ -23,3 +23,9 @@ export function outputKey(jobId: string, leaseEpoch: string, name: string): stri
 export function isMediaKey(key: string): boolean {
   return /^(sources|outputs)(\/[A-Za-z0-9_-][\w.-]{0,200}){2,5}$/.test(key)
 }
+
+/** Ids of the uploads and of the jobs whose sources and outputs a text in JSON names, each once. */
+export function ownersNamedIn(json: string): string[] {
+  const named = json.matchAll(/"(?:sources|outputs)\/([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\//g)
+  return [...new Set(Array.from(named, ([, owner = '']) => owner))]
+}

@@ -22,6 +22,8 @@ export interface Upload {
   partSizeBytes: number | null
   createdAt: Date
   expiresAt: Date
+  /** Null while they may still be there. */
+  bytesRemovedAt: Date | null
   error: string | null
 }
 
@@ -30,5 +32,6 @@ export function uploadColumns(sql: Sql) {
   return sql`
     id, case when status = 'waiting' and expires_at <= now() then 'timed_out' else status end as status, object_key,
     filename, content_type, size_bytes::float8 as size_bytes, multipart_id,
-    part_size_bytes::float8 as part_size_bytes, created_at, expires_at, error`
+    part_size_bytes::float8 as part_size_bytes, created_at, expires_at, bytes_removed_at,
+    error`
 }

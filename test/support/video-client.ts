@@ -70,13 +70,18 @@ export async function encodeByLink(
   path: string,
   settings: Record<string, unknown> = {},
 ): Promise<TestJob> {
+  const { uploadId } = await uploadFile(server, path)
+  return await accepted(server, await server.request('POST', '/v1/videos/encode', { uploadId, ...settings }))
+}
+
+/** Opened, sent and completed. */
+export async function uploadFile(server: TestServer, path: string): Promise<{ uploadId: string }> {
   const bytes = Bun.file(path)
   const opened = await openUpload(server, { filename: basename(path), sizeBytes: bytes.size })
   await putAll(opened, bytes)
   const completed = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/complete`)
   expect(await completed.json()).toMatchObject({ status: 'completed' })
-  const { uploadId } = opened
-  return await accepted(server, await server.request('POST', '/v1/videos/encode', { uploadId, ...settings }))
+  return opened
 }
 
 export async function openUpload(
