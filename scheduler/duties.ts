@@ -8,6 +8,7 @@ import { rescue } from '../core/queue/finish.ts'
 import { giveUpHooks } from '../core/queue/hooks.ts'
 import { sweep } from '../core/queue/release.ts'
 import type { Storage } from '../core/storage/client.ts'
+import { removeStrayParts } from '../core/storage/output-parts.ts'
 import type { Duty } from '../core/upkeep/duties.ts'
 import { removeOldFires } from '../core/upkeep/fires.ts'
 import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
@@ -29,6 +30,8 @@ const rescueLimit = 1000
 const keyLimit = 10_000
 const tallyLimit = 100_000
 const strayLimit = 100
+/** Links of parts live for an hour, and a transfer that began in the last second of one may end long after it. */
+const strayPartSeconds = 2 * hour
 const retentionLimit = 100
 const silentWorkerSeconds = 3600
 
@@ -58,6 +61,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
     duty('uploads', minute, () => expireUploads(sql, storage)),
     duty('stray-outputs', minute, async () => ({
       attempts: await removeStrayOutputs(sql, storage, { limit: strayLimit }),
+      parts: await removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit: strayLimit }),
     })),
     ...retentionDuties({ sql, storage, config, log }),
     duty('idempotency-keys', 5 * minute, async () => ({

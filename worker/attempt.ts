@@ -98,7 +98,7 @@ export class Attempt {
     if (finished === 'lost') await this.#tidyOutputs(() => storage.removeMine())
     else if (finished !== 'unknown' && end?.kind === 'succeeded') {
       if (finished.status !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
-      else if (job.attempt > 1 || job.childrenSince !== null)
+      else if (job.attempt > 1 || job.childrenSince !== null || storage.hasOpenParts)
         await this.#tidyOutputs(() => storage.keepOnlyMine())
     }
     this.#report(end, finished)

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { JobError } from '../core/job.ts'
-import type { Ask } from './child-storage.ts'
+import type { Ask, Granted } from './child-storage.ts'
 import type { FromChild, StorageOperation, ToChild } from './protocol.ts'
 
 const descriptor = 3
@@ -46,17 +46,16 @@ export class ChildChannel {
   }
 
   asker(run: number): Ask {
-    return ((operation: StorageOperation) => {
+    return (operation: StorageOperation) => {
       const request = ++this.#requests
-      return new Promise<{ url: string; key: string } | null>((resolve, reject) => {
+      return new Promise<Granted>((resolve, reject) => {
         this.#waiting.set(request, (answer) => {
-          if (answer.type === 'presigned') resolve({ url: answer.url, key: answer.key })
-          else if (answer.type === 'discarded') resolve(null)
+          if (answer.type !== 'refused') resolve(answer)
           else reject(new JobError(answer.code, answer.message, { retry: answer.retry }))
         })
         this.send({ type: 'storage', run, request, operation })
       })
-    }) as Ask
+    }
   }
 
   #write(line: string): void {

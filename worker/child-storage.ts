@@ -1,18 +1,24 @@
 /** `context.storage` inside the job process: bytes go straight to storage, over links asked of the coordinator. */
 import { JobError, type JobStorage } from '../core/job.ts'
-import type { StorageOperation } from './protocol.ts'
-import { StallTimer } from './stall-timer.ts'
+import { StallTimer } from '../core/stall-timer.ts'
+import type { StorageOperation, ToChild } from './protocol.ts'
 
-/** Asks the coordinator; a link comes back where one was asked for. @throws JobError when it is refused */
-export interface Ask {
-  (operation: Exclude<StorageOperation, { kind: 'discard' }>): Promise<{ url: string; key: string }>
-  (operation: Extract<StorageOperation, { kind: 'discard' }>): Promise<null>
-}
+/** Waits before a part is sent again. An output of hours must not fail for one broken connection. */
+const waitsMs = [500, 4000]
+
+export type Granted = Extract<ToChild, { type: 'presigned' | 'in_parts' | 'done' }>
+/** Asks the coordinator. @throws JobError when it is refused */
+export type Ask = (operation: StorageOperation) => Promise<Granted>
 
 /** @param stallSeconds a transfer of which no byte has moved for so long is given up as `stalled` */
-export function createChildStorage(ask: Ask, signal: AbortSignal, stallSeconds: number): JobStorage {
+export function createChildStorage(
+  ask: Ask,
+  signal: AbortSignal,
+  stallSeconds: number,
+  partWaitsMs = waitsMs,
+): JobStorage {
   return {
-    readUrl: async (key) => (await ask({ kind: 'get', key })).url,
+    readUrl: async (key) => linkIn(await ask({ kind: 'get', key })).url,
 
     async download(key, path) {
       // Not on top: streams alone take as long to load as the rest of the process.
@@ -21,7 +27,7 @@ export function createChildStorage(ask: Ask, signal: AbortSignal, stallSeconds: 
         import('node:stream'),
         import('node:stream/promises'),
       ])
-      const { url } = await ask({ kind: 'get', key })
+      const { url } = linkIn(await ask({ kind: 'get', key }))
       return await transfer('reading', async (timer) => {
         const response = await fetch(url, { signal: timer.signal })
         if (response.status === 404)
@@ -39,23 +45,77 @@ export function createChildStorage(ask: Ask, signal: AbortSignal, stallSeconds: 
 
     async upload(path, { name, contentType }) {
       const sizeBytes = (await Bun.file(path).stat()).size
-      const sha256 = await sha256Of(path)
-      const { url, key } = await ask({ kind: 'put', name, contentType, sizeBytes })
-      return await transfer('writing', async (timer) => {
-        const response = await fetch(url, {
-          method: 'PUT',
-          body: timer.watch(Bun.file(path).stream()),
-          headers: { 'content-type': contentType, 'content-length': String(sizeBytes) },
-          signal: timer.signal,
-        })
-        if (!response.ok) throw unavailable(`writing answered ${response.status}`)
-        return { key, sizeBytes, sha256 }
-      })
+      const granted = await ask({ kind: 'put', name, contentType, sizeBytes })
+      const hash = new Bun.CryptoHasher('sha256')
+      if (granted.type === 'in_parts') {
+        const sha256 = await sendParts(path, sizeBytes, granted, hash)
+        return { key: granted.key, sizeBytes, sha256 }
+      }
+      const { url, key } = linkIn(granted)
+      await send(url, Bun.file(path), sizeBytes, hash, { 'content-type': contentType })
+      return { key, sizeBytes, sha256: hash.digest('hex') }
     },
 
     async discard(key, reason) {
       await ask({ kind: 'discard', key, reason: reason.slice(0, 1000) })
     },
+  }
+
+  /** One after the other, so that the file is read once. @returns the hash of them all, lower-case hex */
+  async function sendParts(
+    path: string,
+    sizeBytes: number,
+    { multipartId, partSizeBytes }: Extract<Granted, { type: 'in_parts' }>,
+    hash: Bun.CryptoHasher,
+  ): Promise<string> {
+    let hashed = hash
+    for (let from = 0, partNumber = 1; from < sizeBytes; from += partSizeBytes, partNumber++) {
+      const part = Bun.file(path).slice(from, Math.min(from + partSizeBytes, sizeBytes))
+      hashed = await persistently(async () => {
+        const { url } = linkIn(await ask({ kind: 'part', multipartId, partNumber, sizeBytes: part.size }))
+        const tried = hashed.copy()
+        await send(url, part, part.size, tried)
+        return tried
+      })
+    }
+    await ask({ kind: 'join', multipartId })
+    return hashed.digest('hex')
+  }
+
+  /** Hashes while sending: what is told of the bytes is told of those that were sent. */
+  async function send(
+    url: string,
+    bytes: Blob,
+    sizeBytes: number,
+    hash: Bun.CryptoHasher,
+    headers: Record<string, string> = {},
+  ): Promise<void> {
+    await transfer('writing', async (timer) => {
+      let sentBytes = 0
+      const body = timer.watch(bytes.stream(), (piece) => {
+        sentBytes += piece.length
+        hash.update(piece)
+      })
+      const response = await fetch(url, {
+        ...{ method: 'PUT', body, signal: timer.signal },
+        headers: { ...headers, 'content-length': String(sizeBytes) },
+      })
+      if (!response.ok) throw unavailable(`writing answered ${response.status}`)
+      if (sentBytes !== sizeBytes) throw unavailable(`${sentBytes} of ${sizeBytes} bytes were sent`)
+    })
+  }
+
+  async function persistently<Result>(act: () => Promise<Result>): Promise<Result> {
+    for (const waitMs of partWaitsMs) {
+      try {
+        return await act()
+      } catch (error) {
+        if (signal.aborted || !(error instanceof JobError && error.code === 'storage_unavailable'))
+          throw error
+        await Bun.sleep(waitMs)
+      }
+    }
+    return await act()
   }
 
   async function transfer<Result>(
@@ -82,8 +142,8 @@ function unavailable(detail: string, cause?: unknown): JobError {
   return new JobError('storage_unavailable', `The object storage could not be used: ${detail}.`, { cause })
 }
 
-async function sha256Of(path: string): Promise<string> {
-  const hash = new Bun.CryptoHasher('sha256')
-  for await (const chunk of Bun.file(path).stream()) hash.update(chunk)
-  return hash.digest('hex')
+function linkIn(granted: Granted): { url: string; key: string } {
+  if (granted.type !== 'presigned')
+    throw new Error(`the coordinator answered ${granted.type}, not with a link`)
+  return granted
 }

@@ -8,7 +8,7 @@
  *   child ──began──► coordinator          what happens from now on is the job's doing
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows; or do not begin
  *   child ──progress, event, log, checkpoint, span, span_end──►      reports, any number
- *   child ──storage──► coordinator ──presigned | discarded | refused──► child    checked against the job
+ *   child ──storage──► coordinator ──presigned | in_parts | done | refused──► child    checked against the job
  *   child ──logs_dropped──►               what its log was over the limit, if it was
  *   child ──result | snooze | children | failure──►  the last word; then the process exits, or waits for the next run
  *
@@ -55,7 +55,9 @@ export type ToChild =
   | RunMessage
   | { type: 'abort'; run: number; reason: string }
   | { type: 'presigned'; request: number; url: string; key: string }
-  | { type: 'discarded'; request: number }
+  /** Too large for one request: each part asks for its link by number, from 1; all have `partSizeBytes` but the last. */
+  | { type: 'in_parts'; request: number; key: string; multipartId: string; partSizeBytes: number }
+  | { type: 'done'; request: number }
   | { type: 'refused'; request: number; code: string; message: string; retry: boolean }
 
 // It was parsed from JSON, so it is JSON; a full walk by the schema would cost the coordinator seconds.
@@ -131,6 +133,13 @@ export const fromChild = z.discriminatedUnion('type', [
         contentType: z.string().max(200),
         sizeBytes: z.int().nonnegative(),
       }),
+      z.object({
+        kind: z.literal('part'),
+        multipartId: z.string().max(2000),
+        partNumber: z.int().min(1).max(10_000),
+        sizeBytes: z.int().positive(),
+      }),
+      z.object({ kind: z.literal('join'), multipartId: z.string().max(2000) }),
       z.object({ kind: z.literal('discard'), key: z.string(), reason: z.string().max(1000) }),
     ]),
   }),

@@ -16,10 +16,16 @@ export interface Presigner {
     key: string,
     options: { expiresInSeconds: number; audience: Audience; contentType: string; sizeBytes: number },
   ): Promise<string>
-  /** For a client; bound to the part and its length. `partNumber` is from 1. */
+  /** Bound to the part and its length. `partNumber` is from 1. */
   presignPart(
     key: string,
-    options: { expiresInSeconds: number; multipartId: string; partNumber: number; sizeBytes: number },
+    options: {
+      expiresInSeconds: number
+      audience: Audience
+      multipartId: string
+      partNumber: number
+      sizeBytes: number
+    },
   ): Promise<string>
 }
 
@@ -49,7 +55,7 @@ export function createPresigner(clients: Record<Audience, S3Client>, Bucket: str
       })
     },
 
-    async presignPart(key, { expiresInSeconds, multipartId, partNumber, sizeBytes }) {
+    async presignPart(key, { expiresInSeconds, audience, multipartId, partNumber, sizeBytes }) {
       const command = new UploadPartCommand({
         Bucket,
         Key: key,
@@ -57,7 +63,7 @@ export function createPresigner(clients: Record<Audience, S3Client>, Bucket: str
         PartNumber: partNumber,
         ContentLength: sizeBytes,
       })
-      return await getSignedUrl(clients.client, command, {
+      return await getSignedUrl(clients[audience], command, {
         expiresIn: expiresInSeconds,
         signableHeaders: boundPartHeaders,
       })

@@ -79,7 +79,10 @@ export async function presign(
     .filter(({ partNumber }) => !done.has(partNumber))
   const parts = missing.map(async (part) => ({
     ...part,
-    url: await storage.presignPart(objectKey, { expiresInSeconds, multipartId, ...part }),
+    url: await storage.presignPart(objectKey, {
+      ...{ expiresInSeconds, audience: 'client', multipartId },
+      ...part,
+    }),
   }))
   return { kind: 'parts', parts: await Promise.all(parts) }
 }

@@ -74,9 +74,10 @@ export class Storage extends Construct {
     this.#allowList(role)
   }
 
-  /** Reads sources and earlier outputs, writes outputs. Its jobs are given links, not this. */
+  /** Reads sources and earlier outputs, removes sources that are no video, writes outputs. Its jobs are given links, not this. */
   allowWorker(role: iam.IGrantable & IConstruct): void {
     this.#allow(role, ['s3:GetObject'], ['sources/*', 'outputs/*'])
+    this.#allow(role, ['s3:AbortMultipartUpload', 's3:DeleteObject'], ['sources/*'])
     this.#allow(
       role,
       ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts', 's3:DeleteObject'],

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { Reach } from '../../core/addresses.ts'
 import { JobError } from '../../core/job.ts'
+import { StallTimer } from '../../core/stall-timer.ts'
 import { following, refusal, send } from './guarded-request.ts'
 
 /** Of 4xx, those that another attempt may not meet. */
@@ -28,13 +29,12 @@ export async function guardedDownload(
   path: string,
   { signal, mayReach, stallSeconds, maxBytes }: Download,
 ): Promise<{ sizeBytes: number }> {
-  const stall = new AbortController()
-  const timer = setTimeout(() => stall.abort(), stallSeconds * 1000)
+  const timer = new StallTimer(stallSeconds, signal)
   const outgoing = {
     method: 'GET',
     mayReach,
     patienceSeconds: null,
-    signal: AbortSignal.any([signal, stall.signal]),
+    signal: timer.signal,
     // What is on the wire is what is counted.
     headers: { accept: '*/*', 'accept-encoding': 'identity' },
   }
@@ -43,19 +43,19 @@ export async function guardedDownload(
     return { sizeBytes }
   } catch (cause) {
     signal.throwIfAborted()
-    if (stall.signal.aborted) {
+    if (timer.isOver) {
       const message = `The source's server fell silent: no byte came for ${stallSeconds} s.`
       throw new JobError('stalled', message, { cause })
     }
     if (cause instanceof JobError) throw cause
     throw new JobError('source_unavailable', 'The connection to the source broke.', { cause })
   } finally {
-    clearTimeout(timer)
+    timer.stop()
   }
 
   async function save(response: IncomingMessage) {
     const { statusCode: status = 0, headers } = response
-    timer.refresh()
+    timer.moved()
     if (status >= 300 && status < 400) {
       response.destroy()
       return { status, headers, sizeBytes: 0 }
@@ -74,7 +74,7 @@ export async function guardedDownload(
       response,
       async function* (chunks: AsyncIterable<Buffer>) {
         for await (const chunk of chunks) {
-          timer.refresh()
+          timer.moved()
           sizeBytes += chunk.length
           if (sizeBytes > maxBytes) throw tooLarge(sizeBytes, maxBytes)
           yield chunk

@@ -25,6 +25,7 @@ const importedByJobs = new Set([
   'core/addresses.ts',
   'core/encode/options.ts',
   'core/encode/wish.ts',
+  'core/stall-timer.ts',
 ])
 
 const entries = new Set([

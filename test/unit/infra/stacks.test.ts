@@ -419,9 +419,9 @@ describe('rights', () => {
     })
   })
 
-  test('a worker reads sources and writes outputs, and has no other right at all', () => {
+  test('a worker reads sources, removes those that are no video, writes outputs, and has no other right at all', () => {
     expect(rightsOf(prod.programs, 'WorkersTaskTaskRole')).toEqual({
-      sources: ['s3:GetObject'],
+      sources: ['s3:GetObject', 's3:AbortMultipartUpload', 's3:DeleteObject'],
       outputs: [
         's3:GetObject',
         's3:PutObject',

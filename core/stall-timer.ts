@@ -1,4 +1,4 @@
-/** Aborts a transfer when no byte has moved for a time: a storage that falls silent must not hold a job for ever. */
+/** Aborts a transfer when no byte has moved for a time: a server that falls silent must not hold a job for ever. */
 
 export class StallTimer {
   readonly #abort = new AbortController()
@@ -18,15 +18,27 @@ export class StallTimer {
     return this.#abort.signal.aborted
   }
 
-  /** Passes the bytes on; each piece is a sign of life. Read as fast as it is asked for, never ahead. */
-  watch(bytes: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  /** Bytes have moved: the time begins anew. */
+  moved(): void {
+    this.#timer.refresh()
+  }
+
+  /**
+   * Passes the bytes on; each piece is a sign of life. Read as fast as it is asked for, never ahead.
+   * @param saw gets each piece, too
+   */
+  watch(
+    bytes: ReadableStream<Uint8Array>,
+    saw: (piece: Uint8Array) => void = () => {},
+  ): ReadableStream<Uint8Array> {
     const reader = bytes.getReader()
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         const { done, value } = await reader.read()
-        this.#timer.refresh()
-        if (done) controller.close()
-        else controller.enqueue(value)
+        this.moved()
+        if (done) return controller.close()
+        saw(value)
+        controller.enqueue(value)
       },
       cancel: (reason) => reader.cancel(reason),
     })

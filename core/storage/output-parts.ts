@@ -1,0 +1,84 @@
+/** Multipart uploads of large outputs: written down while they are open, so that none outlives its attempt. */
+import type { Pool, Sql } from '../db.ts'
+import type { Lease } from '../queue/row.ts'
+import type { Storage } from './client.ts'
+
+export interface OpenParts {
+  key: string
+  multipartId: string
+}
+
+export async function beginParts(
+  sql: Sql,
+  storage: Storage,
+  { jobId, epoch }: Lease,
+  { key, contentType }: { key: string; contentType: string },
+): Promise<OpenParts> {
+  const multipartId = await storage.createMultipart(key, { contentType })
+  try {
+    await sql`
+      insert into job_server.output_parts (multipart_id, object_key, job_id, lease_epoch)
+      values (${multipartId}, ${key}, ${jobId}, ${epoch})`
+  } catch (error) {
+    await storage.abortMultipart(key, multipartId)
+    throw error
+  }
+  return { key, multipartId }
+}
+
+/** Joins what has arrived. @throws when that is not `sizeBytes` long; the parts stay then */
+export async function joinParts(
+  sql: Sql,
+  storage: Storage,
+  { epoch }: Lease,
+  { key, multipartId, sizeBytes }: OpenParts & { sizeBytes: number },
+): Promise<void> {
+  const parts = (await storage.listParts(key, multipartId)) ?? []
+  const arrived = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
+  if (arrived !== sizeBytes) throw new Error(`${arrived} of ${sizeBytes} bytes have arrived`)
+  await storage.completeMultipart(key, multipartId, parts)
+  await sql`delete from job_server.output_parts where lease_epoch = ${epoch} and multipart_id = ${multipartId}`
+}
+
+/** What the attempt began and did not join. */
+export async function abortParts(sql: Sql, storage: Storage, { epoch }: Lease): Promise<void> {
+  // output_parts_pk
+  const open = await sql<OpenParts[]>`
+    select object_key as key, multipart_id from job_server.output_parts where lease_epoch = ${epoch}`
+  for (const { key, multipartId } of open) await storage.abortMultipart(key, multipartId)
+  await sql`
+    delete from job_server.output_parts
+    where lease_epoch = ${epoch} and multipart_id = any(${open.map(({ multipartId }) => multipartId)}::text[])`
+}
+
+/**
+ * Aborts those of attempts that have ended, once their links are dead.
+ * @param options.linkSeconds how long after its beginning one may still be written to
+ * @returns how many
+ */
+export async function removeStrayParts(
+  sql: Pool,
+  storage: Storage,
+  options: { linkSeconds: number; limit: number },
+): Promise<number> {
+  return await sql.begin(async (tx) => {
+    // output_parts_begun_idx and jobs_pk; skip locked lets any number of callers share the work.
+    const stray = await tx<(OpenParts & { leaseEpoch: string })[]>`
+      select object_key as key, multipart_id, lease_epoch from job_server.output_parts
+      where begun_at < now() - make_interval(secs => ${options.linkSeconds})
+        and not exists (
+          select from job_server.jobs where jobs.id = output_parts.job_id and jobs.lease_epoch = output_parts.lease_epoch
+        )
+      order by begun_at
+      limit ${options.limit}
+      for update skip locked`
+    for (const { key, multipartId } of stray) await storage.abortMultipart(key, multipartId)
+    await tx`
+      delete from job_server.output_parts as parts
+      using unnest(
+        ${stray.map(({ leaseEpoch }) => leaseEpoch)}::bigint[], ${stray.map(({ multipartId }) => multipartId)}::text[]
+      ) as stray (lease_epoch, multipart_id)
+      where parts.lease_epoch = stray.lease_epoch and parts.multipart_id = stray.multipart_id`
+    return stray.length
+  })
+}
