@@ -2,7 +2,7 @@
  * The job process's end of its channel: descriptor 3. Writing is synchronous: what was sent has left the process,
  * whatever becomes of it in the next moment, and a job that sends faster than the coordinator reads waits.
  */
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { JobError } from '../core/job.ts'
 import type { Ask, Granted } from './child-storage.ts'
 import type { FromChild, StorageOperation, ToChild } from './protocol.ts'
@@ -13,16 +13,50 @@ type Answer = Extract<ToChild, { request: number }>
 export class ChildChannel {
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   #requests = 0
+  readonly #decoder = new TextDecoder()
+  #rest = ''
+  #isListening = false
 
-  /** Ends when the other side is closed. */
-  async *messages(): AsyncGenerator<ToChild> {
-    const decoder = new TextDecoder()
-    let rest = ''
-    for await (const chunk of Bun.file(descriptor).stream()) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) yield JSON.parse(line)
+  /** @param closed the other side is gone */
+  constructor(
+    private readonly receive: (message: ToChild) => void,
+    private readonly closed: () => void,
+  ) {}
+
+  /**
+   * Blocks until something has come. While a process waits for its first job, nothing else goes on in it; and to get
+   * ready to listen takes as long as to start the runtime, which a short job need not pay for.
+   */
+  await(): void {
+    const bytes = new Uint8Array(64 * 1024)
+    for (let messages = 0; messages === 0; ) {
+      const count = readSync(descriptor, bytes)
+      if (count === 0) {
+        this.closed()
+        return
+      }
+      messages = this.#take(bytes.subarray(0, count))
     }
+  }
+
+  /** From now on what comes is received when it comes. */
+  listen(): void {
+    if (this.#isListening) return
+    this.#isListening = true
+    void this.#listen()
+  }
+
+  async #listen(): Promise<void> {
+    for await (const chunk of Bun.file(descriptor).stream()) this.#take(chunk)
+    this.closed()
+  }
+
+  /** @returns how many messages are complete with it */
+  #take(chunk: Uint8Array): number {
+    const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) this.receive(JSON.parse(line))
+    return lines.length
   }
 
   send(message: FromChild): void {
@@ -47,6 +81,7 @@ export class ChildChannel {
 
   asker(run: number): Ask {
     return (operation: StorageOperation) => {
+      this.listen()
       const request = ++this.#requests
       return new Promise<Granted>((resolve, reject) => {
         this.#waiting.set(request, (answer) => {

@@ -1,13 +1,12 @@
 /** What a job leaves behind in its process. */
 import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { childrenOf } from './process-table.ts'
 
 /** Whether the process can take another job: nothing it started runs, and its scratch directory could be emptied. */
 export function isAsBefore(scratchDirectory: string): boolean {
   try {
     for (const name of readdirSync(scratchDirectory))
-      rmSync(join(scratchDirectory, name), { recursive: true, force: true })
+      rmSync(`${scratchDirectory}/${name}`, { recursive: true, force: true })
   } catch {
     return false
   }

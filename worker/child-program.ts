@@ -6,6 +6,7 @@
  */
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { BunPlugin } from 'bun'
 import type { Log } from '../core/log.ts'
 import { Scratch } from './scratch.ts'
 
@@ -44,6 +45,7 @@ export class ChildProgram {
         target: 'bun',
         format: 'cjs',
         bytecode: true,
+        plugins: [localesOnDemand(zod)],
       })
       this.#command = [join(this.directory, 'child.js'), zod]
     } catch (error) {
@@ -55,5 +57,27 @@ export class ChildProgram {
     this.#command = [source]
     if (this.#hasPlace) await this.#place.stop()
     this.#hasPlace = false
+  }
+}
+
+/**
+ * zod's messages in sixty languages are a third of it. They stay where they are, each read when a job asks for it.
+ * @param zod the file that `zod` resolves to
+ */
+function localesOnDemand(zod: string): BunPlugin {
+  const directory = join(dirname(zod), 'v4/locales')
+  return {
+    name: 'locales on demand',
+    setup(build) {
+      build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, async ({ path }) => {
+        const index = await Bun.file(path).text()
+        const names = [...index.matchAll(/^export \{ default as (\w+) \} from "\.\/([\w-]+\.js)"/gm)]
+        const functions = names.map(([, name, file]) => {
+          // Put together when it is called, or the file would be taken into the bundle.
+          return `export const ${name} = () => require([${JSON.stringify(directory)}, ${JSON.stringify(file)}].join('/')).default()`
+        })
+        return { contents: functions.join('\n'), loader: 'js' }
+      })
+    },
   }
 }

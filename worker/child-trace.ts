@@ -2,9 +2,9 @@
  * The job's part of its trace. A job process has no exporter: it tells when spans begin and end, and its coordinator
  * records them; so the span in which a process died is known too.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomBytes } from 'node:crypto'
+import type { AsyncLocalStorage } from 'node:async_hooks'
 import { JobError, type TraceHeaders } from '../core/job.ts'
+import { randomHex } from '../core/trace/context.ts'
 import { bounds } from './bounds.ts'
 import type { FromChild, RunMessage } from './protocol.ts'
 
@@ -12,17 +12,22 @@ type SpanMessageOf<Type extends 'span' | 'span_end'> = Extract<FromChild, { type
 type SpanMessage = SpanMessageOf<'span' | 'span_end'>
 
 export class ChildTrace {
-  readonly #current = new AsyncLocalStorage<string>()
+  /** Undefined when nobody wants to be told of spans: it takes time to load. */
+  readonly #current: AsyncLocalStorage<string> | undefined
 
   constructor(
     private readonly message: Pick<RunMessage, 'run' | 'trace' | 'recordsSpans'>,
     private readonly send: (message: SpanMessage) => void,
-  ) {}
+  ) {
+    if (!message.recordsSpans) return
+    const hooks = process.getBuiltinModule('node:async_hooks')
+    this.#current = new hooks.AsyncLocalStorage()
+  }
 
   /** Of the span that the caller is in. */
   get headers(): TraceHeaders | null {
     const { trace } = this.message
-    const spanId = this.#current.getStore()
+    const spanId = this.#current?.getStore()
     if (trace === null || spanId === undefined) return trace
     return { ...trace, traceparent: trace.traceparent.replace(/-[\da-f]{16}-/, `-${spanId}-`) }
   }
@@ -32,15 +37,16 @@ export class ChildTrace {
     run: () => Promise<Result> | Result,
     attributes: SpanMessageOf<'span'>['attributes'] = {},
   ): Promise<Result> {
-    if (!this.message.recordsSpans) return await run()
+    const current = this.#current
+    if (current === undefined) return await run()
     const { run: number } = this.message
-    const id = randomBytes(8).toString('hex')
-    const parent = this.#current.getStore() ?? null
+    const id = randomHex(8)
+    const parent = current.getStore() ?? null
     const begun = { name: clipped(name) || 'unnamed', attributes: tellable(attributes) }
     this.send({ type: 'span', run: number, id, parent, atMs: now(), ...begun })
     const end = (error: string | null) => this.send({ type: 'span_end', run: number, id, atMs: now(), error })
     try {
-      const result = await this.#current.run(id, run)
+      const result = await current.run(id, run)
       end(null)
       return result
     } catch (error) {

@@ -15,9 +15,11 @@ import type { RunMessage, ToChild } from './protocol.ts'
 
 const EX_PROTOCOL = 76
 const patienceMs = 100
+/** A job that is done sooner can't be stopped sooner either. */
+const deafMs = 5
 
 const coordinator = process.ppid
-const channel = new ChildChannel()
+const channel = new ChildChannel(receive, channelClosed)
 let current: Run | undefined
 let isEnding = false
 /** Given, and not yet begun. */
@@ -37,9 +39,10 @@ async function listen(): Promise<void> {
   channel.send({ type: 'ready' })
   // Every job file needs it for its parameters: a process that waits has the time, and a job that comes meanwhile
   // would wait for the same import.
-  void import('zod')
-  for await (const message of channel.messages()) receive(message)
-  await channelClosed()
+  await import('zod')
+  channel.await()
+  if (current?.message.waitIn === null) setTimeout(() => channel.listen(), deafMs)
+  else channel.listen()
 }
 
 function receive(message: ToChild): void {
@@ -192,7 +195,7 @@ function end(run: Run, last: ReturnType<typeof resultOf>): void {
 }
 
 /** By the end of the coordinator, which gives us another parent, or by the job. */
-async function channelClosed(): Promise<never> {
+async function channelClosed(): Promise<void> {
   for (let waited = 0; process.ppid === coordinator && waited < patienceMs; waited += 5) await Bun.sleep(5)
   if (process.ppid !== coordinator) process.kill(-process.pid, 'SIGKILL')
   process.exit(EX_PROTOCOL)

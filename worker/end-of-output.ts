@@ -2,7 +2,6 @@
  * What a job process that goes on to another job writes to both of its output streams when one is done: all before
  * it belongs to that job. Between NULs, which no text holds.
  */
-import { Buffer } from 'node:buffer'
 
 const opening = Buffer.from('\0end of run ')
 const closing = 0

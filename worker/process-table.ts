@@ -24,6 +24,16 @@ export async function readProcessTable(): Promise<Map<number, ProcessRow>> {
   return new Map(rows.map((row) => [row.pid, row]))
 }
 
+/**
+ * Those made since the process was, which must be a moment ago: ids are given out in order, and come round again. All
+ * where the kernel does not tell how far they have come.
+ */
+export async function readYoungProcesses(since: number): Promise<Map<number, ProcessRow>> {
+  const last = isLinux ? lastId() : 0
+  if (last < since) return await readProcessTable()
+  return new Map(readLinux((pid) => pid >= since && pid <= last).map((row) => [row.pid, row]))
+}
+
 /** For a process that has not been waited for. 0 where it takes another process to find out. */
 export function startTimeOf(pid: number): number {
   return isLinux ? Number(statFields(pid)?.[19] ?? 0) : 0
@@ -57,11 +67,11 @@ export function childrenOf(pid: number): string | null {
   }
 }
 
-function readLinux(): ProcessRow[] {
+function readLinux(isWanted: (pid: number) => boolean = Number.isInteger): ProcessRow[] {
   const rows: ProcessRow[] = []
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry)
-    if (!Number.isInteger(pid)) continue
+    if (!isWanted(pid)) continue
     const fields = statFields(pid)
     if (fields === null || fields[0] === 'Z' || fields[0] === 'X') continue
     rows.push({
@@ -74,6 +84,11 @@ function readLinux(): ProcessRow[] {
     })
   }
   return rows
+}
+
+/** The process id that was given out last: proc_loadavg(5). */
+function lastId(): number {
+  return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4])
 }
 
 /** Fields of /proc/<pid>/stat from the third (state) on: proc_pid_stat(5). Null when it is gone. */

@@ -8,6 +8,7 @@ import {
   childrenOf,
   type ProcessRow,
   readProcessTable,
+  readYoungProcesses,
   startTimeOf,
   wasStartedWith,
   worksIn,
@@ -15,6 +16,8 @@ import {
 
 const patienceMs = 2000
 const betweenLooksMs = 5
+/** No machine gives out all of its process ids in that. */
+const youngMs = 1000
 /** Name of the mark in the environment of a job process. */
 export const markName = 'JOB_SERVER_PROCESS'
 
@@ -31,15 +34,21 @@ export class ProcessTree {
   readonly #seen = new Map<number, number>()
   readonly #sessions: Set<number>
 
-  /** @param root a process that leads its own session and group */
-  constructor(readonly root: TreeRoot) {
+  /**
+   * @param root a process that leads its own session and group
+   * @param madeAt by `performance.now()`, where that is known
+   */
+  constructor(
+    readonly root: TreeRoot,
+    private readonly madeAt = Number.NEGATIVE_INFINITY,
+  ) {
     this.#sessions = new Set([root.pid])
     this.#seen.set(root.pid, root.startTime)
   }
 
   /** The tree of a process just spawned, which must not have been waited for. */
   static of(pid: number, mark: string): ProcessTree {
-    return new ProcessTree({ pid, startTime: startTimeOf(pid), mark })
+    return new ProcessTree({ pid, startTime: startTimeOf(pid), mark }, performance.now())
   }
 
   /** @param options.hidden finds those that hide too, which takes two more reads for each process that is younger */
@@ -73,15 +82,18 @@ export class ProcessTree {
   async end(): Promise<boolean> {
     for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += betweenLooksMs) {
       // A look that fails, for want of descriptors perhaps, says nothing: the next one may.
-      const left = await readProcessTable().then(
-        (table) => this.members(table, { hidden: true }),
-        () => null,
-      )
+      const left = await this.#lookForAll().catch(() => null)
       if (left?.length === 0) return true
       for (const { pid } of left ?? []) kill(pid)
       await Bun.sleep(betweenLooksMs)
     }
     return false
+  }
+
+  async #lookForAll(): Promise<ProcessRow[]> {
+    const isYoung = performance.now() < this.madeAt + youngMs
+    const table = await (isYoung ? readYoungProcesses(this.root.pid) : readProcessTable())
+    return this.members(table, { hidden: true })
   }
 
   #belongs(row: ProcessRow, table: Map<number, ProcessRow>, found: Set<ProcessRow>): boolean {

@@ -65,3 +65,10 @@ function parseState(text: string): string {
   while (members.join(',').length > maxStateLength) members.pop()
   return members.join(',')
 }
+
+/** For ids. By the Web's API: `node:crypto` takes as long to load as Bun to start. */
+export function randomHex(bytes: number): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('')
+}

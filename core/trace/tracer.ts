@@ -1,5 +1,5 @@
 /** Spans, by the words of OpenTelemetry. A tracer that records nothing still passes on what it was given. */
-import { sampledFlag, type TraceContext } from './context.ts'
+import { randomHex, sampledFlag, type TraceContext } from './context.ts'
 import type { Sampler } from './sampler.ts'
 
 export type Attributes = Record<string, string | number | boolean | undefined>
@@ -93,10 +93,4 @@ function recordedSpan(
       record({ ...begun, name, attributes, startedAtMs, endedAtMs, error })
     },
   }
-}
-
-function randomHex(bytes: number): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
-    byte.toString(16).padStart(2, '0'),
-  ).join('')
 }
