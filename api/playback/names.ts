@@ -16,10 +16,20 @@ export function trackNames(tracks: Track[], kind: 'Audio' | 'Subtitles'): string
   })
 }
 
-/** ISO 639-2 as files have it (`eng`) in the form of BCP 47 (`en`), as far as it is known. */
+/** The twenty languages that ISO 639-2 has two codes for: those that files have, and those that BCP 47 knows. */
+const terminological = new Map(
+  [
+    'alb sqi, arm hye, baq eus, bur mya, chi zho, cze ces, dut nld, fre fra, geo kat, ger deu',
+    'gre ell, ice isl, mac mkd, mao mri, may msa, per fas, rum ron, slo slk, tib bod, wel cym',
+  ]
+    .flatMap((line) => line.split(', '))
+    .map((pair) => pair.split(' ', 2) as [string, string]),
+)
+
+/** ISO 639-2 as files have it (`eng`, `ger`) in the form of BCP 47 (`en`, `de`), as far as it is known. */
 export function languageTag(language: string): string {
   try {
-    return Intl.getCanonicalLocales(language)[0] ?? language
+    return Intl.getCanonicalLocales(terminological.get(language) ?? language)[0] ?? language
   } catch {
     // Files name languages as they like.
     return 'und'

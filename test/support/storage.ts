@@ -1,6 +1,6 @@
 /** A bucket of a test file's own. */
 import { randomBytes } from 'node:crypto'
-import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, PutBucketCorsCommand } from '@aws-sdk/client-s3'
 import { inject } from 'vitest'
 import { createStorage, openClient, type Storage, type StorageConfig } from '../../core/storage/client.ts'
 
@@ -32,4 +32,17 @@ export async function testStorage(): Promise<TestStorage> {
     environment: { S3_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_FORCE_PATH_STYLE },
     keys: async () => (await Array.fromAsync(storage.list(''))).map(({ key }) => key),
   }
+}
+
+/** Pages of any origin may put and get, as README tells for a bucket of one's own. */
+export async function allowPages({ config }: TestStorage): Promise<void> {
+  const rule = {
+    AllowedOrigins: ['*'],
+    AllowedMethods: ['GET', 'HEAD', 'PUT'],
+    AllowedHeaders: ['*'],
+    ExposeHeaders: ['ETag'],
+  }
+  await openClient(config, config.S3_ENDPOINT).send(
+    new PutBucketCorsCommand({ Bucket: config.S3_BUCKET, CORSConfiguration: { CORSRules: [rule] } }),
+  )
 }

@@ -1,11 +1,10 @@
 /** Videos in the dashboard: in by a file, watched while they are encoded, played; and uploads by pages of others. */
-import { PutBucketCorsCommand } from '@aws-sdk/client-s3'
 import { afterAll, expect, test } from 'vitest'
-import { openClient } from '../../../core/storage/client.ts'
 import { anyPort } from '../../../scripts/ports.ts'
 import { noBrowser, openBrowser, shows, type TestPage } from '../../support/browser.ts'
 import { testClips } from '../../support/clips.ts'
 import { startServer } from '../../support/server.ts'
+import { allowPages } from '../../support/storage.ts'
 import { until } from '../../support/until.ts'
 
 const mebibyte = 1024 ** 2
@@ -17,7 +16,7 @@ const server = await startServer({
 })
 const storage = new URL(server.bucket.config.S3_ENDPOINT ?? '').origin
 const browser = await openBrowser([server.url, storage, foreign.origin, foreign.strange])
-await allowPages()
+await allowPages(server.bucket)
 
 test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its result plays', async () => {
   const page = await browser.open(`${server.url}/videos`)
@@ -153,18 +152,4 @@ async function servePage() {
   })
   afterAll(() => page.stop(true))
   return { origin: `http://localhost:${port}`, strange: `http://127.0.0.1:${port}` }
-}
-
-/** As README tells for a bucket of one's own. */
-async function allowPages(): Promise<void> {
-  const { config } = server.bucket
-  const rule = {
-    AllowedOrigins: ['*'],
-    AllowedMethods: ['GET', 'HEAD', 'PUT'],
-    AllowedHeaders: ['*'],
-    ExposeHeaders: ['ETag'],
-  }
-  await openClient(config, config.S3_ENDPOINT).send(
-    new PutBucketCorsCommand({ Bucket: config.S3_BUCKET, CORSConfiguration: { CORSRules: [rule] } }),
-  )
 }
