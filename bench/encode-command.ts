@@ -19,15 +19,16 @@ export async function encodeCommand(
   const directory = dirname(input)
   const care = { signal: new AbortController().signal, stallSeconds, directory }
   const media = await probe(tools.ffprobe, input, care)
-  const plan = planEncode(media, resolve({ quality, format: 'mp4' }))
+  const plan = planEncode(media, resolve({ quality, format: 'mp4', segments: 'off' }))
+  const { picture, trim, targets } = plan
   const extras = { watermark: null, subtitles: [], skipped: [], loudness: new Map() }
   const options = await encodeOptions(
-    { input, directory, plan, extras },
+    { input, directory, picture, trim, targets, ...extras },
     { tools, limits: defaultJobLimits },
     care,
   )
   const command = [tools.ffmpeg, ...ffmpegOptions, ...options]
-  return { command, output: join(directory, plan.targets[0]?.name ?? '') }
+  return { command, output: join(directory, targets[0]?.name ?? '') }
 }
 
 /** @returns the CPU time it took, in seconds. @throws Error with what it said when it fails */

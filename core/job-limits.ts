@@ -4,6 +4,7 @@ import type { JobLimits } from './job.ts'
 
 /** Room for 8K (8192 by 4320), half a day, and three hours of 4K at 60 frames a second. */
 export const defaultJobLimits: JobLimits = {
+  slots: 1,
   stallSeconds: 300,
   allowedHosts: [],
   video: {
@@ -19,6 +20,7 @@ export const defaultJobLimits: JobLimits = {
 
 export function jobLimitsOf(config: Config): JobLimits {
   return {
+    slots: config.MAX_CONCURRENT_EXECUTIONS,
     stallSeconds: config.STALL_SECONDS,
     allowedHosts: config.JOB_ALLOWED_HOSTS,
     video: {

@@ -91,7 +91,10 @@ export interface JobSchedule {
   catchUpLimit?: number
 }
 
-/** A job that another enqueues as its child. Its parameters are checked as those of any job are. */
+/**
+ * A job that another enqueues as its child. Its parameters are checked as those of any job are. What is left out of
+ * priority is its parent's, and so is the queue where the definition names none; the parent's tags are its own, too.
+ */
 export interface ChildJob {
   definitionKey: string
   /** Default 1. */
@@ -104,6 +107,8 @@ export interface ChildJob {
   delaySeconds?: number
   concurrencyKey?: string
   concurrencyKeyLimit?: number
+  /** What it stores is of use to its parent alone: it goes when the parent has ended, however it ended. */
+  temporaryOutputs?: boolean
 }
 
 /** How a child ended. */
@@ -181,6 +186,7 @@ export interface JobContext {
   /** Paths of the FFmpeg binaries that the worker found. */
   readonly tools: { ffmpeg: string; ffprobe: string }
   readonly limits: JobLimits
+  readonly fleet: Fleet
   readonly storage: JobStorage
   /**
    * Where the job is in its trace, as headers for what it calls (W3C Trace Context); null: in none. Processes that it
@@ -218,8 +224,18 @@ export interface JobContext {
   enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
 }
 
+/** The workers that live, as its own worker last heard of them; no older than a quarter of a minute. */
+export interface Fleet {
+  /** Jobs that they run at once. */
+  slots: number
+  /** Of those, how many ran nothing and had nothing waiting for them. */
+  freeSlots: number
+}
+
 /** What the worker's configuration allows. */
 export interface JobLimits {
+  /** Jobs that this worker runs at once: they share its processors. */
+  slots: number
   /** Seconds without any progress after which a job should give up as `stalled`; its storage does so by itself. */
   stallSeconds: number
   /** What the URLs of users may reach though it is not public: names, addresses and ranges. */

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { EncodeOptions, problemsOf } from '../core/encode/options.ts'
 import { resolve } from '../core/encode/wish.ts'
-import { defineJob, JobError } from '../core/job.ts'
-import { encodeVideo } from './video/encode.ts'
+import { defineJob } from '../core/job.ts'
+import { discardInvalid } from './video/discard-invalid.ts'
+import { encodeVideo, joinVideo } from './video/encode.ts'
 import { VideoSource } from './video/source.ts'
 
 export default defineJob({
@@ -18,14 +19,8 @@ export default defineJob({
   }).superRefine((request, context) => {
     for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
   }),
-  async run({ source, filename, ...request }, context) {
-    try {
-      return await encodeVideo({ source, filename, wish: resolve(request) }, context)
-    } catch (error) {
-      if (error instanceof JobError && error.code === 'invalid_media' && 'key' in source) {
-        await context.storage.discard(source.key, error.message)
-      }
-      throw error
-    }
-  },
+  run: ({ source, filename, ...request }, context) =>
+    discardInvalid(source, context, () => encodeVideo({ source, filename, wish: resolve(request) }, context)),
+  onChildren: ({ source, filename }, context, children) =>
+    discardInvalid(source, context, () => joinVideo(filename, context, children)),
 })

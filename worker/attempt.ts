@@ -4,7 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
-import type { ChildEnd, JobLimits } from '../core/job.ts'
+import type { ChildEnd, Fleet, JobLimits } from '../core/job.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { readChildren } from '../core/queue/children.ts'
@@ -29,6 +29,8 @@ export interface AttemptDependencies {
   reporter: Reporter
   tools: { ffmpeg: string; ffprobe: string }
   jobLimits: JobLimits
+  /** As it is now. */
+  fleet(): Fleet
   stopGraceSeconds: number
   log: Log
   /** What the process gets as parameters; null: the job is not wanted any more. */
@@ -195,6 +197,7 @@ export class Attempt {
       limits: this.dependencies.jobLimits,
       trace: this.#trace.headers,
       recordsSpans: this.#trace.isRecorded,
+      fleet: this.dependencies.fleet(),
       logLimitBytes: definition.logLimitBytes,
       nice: definition.nice,
       asksBackoff: job.backoff === null,

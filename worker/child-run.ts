@@ -28,7 +28,7 @@ export class Run {
     readonly message: RunMessage,
     private readonly channel: ChildChannel,
   ) {
-    const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, run } = message
+    const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, fleet, run } = message
     const trace = new ChildTrace(message, (told) => this.#report(told, bounds.report))
     this.context = {
       jobId,
@@ -37,6 +37,7 @@ export class Run {
       scratchDirectory,
       tools,
       limits,
+      fleet,
       checkpoint: checkpoint as Json,
       signal: this.abort.signal,
       log: this.#log(),

@@ -13,6 +13,7 @@
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import type { Fleet } from '../core/job.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
@@ -24,6 +25,7 @@ import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
+import { readFleet } from '../core/workers/fleet.ts'
 import { Attempt, type AttemptDependencies } from './attempt.ts'
 import type { FfmpegCapabilities } from './ffmpeg-capabilities.ts'
 import { Finisher } from './finisher.ts'
@@ -89,6 +91,7 @@ export class Coordinator {
   #limited = false
   #admittedUpTo: string | null = null
   #beatAt = Number.NEGATIVE_INFINITY
+  #fleet: Fleet
   #pollTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
 
@@ -100,6 +103,7 @@ export class Coordinator {
       metrics: this.#metrics,
       log,
     })
+    this.#fleet = { slots: config.MAX_CONCURRENT_EXECUTIONS, freeSlots: 0 }
     this.#listener = new WakeListener({
       open: options.openListener,
       sql,
@@ -134,6 +138,7 @@ export class Coordinator {
       reporter: this.#reporter,
       tools: options.tools,
       jobLimits: jobLimitsOf(config),
+      fleet: () => this.#fleet,
       stopGraceSeconds: config.CANCEL_GRACE_SECONDS,
       log,
       paramsOf: (job) => prepareParams(sql, job, config),
@@ -300,6 +305,7 @@ export class Coordinator {
     const metrics = [...this.#metrics.families(), ...limits, ...usageFamilies('job_server_worker')]
     const slots = config.MAX_CONCURRENT_EXECUTIONS
     await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
+    this.#fleet = await readFleet(sql)
   }
 
   /** Resolves when the turn is under way, or its jobs given back. */

@@ -97,6 +97,7 @@ export class HookRunner {
         limits: jobLimits,
         trace: null,
         recordsSpans: false,
+        fleet: { slots: jobLimits.slots, freeSlots: 0 },
         logLimitBytes: definition.logLimitBytes,
         nice: definition.nice,
         asksBackoff: false,

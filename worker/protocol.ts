@@ -20,7 +20,7 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type { ChildEnd, ChildJob, HookName, JobLimits, TraceHeaders } from '../core/job.ts'
+import type { ChildEnd, ChildJob, Fleet, HookName, JobLimits, TraceHeaders } from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { bounds, isShallow } from './bounds.ts'
 
@@ -44,6 +44,7 @@ export interface RunMessage {
   trace: TraceHeaders | null
   /** Whether anybody wants to be told of spans. */
   recordsSpans: boolean
+  fleet: Fleet
   logLimitBytes: number
   /** Whether the definition's own backoff function is asked; not when the job came with figures of its own. */
   asksBackoff: boolean
@@ -83,6 +84,7 @@ const childJob = z.strictObject({
   delaySeconds: seconds.optional(),
   concurrencyKey: z.string().min(1).max(255).optional(),
   concurrencyKeyLimit: z.int32().positive().optional(),
+  temporaryOutputs: z.boolean().optional(),
 }) satisfies z.ZodType<ChildJob>
 
 export const fromChild = z.discriminatedUnion('type', [

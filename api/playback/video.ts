@@ -5,6 +5,7 @@ import { JobNotFound } from '../../core/errors.ts'
 import { readJob } from '../../core/queue/read.ts'
 import type { JobView } from '../../core/queue/row.ts'
 import { readAdditions } from '../../core/videos/additions.ts'
+import { asOneJob } from '../../core/videos/parts.ts'
 
 export const definitionKey = 'encode.video'
 
@@ -67,9 +68,11 @@ export interface Video {
 
 /** @throws JobNotFound */
 export async function readVideo(sql: Sql, videoId: string): Promise<Video> {
-  const job = await readJob(sql, videoId)
-  if (job?.definitionKey !== definitionKey) throw new JobNotFound(videoId)
-  const additions = await readAdditions(sql, videoId)
+  const first = await readJob(sql, videoId)
+  if (first?.definitionKey !== definitionKey) throw new JobNotFound(videoId)
+  const job = await asOneJob(sql, first)
+  const additions = []
+  for (const addition of await readAdditions(sql, videoId)) additions.push(await asOneJob(sql, addition))
   const outputs = new Map<string, Output>()
   for (const each of [job, ...additions]) {
     for (const output of resultOf(each)?.outputs ?? []) outputs.set(output.name, output)

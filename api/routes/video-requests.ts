@@ -45,7 +45,7 @@ export const EncodeForm = z
     const known = Object.entries(fields).filter(([name]) => name in Settings.shape)
     return Object.fromEntries(
       known.map(([name, value]) => {
-        if (textFields.has(name)) return [name, value]
+        if (textFields.has(name) || (name === 'segments' && !/^\d+$/.test(value))) return [name, value]
         try {
           return [name, JSON.parse(value)]
         } catch {

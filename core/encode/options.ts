@@ -6,8 +6,8 @@ import { z } from 'zod'
 
 const qualities = ['720p', '1080p', '4k'] as const
 const formats = ['mp4', 'webm', 'hls', 'dash'] as const
-const videoCodecs = ['h264', 'hevc', 'vp9', 'av1'] as const
-const audioCodecs = ['aac', 'opus'] as const
+export const videoCodecs = ['h264', 'hevc', 'vp9', 'av1'] as const
+export const audioCodecs = ['aac', 'opus'] as const
 const presets = ['web', 'streaming', 'webm'] as const
 
 export type Quality = (typeof qualities)[number]
@@ -103,6 +103,11 @@ export const WatermarkLook = z.strictObject({
   opacity: z.number().min(0).max(1).default(1),
 })
 
+export const Watermark = WatermarkLook.extend({ key: z.string().min(1).max(1024) })
+
+/** Of the progress of an encode, what encoding is; before it the source is fetched, after it all is packaged and stored. */
+export const encodingPercent = { from: 2, to: 94 }
+
 /** What a request can say of an encode. */
 export const EncodeOptions = z.object({
   quality: z
@@ -136,7 +141,13 @@ export const EncodeOptions = z.object({
     .optional()
     .describe('Makes all videos equally loud (EBU R128, in two passes).'),
   trim: Trim.optional().describe('Only this part of the video.'),
-  watermark: WatermarkLook.extend({ key: z.string().min(1).max(1024) }).optional(),
+  watermark: Watermark.optional(),
+  segments: z
+    .union([z.enum(['auto', 'off']), z.int().min(1).max(256)])
+    .default('auto')
+    .describe(
+      'Pieces that workers encode at the same time, at most. auto: by the length of the video and the workers that are free; off: one piece.',
+    ),
 })
 export type EncodeRequest = z.output<typeof EncodeOptions>
 

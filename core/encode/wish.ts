@@ -30,6 +30,7 @@ export interface EncodeWish {
   loudness: number | null
   trim: { start: number; end: number | null } | null
   watermark: Watermark | null
+  segments: EncodeRequest['segments']
 }
 export type Watermark = NonNullable<EncodeRequest['watermark']>
 export type WantedOutput = EncodeWish['outputs'][number]
@@ -56,6 +57,7 @@ export function resolve(request: EncodeRequest): EncodeWish {
     loudness: orNull(loudness, ({ lufs = -23 }) => lufs),
     trim: trim === undefined ? null : { start: trim.start, end: trim.end ?? null },
     watermark: request.watermark ?? null,
+    segments: request.segments,
   }
 }
 

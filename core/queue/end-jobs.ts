@@ -20,6 +20,9 @@ import { hintWork } from './wake.ts'
 
 const crashLimit = 3
 
+/** In the metadata of a child whose outputs go when its parent has ended. */
+export const temporaryMark = { temporaryOutputs: true }
+
 export interface EndedJob {
   jobId: string
   /** Null when the job was not running. */
@@ -130,6 +133,11 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       from decided
       join job_server.attempts as waited on waited.job_id = decided.id and waited.outcome = 'waiting'
       where decided.children_since is not null and status in ('failed', 'cancelled')
+      union all
+      -- What it wrote for its parent alone: until upkeep finds that the parent has ended.
+      select lease_epoch, id, 'infinity'
+      from decided
+      where status = 'succeeded' and parent_id is not null and metadata @> ${sql.json(temporaryMark)}
     ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)

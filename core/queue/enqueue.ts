@@ -88,6 +88,14 @@ export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> 
   return enqueued
 }
 
+/** What children have of it where nothing else is said. */
+export interface ParentJob {
+  id: string
+  queue: string
+  priority: number
+  tags: string[]
+}
+
 /**
  * All or nothing.
  * @param options.internal whether definitions of our own may be named
@@ -97,11 +105,10 @@ export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> 
 export async function enqueueMany(
   sql: Sql,
   inputs: EnqueueInput[],
-  options: { parentId?: string; internal?: boolean } = {},
+  options: { parent?: ParentJob; internal?: boolean } = {},
 ): Promise<Enqueued[]> {
   if (inputs.length === 0) return []
-  const { parentId = null } = options
-  const send = (trace: TraceHeaders | null) => enqueueAll(sql, inputs, { ...options, parentId, trace })
+  const send = (trace: TraceHeaders | null) => enqueueAll(sql, inputs, { ...options, trace })
   // What belongs to traces of its own is no part of ours.
   if (inputs.every(({ trace }) => trace !== undefined)) return await send(null)
   return await withSendSpan(
@@ -118,7 +125,7 @@ export async function enqueueMany(
 async function enqueueAll(
   sql: Sql,
   inputs: EnqueueInput[],
-  options: { parentId: string | null; internal?: boolean; trace: TraceHeaders | null },
+  options: { parent?: ParentJob; internal?: boolean; trace: TraceHeaders | null },
 ): Promise<Enqueued[]> {
   const definitions = await readDefinitions(sql, inputs, options)
   const rows = inputs.map((input) => rowOf(input, definitions, options))
@@ -148,7 +155,7 @@ type Row = ReturnType<typeof rowOf>
 function rowOf(
   input: EnqueueInput,
   definitions: Map<string, RegisteredDefinition>,
-  { parentId, trace }: { parentId: string | null; trace: TraceHeaders | null },
+  { parent, trace }: { parent?: ParentJob; trace: TraceHeaders | null },
 ) {
   const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
   const definition = definitions.get(`${key}@${version}`)
@@ -170,8 +177,8 @@ function rowOf(
     id: newId(),
     definition_key: key,
     definition_version: version,
-    queue: input.queue ?? definition.queue,
-    priority: input.priority ?? 0,
+    queue: input.queue ?? queueOf(definition, parent),
+    priority: input.priority ?? parent?.priority ?? 0,
     max_attempts: input.maxAttempts ?? definition.defaultMaxAttempts,
     timeout_seconds: input.timeoutSeconds ?? definition.timeoutSeconds,
     backoff: input.backoff === undefined ? null : { ...input.backoff },
@@ -189,13 +196,18 @@ function rowOf(
         : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
     depends_on: [...new Set(input.dependsOn ?? [])],
     owners: ownersNamedIn(paramsText),
-    parent_id: parentId,
-    tags: [...new Set(input.tags ?? [])],
+    parent_id: parent?.id ?? null,
+    tags: [...new Set([...(parent?.tags ?? []), ...(input.tags ?? [])])],
     metadata,
     webhook_url: input.webhookUrl ?? null,
     traceparent: (input.trace ?? trace)?.traceparent ?? null,
     tracestate: (input.trace ?? trace)?.tracestate ?? null,
   }
+}
+
+/** A child stands where its parent does, unless its definition names a queue. */
+function queueOf({ queue }: RegisteredDefinition, parent: ParentJob | undefined): string {
+  return queue === 'default' && parent !== undefined ? parent.queue : queue
 }
 
 /** Inputs of one batch that repeat a key: the statement may meet each key once. */

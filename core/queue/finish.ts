@@ -3,10 +3,11 @@
  * that is no longer the job's changes nothing and comes back as lost.
  */
 import type { Pool, Sql } from '../db.ts'
+import type { ChildJob } from '../job.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { type Json, type JsonObject, storable } from '../json.ts'
-import { type EndedJob, endJobs } from './end-jobs.ts'
-import { type EnqueueInput, enqueueMany } from './enqueue.ts'
+import { type EndedJob, endJobs, temporaryMark } from './end-jobs.ts'
+import { type EnqueueInput, enqueueMany, type ParentJob } from './enqueue.ts'
 import { release } from './release.ts'
 import { jsonParameter, type Lease } from './row.ts'
 import { hintWork } from './wake.ts'
@@ -34,7 +35,7 @@ export type End =
 
 /** The job goes on when these have ended. */
 export interface Children {
-  jobs: EnqueueInput[]
+  jobs: ChildJob[]
   /** `fail`: the job fails with the first child that does not succeed. `continue`: it gets to know. */
   onFailure: 'fail' | 'continue'
 }
@@ -92,7 +93,11 @@ export async function finishWithChildren(
   }
   const ended = await sql.begin(async (tx) => {
     const [job] = await endJobs(tx, endedAttempts(tx, [row]))
-    if (job?.status === 'queued') await enqueueMany(tx, jobs, { parentId: lease.jobId })
+    if (job?.status === 'queued') {
+      const [parent] = await tx<[ParentJob]>`
+        select id, queue, priority, tags from job_server.jobs where id = ${lease.jobId}`
+      await enqueueMany(tx, jobs.map(asInput), { parent })
+    }
     return job
   })
   if (ended === undefined) return (await endedBefore(sql, [lease]))[0] ?? 'lost'
@@ -100,6 +105,10 @@ export async function finishWithChildren(
   // Without children there is nobody whose end would wake it.
   await release(sql, [ended])
   return { lease, status: ended.status }
+}
+
+function asInput({ temporaryOutputs = false, ...job }: ChildJob): EnqueueInput {
+  return temporaryOutputs ? { ...job, metadata: temporaryMark } : job
 }
 
 /** Takes jobs from owners whose leases ran out; each such attempt is recorded and charged. */

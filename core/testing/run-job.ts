@@ -41,6 +41,8 @@ export interface RunJobOptions {
   limits?: JobContext['limits']
   /** Where its scratch directory is made, default the system's temporary directory. */
   scratchRoot?: string
+  /** Default: one worker with this one slot. */
+  fleet?: JobContext['fleet']
   /** What is in storage, by key. */
   objects?: Record<string, Uint8Array | string>
 }
@@ -97,6 +99,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     tools: options.tools ?? { ffmpeg: 'ffmpeg', ffprobe: 'ffprobe' },
     limits: options.limits ?? defaultJobLimits,
+    fleet: options.fleet ?? { slots: 1, freeSlots: 0 },
     storage,
     trace: null,
     span: async (_name, part) => await part(),

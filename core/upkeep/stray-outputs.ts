@@ -1,4 +1,4 @@
-/** Removes what attempts whose workers died had written to storage. */
+/** Removes what is in storage for nobody: of attempts whose workers died, and of children whose parent has ended. */
 import type { Pool } from '../db.ts'
 import type { Storage } from '../storage/client.ts'
 import { attemptPrefix } from '../storage/keys.ts'
@@ -13,11 +13,19 @@ export async function removeStrayOutputs(
   storage: Storage,
   options: { limit: number },
 ): Promise<number> {
+  // stray_outputs_due_idx, then job_history pk and jobs_pk for each child of a job that still runs.
+  await sql`
+    update job_server.stray_outputs set remove_after = now()
+    where remove_after = 'infinity' and not exists (
+      select from job_server.job_history as child
+      join job_server.jobs as parent on parent.id = child.parent_id
+      where child.id = stray_outputs.job_id
+    )`
   // stray_outputs_due_idx; skip locked lets any number of callers share the work.
   return await sql.begin(async (tx) => {
     const strays = await tx<{ jobId: string; leaseEpoch: string }[]>`
       select job_id, lease_epoch from job_server.stray_outputs
-      where remove_after < now()
+      where remove_after <= now()
       order by remove_after
       limit ${options.limit}
       for update skip locked`

@@ -1,16 +1,17 @@
 /**
- * A whole encode in one process, step by step: fetch, probe, plan, prepare, encode, package, take pictures, verify,
- * publish. Each step hands plain data to the next. Nothing is published before all of it is verified.
+ * A whole encode, step by step: fetch, probe, plan, prepare, encode, package, take pictures, verify, publish. Each step
+ * hands plain data to the next. Nothing is published before all of it is verified. To encode may be divided among the
+ * workers (segments/): then children do that, and what follows is done when all of them have.
  */
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { EncodeWish } from '../../core/encode/wish.ts'
-import type { JobContext } from '../../core/job.ts'
+import type { ChildEnd, JobContext } from '../../core/job.ts'
 import { refuseDamaged } from './damage.ts'
 import { findEncoders, requireFilters } from './encoders.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
-import { encodeArguments, syncOption } from './ffmpeg-args.ts'
+import { type EncodeCommand, encodeArguments, syncOption } from './ffmpeg-args.ts'
 import {
   type FinishBench,
   type FinishedOutput,
@@ -24,6 +25,10 @@ import { type EncodePlan, planEncode } from './plan.ts'
 import { type Extras, prepareExtras } from './prepare.ts'
 import { type Media, probe } from './probe.ts'
 import { publish } from './publish.ts'
+import { wantedPieces } from './segments/decide.ts'
+import { divide } from './segments/divide.ts'
+import { joinParts } from './segments/join-parts.ts'
+import { startParts } from './segments/start-parts.ts'
 import { fetchSource, type VideoSource } from './source.ts'
 import { verifyAligned, verifyWhole } from './verify.ts'
 
@@ -38,8 +43,8 @@ interface EncodeParams {
 }
 
 export async function encodeVideo({ source, filename, wish }: EncodeParams, context: JobContext) {
-  const { scratchDirectory, signal, storage, limits, tools, log } = context
-  const care = { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
+  const { scratchDirectory, limits, tools, log } = context
+  const care = careOf(context)
   const progress = new PhaseProgress((news) => context.progress(news))
   progress.at('fetching', 0)
   const input = join(scratchDirectory, 'source')
@@ -50,26 +55,64 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const plan = planEncode(media, wish)
   progress.at('preparing', 0)
   const extras = await prepareExtras(input, plan, context, care)
+  const { durationSeconds } = plan
+  const count = wantedPieces(wish.segments, { durationSeconds, freeSlots: context.fleet.freeSlots })
+  const parts = await divide({ source, input, media, plan, extras, count }, tools.ffprobe, care)
+  if (typeof parts !== 'string') {
+    progress.at('encoding', 0)
+    return startParts(parts, { media, plan, sizeBytes }, context)
+  }
 
-  const encoded = join(scratchDirectory, 'encoded')
-  await mkdir(encoded)
-  const options = await encodeOptions({ input, directory: encoded, plan, extras }, context, care)
-  log.info('encoding', { targets: plan.targets.map(({ name }) => name), arguments: options.join(' ') })
+  const encoded = await makeDirectory(scratchDirectory, 'encoded')
+  const { picture, trim, targets } = plan
+  const command = { input, directory: encoded, picture, trim, targets, ...extras }
+  const options = await encodeOptions(command, context, care)
+  log.info('encoding', { targets: targets.map(({ name }) => name), arguments: options.join(' ') })
   const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {
     ...care,
     videoStream: media.video.index,
-    durationSeconds: plan.durationSeconds,
+    durationSeconds,
     longestSeconds: limits.video.durationSeconds,
     progress: ({ percent, ...pace }) => progress.at('encoding', percent / 100, pace),
   })
+  const whole = { media, plan, extras, sizeBytes, filename, frameCount, damagedFrames }
+  return { ...(await complete(whole, encoded, context, progress)), segments: { count: 1, because: parts } }
+}
+
+/** The attempt after the parts of a divided encode have ended: what they encoded is joined, and then goes the same way. */
+export async function joinVideo(filename: string, context: JobContext, children: ChildEnd[]) {
+  const progress = new PhaseProgress((news) => context.progress(news))
+  progress.at('packaging', 0)
+  const encoded = await makeDirectory(context.scratchDirectory, 'encoded')
+  const { state, pieceCount, ...counts } = await joinParts(children, encoded, context)
+  // What else there may be was of use to the parts, or a reason not to divide.
+  const whole = { ...state, ...counts, filename, extras: { subtitles: [], skipped: [] } }
+  return { ...(await complete(whole, encoded, context, progress)), segments: { count: pieceCount } }
+}
+
+interface Encoded {
+  media: Media
+  plan: EncodePlan
+  extras: Pick<Extras, 'subtitles' | 'skipped'>
+  /** Of the source. */
+  sizeBytes: number
+  filename: string
+  frameCount: number
+  damagedFrames: number
+}
+
+/** @param directory where the targets lie as FFmpeg wrote them */
+async function complete(encoded: Encoded, directory: string, context: JobContext, progress: PhaseProgress) {
+  const { media, extras, sizeBytes, filename, frameCount, damagedFrames } = encoded
+  const { scratchDirectory, tools, storage, log } = context
   refuseDamaged({ damagedFrames, frameCount })
   if (damagedFrames > 0) log.warn('damaged', { damagedFrames, frameCount })
-
   progress.at('packaging', 0)
-  const bench = { directory: encoded, finished: join(scratchDirectory, 'finished'), tools, care, filename }
-  await mkdir(bench.finished)
-  const finished = await finishAll(plan, extras, frameCount, media, bench)
-  const outputs = await publish(finished, storage, (share) => progress.at('publishing', share))
+  const finished = await makeDirectory(scratchDirectory, 'finished')
+  const bench = { directory, finished, tools, care: careOf(context), filename }
+  const outputs = await publish(await finishAll(encoded, bench), storage, (share) =>
+    progress.at('publishing', share),
+  )
   progress.done()
   return {
     outputs,
@@ -78,34 +121,44 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   }
 }
 
+function careOf({ signal, limits, scratchDirectory }: JobContext): ToolCare {
+  return { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
+}
+
+async function makeDirectory(parent: string, name: string): Promise<string> {
+  const path = join(parent, name)
+  await mkdir(path)
+  return path
+}
+
+type EncodeOptions = Omit<EncodeCommand, 'encoders' | 'maxPixels' | 'sync' | 'threads'> & {
+  /** Default: as many as there are processors. */
+  threads?: number
+}
+
 /** @throws JobError as `findEncoders` and `requireFilters` */
 export async function encodeOptions(
-  { plan, extras, ...where }: { input: string; directory: string; plan: EncodePlan; extras: Extras },
+  { threads = Math.min(maxThreads, availableParallelism()), ...what }: EncodeOptions,
   { tools, limits }: Pick<JobContext, 'tools' | 'limits'>,
   care: ToolCare,
 ): Promise<string[]> {
-  const { picture, trim, targets } = plan
-  const codecs = targets.flatMap((target) => [
+  const codecs = what.targets.flatMap((target) => [
     ...('video' in target ? [target.video.codec] : []),
     ...('audio' in target && target.audio !== null ? [target.audio.codec] : []),
   ])
-  if (picture.hdr !== null) await requireFilters(tools.ffmpeg, ['zscale', 'tonemap'], care)
+  if (what.picture.hdr !== null) await requireFilters(tools.ffmpeg, ['zscale', 'tonemap'], care)
   return encodeArguments({
-    ...where,
-    ...{ picture, trim, targets, ...extras },
+    ...what,
     encoders: await findEncoders(tools.ffmpeg, new Set(codecs), care),
     maxPixels: limits.video.pixels,
     sync: await syncOption(tools.ffmpeg, care),
-    threads: Math.min(maxThreads, availableParallelism()),
+    threads,
   })
 }
 
 /** @throws JobError output_invalid, invalid_media */
 async function finishAll(
-  plan: EncodePlan,
-  extras: Extras,
-  frameCount: number,
-  media: Media,
+  { plan, extras, frameCount, media }: Encoded,
   bench: FinishBench,
 ): Promise<FinishedOutput[]> {
   const finished: FinishedOutput[] = []

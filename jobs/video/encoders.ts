@@ -46,7 +46,7 @@ const usualCrf: Record<string, number> = {
 }
 
 /** Frames from one key frame to the next where the rate is constant. */
-function groupFrames({ num, den }: { num: number; den: number }): number {
+export function groupFrames({ num, den }: { num: number; den: number }): number {
   return Math.max(1, Math.round((groupSeconds * num) / den))
 }
 

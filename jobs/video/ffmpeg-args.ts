@@ -3,17 +3,21 @@ import { join } from 'node:path'
 import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
-import { inputOptions } from './input.ts'
+import { type Input, inputOptions } from './input.ts'
 import { type AudioPlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
+import { type Entry, entryOptions, type Piece } from './segments/piece.ts'
 import { type Trim, trimOptions, trimSound } from './trim.ts'
 
 export interface EncodeCommand {
-  input: string
+  input: Input
   /** Where the targets' files go, each under its name. */
   directory: string
   picture: PicturePlan
   trim: Trim | null
-  targets: Target[]
+  /** Left out: the video is read whole, as it is. */
+  entry?: Entry | undefined
+  piece?: Piece | null
+  targets: (Target | Stem)[]
   /** From `prepareWatermark`; null where there is none. */
   watermark: string | null
   /** Go into every file. */
@@ -29,24 +33,33 @@ export interface EncodeCommand {
   threads: number
 }
 
+/** The sound of a file whose pictures are encoded elsewhere. */
+export interface Stem {
+  kind: 'stem'
+  name: string
+  format: 'mp4' | 'webm'
+  audio: AudioPlan
+}
+
 /** One run of FFmpeg that decodes the source once for all targets. */
 export function encodeArguments(command: EncodeCommand): string[] {
-  const { picture, targets, watermark, subtitles } = command
+  const { picture, trim, entry, piece = null, targets, watermark, subtitles } = command
   const videos = targets.flatMap((target) => ('video' in target ? [target.video] : []))
   let video = 0
   return [
     ...['-max_pixels', String(command.maxPixels)], // the size may change in the middle
     ...['-threads', String(command.threads)],
-    ...trimOptions(command.trim),
+    ...trimOptions(trim),
+    ...(entry === undefined ? [] : entryOptions(entry)),
     ...inputOptions(command.input),
     ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
     ...subtitles.flatMap(({ path }) => ['-f', 'webvtt', '-i', `file:${path}`]),
-    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos, command.trim)]),
+    ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos, { trim, piece })]),
     ...targets.flatMap((target) => targetOptions(target, `[v${'video' in target ? video++ : ''}]`, command)),
   ]
 }
 
-function targetOptions(target: Target, label: string, command: EncodeCommand): string[] {
+function targetOptions(target: Target | Stem, label: string, command: EncodeCommand): string[] {
   const { encoders, sync, threads } = command
   return [
     ...('video' in target ? ['-map', label, ...sync, ...videoOptions(target.video, encoders, threads)] : []),
@@ -66,7 +79,7 @@ const bt709 = ['-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace'
 
 function soundOptions(
   audio: AudioPlan,
-  kind: Target['kind'],
+  kind: (Target | Stem)['kind'],
   { encoders, loudness, trim }: EncodeCommand,
 ): string[] {
   const standsAlone = kind === 'sound'
@@ -97,9 +110,9 @@ function subtitleOptions(format: 'mp4' | 'webm', { subtitles, watermark }: Encod
   ]
 }
 
-function containerOptions(target: Target): string[] {
-  if (target.kind === 'file' || target.kind === 'draft') {
-    return target.kind === 'file' && target.format === 'webm'
+export function containerOptions(target: Target | Stem): string[] {
+  if (target.kind === 'file' || target.kind === 'stem' || target.kind === 'draft') {
+    return target.kind !== 'draft' && target.format === 'webm'
       ? ['-f', 'webm']
       : // Index first: playback starts before the download ends. Opus in MP4 is experimental to FFmpeg before 2020.
         ['-movflags', '+faststart', '-strict', 'experimental', '-f', 'mp4']

@@ -115,6 +115,7 @@ export async function runFfmpeg(
   options: string[],
   {
     durationSeconds,
+    expectedFrames = null,
     videoStream,
     longestSeconds = Number.POSITIVE_INFINITY,
     progress,
@@ -124,10 +125,12 @@ export async function runFfmpeg(
     videoStream: number
     /** An output that grows longer is given up: sound whose times jump by years would be filled with silence. */
     longestSeconds?: number
+    /** By which progress is told, where they are known before. */
+    expectedFrames?: number | null
     progress: (progress: EncodeProgress) => void
   },
 ): Promise<{ frameCount: number; damagedFrames: number }> {
-  const parser = new ProgressParser(durationSeconds)
+  const parser = new ProgressParser(durationSeconds, expectedFrames)
   const showsProgress = progressSigns()
   const damage = new DamageCounter(videoStream)
   let refusedPicture: string | undefined

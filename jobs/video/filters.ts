@@ -6,18 +6,25 @@
  *                                                                       └─ frame rate ─ scale ─► second target
  */
 import type { PicturePlan, VideoPlan } from './plan.ts'
+import { type Piece, pieceFilters, untilNearFilters } from './segments/piece.ts'
 import { fromZero, type Trim, trimPicture } from './trim.ts'
+
+/** What of the source is encoded: a part that was asked for, or a piece of it all. */
+export interface Range {
+  trim: Trim | null
+  piece: Piece | null
+}
 
 /**
  * @param picture its watermark, if any, is the second input, as `prepareWatermark` made it
  * @returns the graph for `-filter_complex`; its outputs are labelled `v0`, `v1`, … in the order of `videos`
  */
-export function filterGraph(picture: PicturePlan, videos: VideoPlan[], trim: Trim | null): string {
+export function filterGraph(picture: PicturePlan, videos: VideoPlan[], { trim, piece }: Range): string {
   const largest = largestOf(videos)
   if (largest === undefined) return ''
   const { videoStream, deinterlace, hdr, watermark } = picture
   const common = [
-    ...trimPicture(trim),
+    ...(piece === null ? trimPicture(trim) : untilNearFilters(piece)),
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
     ...(hdr === null ? [] : toneMapping(hdr)),
     scaleTo(largest),
@@ -31,7 +38,8 @@ export function filterGraph(picture: PicturePlan, videos: VideoPlan[], trim: Tri
       : `[0:${videoStream}]${common}[base];[base][1:0]${overlay(watermark, largest.width)},format=yuv420p,${split}`
   const branches = videos.map((video, index) => {
     const isLargest = video.width === largest.width && video.height === largest.height
-    const own = [...fromZero(trim, video.frameRate), ...(isLargest ? [] : [scaleTo(video), 'setsar=1'])]
+    const inTime = piece === null ? fromZero(trim, video.frameRate) : pieceFilters(piece, video.frameRate)
+    const own = [...inTime, ...(isLargest ? [] : [scaleTo(video), 'setsar=1'])]
     return `[s${index}]${own.length === 0 ? 'null' : own.join(',')}[v${index}]`
   })
   return [source, ...branches].join(';')

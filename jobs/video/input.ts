@@ -25,8 +25,25 @@ const formats = [
   'yuv4mpegpipe',
 ]
 
-/** For a file of the scratch directory, as FFmpeg and ffprobe both take it. */
-export function inputOptions(file: string): string[] {
+/** A file of the scratch directory, or a link to our own store. */
+export type Input = string | URL
+
+/** As FFmpeg and ffprobe both take it. */
+export function inputOptions(input: Input): string[] {
+  return typeof input === 'string' ? fileOptions(input) : linkOptions(input)
+}
+
+function linkOptions({ href }: URL): string[] {
+  return [
+    '-protocol_whitelist', 'http,tcp',
+    '-format_whitelist', formats.join(','),
+    '-reconnect', '1', // a response ends before the file does: FFmpeg asks for what comes next when it needs it
+    '-seekable', '1',
+    '-i', href,
+  ] // biome-ignore format: options beside their values
+}
+
+function fileOptions(file: string): string[] {
   return [
     '-protocol_whitelist', 'file', // a reference hidden in the file must not reach the network
     '-format_whitelist', formats.join(','),

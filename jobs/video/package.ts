@@ -68,10 +68,10 @@ export async function packageTrack(from: string, to: string): Promise<Track> {
   }
 }
 
-type File = Awaited<ReturnType<typeof open>>
+export type File = Awaited<ReturnType<typeof open>>
 
 /** The head, and the boxes behind it. */
-async function readBoxes(file: File) {
+export async function readBoxes(file: File) {
   const { size } = await file.stat()
   const boxes: { type: string; offset: number; sizeBytes: number }[] = []
   const beginning = new Uint8Array(16)
@@ -153,7 +153,7 @@ function describe(head: Uint8Array, index: Uint8Array, groups: Fragment[], { tim
   }
 }
 
-async function copy(input: File, output: File, from: number, sizeBytes: number): Promise<void> {
+export async function copy(input: File, output: File, from: number, sizeBytes: number): Promise<void> {
   const buffer = new Uint8Array(Math.min(sizeBytes, 4 * 1024 ** 2))
   for (let done = 0; done < sizeBytes; ) {
     const { bytesRead } = await input.read(buffer, 0, Math.min(buffer.length, sizeBytes - done), from + done)

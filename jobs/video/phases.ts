@@ -1,4 +1,5 @@
 /** How far a whole encode is: its phases one after another, each with its share of the time. Never goes back. */
+import { encodingPercent } from '../../core/encode/options.ts'
 
 export type Phase = 'fetching' | 'preparing' | 'encoding' | 'packaging' | 'publishing'
 
@@ -6,14 +7,14 @@ export type Phase = 'fetching' | 'preparing' | 'encoding' | 'packaging' | 'publi
 const beginsAt: Record<Phase, number> = {
   fetching: 0,
   preparing: 1,
-  encoding: 2,
-  packaging: 94,
+  encoding: encodingPercent.from,
+  packaging: encodingPercent.to,
   publishing: 96,
 }
 const endsAt: Record<Phase, number> = {
   fetching: 1,
-  preparing: 2,
-  encoding: 94,
+  preparing: encodingPercent.from,
+  encoding: encodingPercent.to,
   packaging: 96,
   publishing: 99,
 }

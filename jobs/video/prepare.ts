@@ -2,9 +2,10 @@
 import { join } from 'node:path'
 import type { JobContext } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
+import type { Stem } from './ffmpeg-args.ts'
 import { largestOf } from './filters.ts'
 import { measureLoudness } from './loudness.ts'
-import type { EncodePlan, SubtitlePlan } from './plan.ts'
+import type { EncodePlan, PicturePlan, SubtitlePlan, Target } from './plan.ts'
 import { extractSubtitles } from './subtitles.ts'
 import { prepareWatermark } from './watermark.ts'
 
@@ -18,23 +19,18 @@ export interface Extras {
   loudness: Map<number, string>
 }
 
+type PrepareContext = Pick<JobContext, 'tools' | 'storage' | 'scratchDirectory'>
+
 /** @throws JobError invalid_watermark, source_missing, and as `runFfmpeg` */
 export async function prepareExtras(
   input: string,
   plan: EncodePlan,
-  { tools, storage, scratchDirectory }: Pick<JobContext, 'tools' | 'storage' | 'scratchDirectory'>,
+  context: PrepareContext,
   care: ToolCare,
 ): Promise<Extras> {
-  const extras: Extras = { watermark: null, subtitles: [], skipped: [], loudness: new Map() }
-  const look = plan.picture.watermark
-  const largest = largestOf(plan.targets.flatMap((target) => ('video' in target ? [target.video] : [])))
-  if (look !== null && largest !== undefined) {
-    const from = join(scratchDirectory, 'watermark')
-    const to = join(scratchDirectory, 'watermark.png')
-    await storage.download(look.key, from)
-    await prepareWatermark(tools.ffmpeg, { from, to, width: largest.width, look }, care)
-    extras.watermark = to
-  }
+  const watermark = await fetchWatermark(plan, context, care)
+  const extras: Extras = { watermark, subtitles: [], skipped: [], loudness: new Map() }
+  const { tools, scratchDirectory } = context
   for (const track of plan.subtitles) {
     const path = join(scratchDirectory, track.name)
     const reason = await extractSubtitles(tools.ffmpeg, { input, to: path, track, trim: plan.trim }, care)
@@ -49,6 +45,22 @@ export async function prepareExtras(
     }
   }
   return extras
+}
+
+/** @returns null where there is none @throws JobError invalid_watermark, source_missing */
+export async function fetchWatermark(
+  { picture, targets }: { picture: PicturePlan; targets: (Target | Stem)[] },
+  { tools, storage, scratchDirectory }: PrepareContext,
+  care: ToolCare,
+): Promise<string | null> {
+  const look = picture.watermark
+  const largest = largestOf(targets.flatMap((target) => ('video' in target ? [target.video] : [])))
+  if (look === null || largest === undefined) return null
+  const from = join(scratchDirectory, 'watermark')
+  const to = join(scratchDirectory, 'watermark.png')
+  await storage.download(look.key, from)
+  await prepareWatermark(tools.ffmpeg, { from, to, width: largest.width, look }, care)
+  return to
 }
 
 function soundStreams({ targets }: EncodePlan): Set<number> {

@@ -220,7 +220,7 @@ async function readPictures(ffprobe: string, file: string, stream: number, care:
 
 const probeOptions = ['-hide_banner', '-loglevel', 'error', ...allocationOptions]
 
-async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[3]) {
+export async function runProbe(ffprobe: string, options: string[], how: Parameters<typeof runTool>[3]) {
   const run = await runTool('ffprobe', ffprobe, [...probeOptions, ...options], how)
   if (run.exitCode === 0 && run.signal === null) return run
   throw failureOf(run)

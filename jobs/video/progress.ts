@@ -18,7 +18,11 @@ export class ProgressParser {
   #speed = 0
   #encodedSeconds = 0
 
-  constructor(private readonly durationSeconds: number) {}
+  /** @param expectedFrames when they are known, progress is told by them: of a piece, FFmpeg tells the time amiss */
+  constructor(
+    private readonly durationSeconds: number,
+    private readonly expectedFrames: number | null = null,
+  ) {}
 
   /** @returns news when the line closes a block */
   read(line: string): EncodeProgress | null {
@@ -46,6 +50,7 @@ export class ProgressParser {
   }
 
   #progress(): EncodeProgress {
+    if (this.expectedFrames !== null) return this.#progressByFrames(this.expectedFrames)
     const left = Math.max(0, this.durationSeconds - this.#encodedSeconds)
     const share = this.durationSeconds > 0 ? this.#encodedSeconds / this.durationSeconds : 0
     return {
@@ -53,6 +58,16 @@ export class ProgressParser {
       fps: this.#fps,
       speed: this.#speed,
       etaSeconds: this.#speed > 0 && this.durationSeconds > 0 ? Math.round(left / this.#speed) : null,
+    }
+  }
+
+  #progressByFrames(expected: number): EncodeProgress {
+    const left = Math.max(0, expected - this.frameCount)
+    return {
+      percent: Math.min(99, Math.round((1000 * this.frameCount) / Math.max(1, expected)) / 10),
+      fps: this.#fps,
+      speed: this.#speed,
+      etaSeconds: this.#fps > 0 ? Math.round(left / this.#fps) : null,
     }
   }
 }

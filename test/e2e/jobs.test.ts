@@ -189,6 +189,7 @@ test('the definitions are listed with what they default to', async () => {
     'call.api',
     'compute.math',
     'echo',
+    'encode.part',
     'encode.video',
     'failing',
     'process.batch',

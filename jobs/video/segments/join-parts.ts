@@ -1,0 +1,114 @@
+/** From what the children stored to files as one FFmpeg would have written them. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ChildEnd, JobContext } from '../../../core/job.ts'
+import { runFfmpeg } from '../ffmpeg.ts'
+import { containerOptions } from '../ffmpeg-args.ts'
+import { inputOptions } from '../input.ts'
+import type { Target } from '../plan.ts'
+import { pictureName, stemName } from './divide.ts'
+import { TrackJoin } from './join.ts'
+import { PartResult } from './part.ts'
+import type { DividedEncode } from './start-parts.ts'
+
+/** Pictures at the beginning of a piece that lean on what lies before it: they are decoded amiss, and not used. */
+const leaningFrames = 16
+
+/**
+ * @param children all succeeded, in the order of the parts
+ * @param directory where the targets of the plan go
+ */
+export async function joinParts(children: ChildEnd[], directory: string, context: JobContext) {
+  const state = context.checkpoint as unknown as DividedEncode
+  const parts = children.map(({ result }) => PartResult.parse(result))
+  let pieceCount = 0
+  const frameCounts: number[] = []
+  for (const target of state.plan.targets) {
+    const name = pictureName(target)
+    const pieces = 'video' in target ? filesOf(parts, name) : []
+    if (pieces.length === 0) {
+      const part = await fetchWhole(parts, target.name, directory, context)
+      if ('video' in target) frameCounts.push(part.frameCount)
+      continue
+    }
+    frameCounts.push(await joinPieces(pieces, join(directory, name), context))
+    if (target.kind === 'file') await mux(target, state.phaseSeconds, parts, directory, context)
+    pieceCount = pieces.length
+  }
+  // As FFmpeg counts those of the first target.
+  const [frameCount = 0] = frameCounts
+  return { state, pieceCount, frameCount, damagedFrames: damagedOf(parts) }
+}
+
+type PartFile = PartResult['files'][number]
+
+function filesOf(parts: PartResult[], name: string): PartFile[] {
+  return parts.flatMap(({ files }) => files.filter((file) => file.name === name))
+}
+
+/** One after another, so that scratch space holds the video and a piece. @returns how many frames there are */
+async function joinPieces(
+  pieces: PartFile[],
+  to: string,
+  { storage, scratchDirectory }: JobContext,
+): Promise<number> {
+  const track = new TrackJoin(to)
+  try {
+    for (const { key } of pieces) {
+      const piece = join(scratchDirectory, 'piece')
+      await storage.download(key, piece)
+      await track.add(piece)
+      await rm(piece)
+    }
+  } finally {
+    await track.close()
+  }
+  return track.frameCount
+}
+
+/** @returns the part that encoded it */
+async function fetchWhole(parts: PartResult[], name: string, directory: string, { storage }: JobContext) {
+  for (const part of parts) {
+    const file = part.files.find((each) => each.name === name)
+    if (file === undefined) continue
+    await storage.download(file.key, join(directory, name))
+    return part
+  }
+  throw new Error(`no part has encoded ${name}`)
+}
+
+/** Pictures and sound become one file; nothing is encoded again. */
+async function mux(
+  target: Extract<Target, { kind: 'file' }>,
+  phaseSeconds: number,
+  parts: PartResult[],
+  directory: string,
+  context: JobContext,
+): Promise<void> {
+  const { signal, limits, scratchDirectory, tools } = context
+  const inputs = [join(directory, pictureName(target))]
+  if (target.audio !== null) {
+    await fetchWhole(parts, stemName(target), directory, context)
+    inputs.push(join(directory, stemName(target)))
+  }
+  const options = [
+    '-copyts', // one of the two may begin later than the other
+    ...['-itsoffset', phaseSeconds.toFixed(6)],
+    ...inputs.flatMap(inputOptions),
+    ...inputs.flatMap((_, index) => ['-map', String(index)]),
+    ...['-c', 'copy', '-map_metadata', '-1'],
+    ...containerOptions(target),
+    join(directory, target.name),
+  ]
+  await runFfmpeg(tools.ffmpeg, options, {
+    ...{ signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory },
+    ...{ durationSeconds: 0, videoStream: 0, progress: () => undefined },
+  })
+  for (const input of inputs) await rm(input)
+}
+
+function damagedOf(parts: PartResult[]): number {
+  return parts.reduce((sum, { damagedFrames }, index) => {
+    return sum + Math.max(0, damagedFrames - (index === 0 ? 0 : leaningFrames))
+  }, 0)
+}

@@ -1,0 +1,132 @@
+/** Videos that are encoded in pieces, by two workers: every picture is there once, and what comes out is as if in one go. */
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
+import { type Recipe, testClips, turn } from '../support/clips.ts'
+import { codedPicture, numbersOf } from '../support/coded-frames.ts'
+import { similarity, soundOf } from '../support/comparison.ts'
+import { startServer } from '../support/server.ts'
+import { encodeByLink } from '../support/video-client.ts'
+
+const server = await startServer({ workers: 2, environment: { MAX_CONCURRENT_EXECUTIONS: '1' } })
+const clips = await testClips()
+const seconds = 6
+
+const Range = z.tuple([z.int(), z.int()])
+const Result = z.object({
+  segments: z.object({ count: z.int(), because: z.string().optional() }),
+  outputs: z.array(
+    z.looseObject({ name: z.string(), key: z.string(), sizeBytes: z.int(), indexRange: Range.optional() }),
+  ),
+})
+
+interface Encoded {
+  id: string
+  segments: { count: number; because?: string | undefined }
+  sizeOf(name: string): number
+  /** @returns where the output lies, as FFmpeg of any age reads it: without the index of its segments */
+  fetch(name: string): Promise<string>
+}
+
+async function encode(path: string, settings: Record<string, unknown>): Promise<Encoded> {
+  const job = await encodeByLink(server, path, settings)
+  const { segments, outputs } = Result.parse((await job.reaches('succeeded', 120)).result)
+  const find = (name: string) => {
+    const output = outputs.find((each) => each.name === name)
+    if (output === undefined) throw new Error(`there is no ${name}`)
+    return output
+  }
+  return {
+    id: job.id,
+    segments,
+    sizeOf: (name) => find(name).sizeBytes,
+    fetch: async (name) => {
+      const { key, indexRange = [0, 0] } = find(name)
+      const object = await server.bucket.storage.get(key)
+      if (object === null || object === 'unsatisfiable') throw new Error(`${name} is not in storage`)
+      const bytes = Buffer.from(await new Response(object.body).bytes())
+      const [from, to] = indexRange
+      return await clips.write(
+        `${job.id}-${name}`,
+        Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]),
+      )
+    },
+  }
+}
+
+const x264 = (...more: string[]) => [
+  ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-g', '75', '-bf', '3'],
+  ...[...more, '-c:a', 'aac'],
+]
+const file = 'h264-180p.mp4'
+const rendition = 'video-h264-180p.mp4'
+const settings = {
+  outputs: [
+    { format: 'mp4', height: 180 },
+    { format: 'hls', height: 180 },
+  ],
+}
+const picture = codedPicture({ seconds })
+const sources: (Recipe & { what: string })[] = [
+  { what: 'MP4', name: 'b-frames.mp4', options: x264() },
+  {
+    what: 'a transport stream with open groups of pictures',
+    name: 'open.ts',
+    options: x264('-x264-params', 'open-gop=1'),
+  },
+  {
+    what: 'Matroska at a rate that is no whole number',
+    name: 'ntsc.mkv',
+    picture: codedPicture({ seconds, rate: '30000/1001' }),
+    options: x264(),
+  },
+  {
+    what: 'frames at no constant rate',
+    name: 'varying.mp4',
+    options: ['-vf', "select='not(between(mod(n\\,20)\\,3\\,9))'", '-vsync', 'vfr', ...x264()],
+  },
+]
+
+describe.each(sources)('$what', (recipe) => {
+  test('comes out in pieces as it does in one go: no picture lost or repeated, none worse, the sound the same', async () => {
+    const path = await clips.make({ picture, seconds, ...recipe })
+    const [divided, whole] = await Promise.all([
+      encode(path, { ...settings, segments: 3 }),
+      encode(path, { ...settings, segments: 'off' }),
+    ])
+    expect(divided.segments).toEqual({ count: 3 })
+    expect(whole.segments).toMatchObject({ count: 1 })
+    for (const name of [file, rendition]) {
+      const [inPieces, inOne] = [await divided.fetch(name), await whole.fetch(name)]
+      const numbers = await numbersOf(inPieces)
+      expect(numbers.length).toBeGreaterThan(100)
+      expect(numbers).toEqual(await numbersOf(inOne))
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
+      expect(Math.abs(divided.sizeOf(name) / whole.sizeOf(name) - 1)).toBeLessThan(0.03)
+      expect(await similarity(inPieces, inOne)).toBeGreaterThan(0.98)
+    }
+    expect(await soundOf(await divided.fetch(file))).toEqual(await soundOf(await whole.fetch(file)))
+  }, 240_000)
+})
+
+test('a picture that phones have turned is upright in every piece', async () => {
+  const path = await clips.make({ name: 'turned.mp4', picture, seconds, sound: false, options: x264() })
+  await turn(path, 90)
+  const divided = await encode(path, { ...settings, segments: 2 })
+  const whole = await encode(path, { ...settings, segments: 'off' })
+  expect(divided.segments).toEqual({ count: 2 })
+  expect(await similarity(await divided.fetch(file), await whole.fetch(file))).toBeGreaterThan(0.98)
+})
+
+test('what the parts stored is gone once the video is there, and only that', async () => {
+  const path = await clips.make({ name: 'tidy.mp4', picture, seconds, options: x264() })
+  const { id } = await encode(path, { ...settings, segments: 3 })
+  const stored = async () => (await server.bucket.keys()).filter((key) => key.startsWith('outputs/'))
+  const ofVideo = (await stored()).filter((key) => key.startsWith(`outputs/${id}/`))
+  await removeStrayOutputs(server.database.sql, server.bucket.storage, { limit: 1000 })
+  const { jobs } = await (await server.request('GET', `/v1/jobs?parentId=${id}`)).json()
+  expect(jobs).toHaveLength(4)
+  const left = await stored()
+  expect(left.filter((key) => key.startsWith(`outputs/${id}/`))).toEqual(ofVideo)
+  for (const { jobId } of jobs) expect(left.filter((key) => key.includes(jobId))).toEqual([])
+})
