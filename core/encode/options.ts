@@ -8,12 +8,16 @@ const qualities = ['720p', '1080p', '4k'] as const
 const formats = ['mp4', 'webm', 'hls', 'dash'] as const
 export const videoCodecs = ['h264', 'hevc', 'vp9', 'av1'] as const
 export const audioCodecs = ['aac', 'opus'] as const
+const tracks = ['default', 'all'] as const
 const presets = ['web', 'streaming', 'webm'] as const
 
 export type Quality = (typeof qualities)[number]
 export type Format = (typeof formats)[number]
 export type VideoCodec = (typeof videoCodecs)[number]
 export type AudioCodec = (typeof audioCodecs)[number]
+/** One ear, two, and five around with one for the lowest notes (5.1). */
+export type Channels = 1 | 2 | 6
+export type Tracks = (typeof tracks)[number]
 
 /** FFmpeg's encoders of a codec, the better first: one of them is enough. */
 export const encodersOf: Record<VideoCodec | AudioCodec, readonly string[]> = {
@@ -37,7 +41,22 @@ const highestCrf: Record<VideoCodec, number> = { h264: 51, hevc: 51, vp9: 63, av
 
 const Audio = z.strictObject({
   codec: z.enum(audioCodecs).optional().describe('Default: AAC, in WebM Opus.'),
-  bitrate: z.int().min(16_000).max(512_000).optional().describe('Bits per second, default 160,000.'),
+  bitrate: z
+    .int()
+    .min(16_000)
+    .max(512_000)
+    .optional()
+    .describe('Bits per second, default 160,000, with six channels 384,000.'),
+  channels: z
+    .union([z.literal(1), z.literal(2), z.literal(6)])
+    .optional()
+    .describe('At most: mono, stereo (default) or 5.1. Never more than the source has.'),
+  tracks: z
+    .enum(tracks)
+    .optional()
+    .describe(
+      'Of a file: its default sound, or all with their languages. HLS and DASH always have all of them.',
+    ),
 })
 
 const Output = z.strictObject({

@@ -1,12 +1,14 @@
 /** What a request for an encode comes to, once presets, shorthands and defaults are resolved. Pure. */
 import {
   type AudioCodec,
+  type Channels,
   codecsOf,
   type EncodeRequest,
   type Format,
   isStream,
   type OutputRequest,
   type Quality,
+  type Tracks,
   type VideoCodec,
 } from './options.ts'
 
@@ -20,7 +22,7 @@ export interface EncodeWish {
     crf: number | null
     bitrate: number | null
     /** Null: without sound. */
-    audio: { codec: AudioCodec; bitrate: number } | null
+    audio: WantedAudio | null
   })[]
   poster: { atSeconds: number | null } | null
   thumbnails: { count: number; width: number } | null
@@ -31,6 +33,13 @@ export interface EncodeWish {
   trim: { start: number; end: number | null } | null
   watermark: Watermark | null
   segments: EncodeRequest['segments']
+}
+/** `bitrate` null: as the channels need. */
+export interface WantedAudio {
+  codec: AudioCodec
+  bitrate: number | null
+  channels: Channels
+  tracks: Tracks
 }
 export type Watermark = NonNullable<EncodeRequest['watermark']>
 export type WantedOutput = EncodeWish['outputs'][number]
@@ -70,6 +79,8 @@ function orNull<Option extends object, Resolved>(
   return resolved(option === true ? ({} as Option) : option)
 }
 
+const usualAudio = { bitrate: null, channels: 2, tracks: 'default' } as const
+
 function resolveOutput({ format, codec, height, crf, bitrate, audio }: OutputRequest): WantedOutput {
   const [defaultAudio = 'aac'] = codecsOf[format].audio
   return {
@@ -79,8 +90,7 @@ function resolveOutput({ format, codec, height, crf, bitrate, audio }: OutputReq
     ladder: isStream(format) && height === undefined,
     crf: crf ?? null,
     bitrate: bitrate ?? null,
-    audio:
-      audio === false ? null : { codec: audio?.codec ?? defaultAudio, bitrate: audio?.bitrate ?? 160_000 },
+    audio: audio === false ? null : { ...usualAudio, codec: defaultAudio, ...audio },
   }
 }
 

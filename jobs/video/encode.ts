@@ -21,7 +21,7 @@ import {
 } from './finish.ts'
 import { checkLimits } from './limits.ts'
 import { PhaseProgress } from './phases.ts'
-import { type EncodePlan, planEncode } from './plan.ts'
+import { type EncodePlan, planEncode, soundsOf } from './plan.ts'
 import { type Extras, prepareExtras } from './prepare.ts'
 import { type Media, probe } from './probe.ts'
 import { publish } from './publish.ts'
@@ -144,7 +144,7 @@ export async function encodeOptions(
 ): Promise<string[]> {
   const codecs = what.targets.flatMap((target) => [
     ...('video' in target ? [target.video.codec] : []),
-    ...('audio' in target && target.audio !== null ? [target.audio.codec] : []),
+    ...soundsOf(target).map(({ codec }) => codec),
   ])
   if (what.picture.hdr !== null) await requireFilters(tools.ffmpeg, ['zscale', 'tonemap'], care)
   return encodeArguments({

@@ -4,8 +4,11 @@ import { JobError } from '../../core/job.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { type AudioPlan, groupSeconds, type VideoPlan } from './plan.ts'
 
-/** Which of its encoders a codec is encoded by. */
-export type Encoders = Partial<Record<VideoCodec | AudioCodec, string>>
+/** Those of a codec's encoders that are there, the better first. */
+export type Encoders = Partial<Record<VideoCodec | AudioCodec, string[]>>
+
+/** SVT takes no picture with a side that is shorter. */
+const leastSvtSide = 64
 
 /** @throws JobError encoder_missing, retried: another worker's FFmpeg may have it */
 export async function findEncoders(
@@ -17,12 +20,12 @@ export async function findEncoders(
   const there = new Set(stdout.split('\n').map((line) => line.trim().split(/\s+/)[1]))
   const found: Encoders = {}
   for (const codec of codecs) {
-    const encoder = encodersOf[codec].find((name) => there.has(name))
-    if (encoder === undefined) {
+    const these = encodersOf[codec].filter((name) => there.has(name))
+    if (these.length === 0) {
       const names = encodersOf[codec].join(' or ')
       throw new JobError('encoder_missing', `The worker's FFmpeg has no encoder for ${codec}: ${names}.`)
     }
-    found[codec] = encoder
+    found[codec] = these
   }
   return found
 }
@@ -50,8 +53,9 @@ export function groupFrames({ num, den }: { num: number; den: number }): number 
   return Math.max(1, Math.round((groupSeconds * num) / den))
 }
 
+/** @throws JobError picture_too_small */
 export function videoOptions(plan: VideoPlan, encoders: Encoders, threads: number): string[] {
-  const encoder = encoders[plan.codec] ?? ''
+  const encoder = encoderFor(plan, encoders)
   return [
     ...['-c:v', encoder, ...speedOf(encoder)],
     // FFmpeg before 2020 takes decoding times for the length of MP4, and an end that slows down would be cut off.
@@ -62,12 +66,22 @@ export function videoOptions(plan: VideoPlan, encoders: Encoders, threads: numbe
   ]
 }
 
-export function audioOptions(plan: AudioPlan, encoders: Encoders): string[] {
+/** @param number of the sound in its file, from 0 */
+export function audioOptions(plan: AudioPlan, encoders: Encoders, number: number): string[] {
   const { codec, bitrate, channels, sampleRate } = plan
+  const [encoder = ''] = encoders[codec] ?? []
   return [
-    ...['-c:a', encoders[codec] ?? '', '-b:a', String(bitrate)],
-    ...['-ac', String(channels), '-ar', String(sampleRate)],
+    ...[`-c:a:${number}`, encoder, `-b:a:${number}`, String(bitrate)],
+    ...[`-ac:a:${number}`, String(channels), `-ar:a:${number}`, String(sampleRate)],
   ]
+}
+
+function encoderFor({ codec, width, height }: VideoPlan, encoders: Encoders): string {
+  const takes = (encoder: string) => encoder !== 'libsvtav1' || Math.min(width, height) >= leastSvtSide
+  const encoder = encoders[codec]?.find(takes)
+  if (encoder !== undefined) return encoder
+  const message = `The worker's FFmpeg encodes ${codec} by ${encoders[codec]?.join(' or ')}, which takes no picture of ${width}x${height}: ${leastSvtSide} is the least. Ask for another codec.`
+  throw new JobError('picture_too_small', message, { retry: false })
 }
 
 function speedOf(encoder: string): string[] {

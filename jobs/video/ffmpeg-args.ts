@@ -4,7 +4,7 @@ import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
 import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
 import { type Input, inputOptions } from './input.ts'
-import { type AudioPlan, groupSeconds, type PicturePlan, type Target } from './plan.ts'
+import { type AudioPlan, groupSeconds, type PicturePlan, soundsOf, type Target } from './plan.ts'
 import { type Entry, entryOptions, type Piece } from './segments/piece.ts'
 import { type Trim, trimOptions, trimSound } from './trim.ts'
 
@@ -39,6 +39,7 @@ export interface Stem {
   name: string
   format: 'mp4' | 'webm'
   audio: AudioPlan
+  moreAudio: AudioPlan[]
 }
 
 /** One run of FFmpeg that decodes the source once for all targets. */
@@ -64,9 +65,10 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
   return [
     ...('video' in target ? ['-map', label, ...sync, ...videoOptions(target.video, encoders, threads)] : []),
     ...('video' in target && command.picture.hdr !== null ? bt709 : []),
-    ...('audio' in target && target.audio !== null ? soundOptions(target.audio, target.kind, command) : []),
+    ...soundsOf(target).flatMap((audio, number) => soundOptions(audio, number, target.kind, command)),
     ...['-map_metadata', '-1'], // phones write the place of the recording into it
     ...['-map_chapters', '-1'], // they would become a data stream of their own
+    ...(target.kind === 'file' ? soundNames(target) : []),
     ...(target.kind === 'file' ? subtitleOptions(target.format, command) : []),
     ...['-dn', '-max_muxing_queue_size', '4096'], // streams that begin seconds apart overflow the default
     ...containerOptions(target),
@@ -77,8 +79,18 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
 /** What tone mapping made of it must not be taken for HDR any more. */
 const bt709 = ['-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709']
 
+/** What a player shows of sounds to choose from; the first is what it begins with. */
+export function soundNames(target: Target): string[] {
+  return soundsOf(target).flatMap(({ language, title }, number) => [
+    ...[`-metadata:s:a:${number}`, `language=${language ?? 'und'}`],
+    ...(title === null ? [] : [`-metadata:s:a:${number}`, `title=${title}`]),
+    ...[`-disposition:a:${number}`, number === 0 ? 'default' : '0'],
+  ])
+}
+
 function soundOptions(
   audio: AudioPlan,
+  number: number,
   kind: (Target | Stem)['kind'],
   { encoders, loudness, trim }: EncodeCommand,
 ): string[] {
@@ -89,10 +101,15 @@ function soundOptions(
     ...(made === undefined ? [] : [made]),
     // Gaps in the sound are filled, or it would run ahead of the picture; what is muxed by itself begins at zero.
     `aresample=${audio.sampleRate}:async=1${standsAlone ? ':first_pts=0' : ''}`,
+    // The same six channels have more than one name, and encoders know only this one.
+    ...(audio.channels === 6 ? ['aformat=channel_layouts=5.1'] : []),
     // The encoder puts so many samples in front. Players of segments don't know; so it takes the place of the first.
     ...(standsAlone && audio.codec === 'aac' ? [`atrim=start_sample=${aacPriming}`] : []),
   ]
-  return ['-map', `0:${audio.stream}`, '-af', filters.join(','), ...audioOptions(audio, encoders)]
+  return [
+    ...['-map', `0:${audio.stream}`, `-filter:a:${number}`, filters.join(',')],
+    ...audioOptions(audio, encoders, number),
+  ]
 }
 
 /** Samples. */

@@ -84,6 +84,9 @@ async function finishFile(
       height: seen.video.height,
       codec: seen.video.codec,
       audioCodec: seen.audio?.codec ?? null,
+      audioTracks: seen.audioTracks.map(({ codec, channels, language, title }) => ({
+        ...{ codec, channels, language, title },
+      })),
       bitrate: seen.bitrate,
       durationSeconds: seen.durationSeconds,
       frameCount,

@@ -6,8 +6,8 @@
  * constant frame rate and closed groups of pictures of the same frames, so that a player changes between them at any
  * segment; each size and each sound is a target of its own.
  */
-import { type AudioCodec, isStream, type VideoCodec } from '../../core/encode/options.ts'
-import type { EncodeWish, WantedOutput, Watermark } from '../../core/encode/wish.ts'
+import { type AudioCodec, type Channels, isStream, type VideoCodec } from '../../core/encode/options.ts'
+import type { EncodeWish, WantedAudio, WantedOutput, Watermark } from '../../core/encode/wish.ts'
 import { JobError } from '../../core/job.ts'
 import { fileBitrate, ladderOf, qualityBounds, streamBitrate } from './ladder.ts'
 import type { AudioTrack, Media } from './probe.ts'
@@ -44,17 +44,35 @@ export interface AudioPlan {
   stream: number
   codec: AudioCodec
   bitrate: number
-  channels: number
+  channels: Channels
   sampleRate: number
+  language: string | null
+  title: string | null
 }
 
 /** What FFmpeg writes into one file. `name` is unique in the plan, and the last part of the object's key. */
 export type Target =
-  | { kind: 'file'; name: string; format: 'mp4' | 'webm'; video: VideoPlan; audio: AudioPlan | null }
+  | {
+      kind: 'file'
+      name: string
+      format: 'mp4' | 'webm'
+      video: VideoPlan
+      audio: AudioPlan | null
+      /** For viewers to choose instead. */
+      moreAudio: AudioPlan[]
+    }
   | { kind: 'rendition'; name: string; video: VideoPlan }
   | { kind: 'sound'; name: string; audio: AudioPlan; language: string | null; title: string | null }
   /** Only to take pictures from. */
   | { kind: 'draft'; name: string; video: VideoPlan }
+
+/** In the order in which they stand in the file. */
+export function soundsOf(
+  target: Target | { kind: 'stem'; audio: AudioPlan; moreAudio: AudioPlan[] },
+): AudioPlan[] {
+  if (!('audio' in target) || target.audio === null) return []
+  return [target.audio, ...('moreAudio' in target ? target.moreAudio : [])]
+}
 
 /** What the pictures of all targets go through. */
 export interface PicturePlan {
@@ -204,8 +222,19 @@ function fileTarget(media: Media, output: WantedOutput, { quality }: EncodeWish)
       frameRate: null,
       bFrames: !media.video.slowsDown,
     },
-    audio: media.audio === null || output.audio === null ? null : audioPlan(media.audio, output.audio),
+    ...fileSounds(media, output.audio),
   }
+}
+
+function fileSounds(media: Media, wanted: WantedAudio | null) {
+  if (wanted === null) return { audio: null, moreAudio: [] }
+  const [audio = null, ...more] = tracksOf(media).map((track) => audioPlan(track, wanted))
+  return { audio, moreAudio: wanted.tracks === 'all' ? more : [] }
+}
+
+/** The default one first. */
+function tracksOf({ audio, audioTracks }: Media): AudioTrack[] {
+  return audio === null ? [] : [audio, ...audioTracks.filter(({ index }) => index !== audio.index)]
 }
 
 function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Target[] {
@@ -226,9 +255,8 @@ function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Ta
 /** All tracks of the source, for viewers to choose from, in each codec that a request names. */
 function sounds(media: Media, streams: WantedOutput[]): Target[] {
   const wanted = new Map(streams.flatMap(({ audio }) => (audio === null ? [] : [[audio.codec, audio]])))
-  const tracks = media.audio === null ? [] : [media.audio, ...media.audioTracks.filter(notDefault(media))]
   return [...wanted.values()].flatMap((audio) =>
-    tracks.map((track, index) => ({
+    tracksOf(media).map((track, index) => ({
       kind: 'sound' as const,
       name: `audio-${audio.codec}-${index + 1}.mp4`,
       audio: audioPlan(track, audio),
@@ -238,18 +266,21 @@ function sounds(media: Media, streams: WantedOutput[]): Target[] {
   )
 }
 
-function notDefault({ audio }: Media) {
-  return ({ index }: AudioTrack) => index !== audio?.index
+function audioPlan(track: AudioTrack, { codec, bitrate, channels: wanted }: WantedAudio): AudioPlan {
+  const channels = channelsOf(track, wanted)
+  return {
+    ...{ stream: track.index, codec, channels },
+    bitrate: bitrate ?? (channels > 2 ? 384_000 : 160_000),
+    sampleRate: codec === 'aac' && track.sampleRate === 44_100 ? 44_100 : 48_000,
+    language: track.language,
+    title: track.title,
+  }
 }
 
-function audioPlan(track: AudioTrack, { codec, bitrate }: { codec: AudioCodec; bitrate: number }): AudioPlan {
-  return {
-    stream: track.index,
-    codec,
-    bitrate,
-    channels: Math.min(2, track.channels),
-    sampleRate: codec === 'aac' && track.sampleRate === 44_100 ? 44_100 : 48_000,
-  }
+/** What is between stereo and 5.1 gets silent channels rather than losing some; every player knows these three. */
+function channelsOf({ channels }: AudioTrack, wanted: Channels): Channels {
+  if (channels === 1 || wanted === 1) return 1
+  return channels > 2 ? wanted : 2
 }
 
 /** The nominal rate where frames keep to it, else the next common one above their average. */

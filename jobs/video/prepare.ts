@@ -5,7 +5,7 @@ import type { ToolCare } from './ffmpeg.ts'
 import type { Stem } from './ffmpeg-args.ts'
 import { largestOf } from './filters.ts'
 import { measureLoudness } from './loudness.ts'
-import type { EncodePlan, PicturePlan, SubtitlePlan, Target } from './plan.ts'
+import { type EncodePlan, type PicturePlan, type SubtitlePlan, soundsOf, type Target } from './plan.ts'
 import { extractSubtitles } from './subtitles.ts'
 import { prepareWatermark } from './watermark.ts'
 
@@ -64,7 +64,5 @@ export async function fetchWatermark(
 }
 
 function soundStreams({ targets }: EncodePlan): Set<number> {
-  return new Set(
-    targets.flatMap((target) => ('audio' in target && target.audio !== null ? [target.audio.stream] : [])),
-  )
+  return new Set(targets.flatMap(soundsOf).map(({ stream }) => stream))
 }

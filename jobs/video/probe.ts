@@ -250,8 +250,16 @@ function audioTrack(stream: Stream | undefined): AudioTrack | undefined {
 }
 
 function nameOf({ tags = {} }: Stream): TrackName {
-  const language = tags.language === undefined || tags.language === 'und' ? null : tags.language
-  return { language, title: tags.title ?? null }
+  const { language = 'und', title } = tags
+  return {
+    language: language === 'und' ? null : short(language),
+    title: title === undefined ? null : short(title),
+  }
+}
+
+/** Names go on to FFmpeg as options, which have a length that the system allows. */
+function short(text: string): string {
+  return text.slice(0, 200).toWellFormed()
 }
 
 function rotationOf(stream: Stream): number {

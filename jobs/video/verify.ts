@@ -1,8 +1,8 @@
 /** Checks what was encoded before anybody gets to see it. */
 import { JobError } from '../../core/job.ts'
 import type { Track } from './package.ts'
-import type { AudioPlan, EncodePlan, Target, VideoPlan } from './plan.ts'
-import type { Media } from './probe.ts'
+import { type AudioPlan, type EncodePlan, soundsOf, type Target, type VideoPlan } from './plan.ts'
+import type { AudioTrack, Media } from './probe.ts'
 
 /** A source may announce this much more than it holds before it counts as cut off: the larger of the two. */
 const missingShare = 0.02
@@ -11,16 +11,20 @@ const missingSeconds = 0.5
 /** @throws JobError output_invalid when a file is not what was planned, invalid_media when nothing came of the sound */
 export function verifyFile(
   seen: Media,
-  { video, name, ...target }: Extract<Target, { kind: 'file' | 'draft' }>,
+  target: Extract<Target, { kind: 'file' | 'draft' }>,
   frameCount: number,
 ): void {
+  const { name, video } = target
   verifyPicture(name, seen, video, frameCount)
-  const audio = 'audio' in target ? target.audio : null
+  const sounds = soundsOf(target)
   // FFmpeg ends well when it could decode no sample.
-  if (audio !== null && seen.audio === null) {
-    throw new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
-  }
-  expectSame(name, 'audio', seen.audio?.codec ?? 'none', audio?.codec ?? 'none')
+  if (seen.audioTracks.length < sounds.length) throw undecodableSound()
+  expectSame(name, 'number of sounds', seen.audioTracks.length, sounds.length)
+  for (const [index, audio] of sounds.entries()) verifySound(name, seen.audioTracks[index], audio)
+}
+
+function undecodableSound(): JobError {
+  return new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
 }
 
 /** @throws JobError output_invalid when a track is not what was planned, or does not hold what its index says */
@@ -32,10 +36,10 @@ export function verifyRendition(
   verifyPicture(name, seen, video, track.sampleCount)
 }
 
-/** @param seen the first audio stream of the track */
-export function verifySound(name: string, seen: { codec: string; channels: number }, audio: AudioPlan): void {
-  expectSame(name, 'codec', seen.codec, audio.codec)
-  expectSame(name, 'number of channels', seen.channels, audio.channels)
+/** @param seen the audio stream of the output */
+export function verifySound(name: string, seen: AudioTrack | undefined, audio: AudioPlan): void {
+  expectSame(name, 'codec of the sound', seen?.codec ?? 'none', audio.codec)
+  expectSame(name, 'number of channels', seen?.channels ?? 0, audio.channels)
 }
 
 /**

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
-import { type Recipe, testClips, turn } from '../support/clips.ts'
+import { type Recipe, testClips, testFfprobe, turn } from '../support/clips.ts'
 import { codedPicture, numbersOf } from '../support/coded-frames.ts'
 import { similarity, soundOf } from '../support/comparison.ts'
 import { startServer } from '../support/server.ts'
@@ -116,6 +116,22 @@ test('a picture that phones have turned is upright in every piece', async () => 
   const whole = await encode(path, { ...settings, segments: 'off' })
   expect(divided.segments).toEqual({ count: 2 })
   expect(await similarity(await divided.fetch(file), await whole.fetch(file))).toBeGreaterThan(0.98)
+})
+
+test('all sounds of a file stay, with their channels and languages', async () => {
+  const path = await clips.make({
+    ...{ name: 'sounds.mkv', picture, seconds },
+    options: [
+      ...['-f', 'lavfi', '-i', `sine=duration=${seconds}`, '-map', '0:v', '-map', '1:a', '-map', '2:a'],
+      ...['-metadata:s:a:0', 'language=eng', '-metadata:s:a:1', 'language=ger', '-ac:a:1', '6', ...x264()],
+    ],
+  })
+  const audio = { tracks: 'all', channels: 6 }
+  const divided = await encode(path, { outputs: [{ format: 'mp4', height: 180, audio }], segments: 2 })
+  expect(divided.segments).toEqual({ count: 2 })
+  const shown = ['-select_streams', 'a', '-show_entries', 'stream=channels:stream_tags=language']
+  const listed = await testFfprobe(['-v', 'error', ...shown, '-of', 'csv=p=0', await divided.fetch(file)])
+  expect(listed.trim().split('\n')).toEqual(['1,eng', '6,ger'])
 })
 
 test('what the parts stored is gone once the video is there, and only that', async () => {

@@ -4,7 +4,7 @@
  */
 import { groupFrames } from '../encoders.ts'
 import type { ToolCare } from '../ffmpeg.ts'
-import type { EncodePlan, Fraction, Target } from '../plan.ts'
+import { type EncodePlan, type Fraction, soundsOf, type Target } from '../plan.ts'
 import type { Extras } from '../prepare.ts'
 import type { Media } from '../probe.ts'
 import type { VideoSource } from '../source.ts'
@@ -107,10 +107,7 @@ function gridOf(targets: Target[], fileRate: Fraction | null) {
 }
 
 function streamsOf({ picture, targets }: EncodePlan): number[] {
-  const sounds = targets.flatMap((target) =>
-    'audio' in target && target.audio !== null ? [target.audio.stream] : [],
-  )
-  return [picture.videoStream, ...sounds]
+  return [picture.videoStream, ...targets.flatMap(soundsOf).map(({ stream }) => stream)]
 }
 
 /** Files are put together from their pictures and their sound. */
@@ -120,7 +117,8 @@ function pictureOf(target: Target): PartTarget[] {
 
 function stemOf(target: Target): PartTarget[] {
   if (target.kind !== 'file' || target.audio === null) return []
-  return [{ kind: 'stem', name: stemName(target), format: target.format, audio: target.audio }]
+  const { format, audio, moreAudio } = target
+  return [{ kind: 'stem', name: stemName(target), format, audio, moreAudio }]
 }
 
 /** Of the file that holds the pictures of a target. */

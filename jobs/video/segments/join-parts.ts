@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChildEnd, JobContext } from '../../../core/job.ts'
 import { runFfmpeg } from '../ffmpeg.ts'
-import { containerOptions } from '../ffmpeg-args.ts'
+import { containerOptions, soundNames } from '../ffmpeg-args.ts'
 import { inputOptions } from '../input.ts'
 import type { Target } from '../plan.ts'
 import { pictureName, stemName } from './divide.ts'
@@ -97,6 +97,7 @@ async function mux(
     ...inputs.flatMap(inputOptions),
     ...inputs.flatMap((_, index) => ['-map', String(index)]),
     ...['-c', 'copy', '-map_metadata', '-1'],
+    ...soundNames(target),
     ...containerOptions(target),
     join(directory, target.name),
   ]

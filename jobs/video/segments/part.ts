@@ -23,12 +23,16 @@ const Video = z.object({
   bFrames: z.boolean(),
 }) satisfies z.ZodType<VideoPlan>
 
+const label = z.string().max(1000).nullable()
+
 const Audio = z.object({
   stream: z.int().min(0),
   codec: z.enum(audioCodecs),
   bitrate: bits,
-  channels: z.int().min(1).max(2),
+  channels: z.union([z.literal(1), z.literal(2), z.literal(6)]),
   sampleRate: bits,
+  language: label.default(null),
+  title: label.default(null),
 }) satisfies z.ZodType<AudioPlan>
 
 const Picture = z.object({
@@ -42,13 +46,13 @@ const Picture = z.object({
 const loudnessFilter = z.string().regex(/^loudnorm=[\w=:.+-]*$/)
 
 const format = z.enum(['mp4', 'webm'])
-const label = z.string().max(1000).nullable()
+const moreAudio = z.array(Audio).max(100).default([])
 
 const PartTarget = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('file'), name, format, video: Video, audio: Audio.nullable() }),
+  z.object({ kind: z.literal('file'), name, format, video: Video, audio: Audio.nullable(), moreAudio }),
   z.object({ kind: z.literal('rendition'), name, video: Video }),
   z.object({ kind: z.literal('sound'), name, audio: Audio, language: label, title: label }),
-  z.object({ kind: z.literal('stem'), name, format, audio: Audio }),
+  z.object({ kind: z.literal('stem'), name, format, audio: Audio, moreAudio }),
 ]) satisfies z.ZodType<Exclude<Target, { kind: 'draft' }> | Stem>
 export type PartTarget = z.output<typeof PartTarget>
 
