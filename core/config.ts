@@ -295,6 +295,11 @@ export const configFields = {
     about:
       'How far a video of more than 400 gigapixels may unfold. Recordings of a still screen reach 5,000; what is far beyond was made to keep us busy.',
   }),
+  VIDEO_MAX_OUTPUT_BYTES: field({
+    schema: integer(1, 5 * 1024 ** 4),
+    default: String(defaultJobLimits.video.outputBytes),
+    about: 'What FFmpeg may write for one video, in bytes, all outputs together.',
+  }),
   IDEMPOTENCY_TTL_SECONDS: field({
     schema: integer(60, 31_536_000),
     default: '86400',

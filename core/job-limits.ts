@@ -15,6 +15,7 @@ export const defaultJobLimits: JobLimits = {
     streams: 64,
     gigapixels: 6000,
     pixelsPerByte: 20_000,
+    outputBytes: 100 * 1024 ** 3,
   },
 }
 
@@ -31,6 +32,7 @@ export function jobLimitsOf(config: Config): JobLimits {
       streams: config.VIDEO_MAX_STREAMS,
       gigapixels: config.VIDEO_MAX_GIGAPIXELS,
       pixelsPerByte: config.VIDEO_MAX_PIXELS_PER_BYTE,
+      outputBytes: config.VIDEO_MAX_OUTPUT_BYTES,
     },
   }
 }

@@ -255,6 +255,8 @@ export interface VideoLimits {
   gigapixels: number
   /** All pixels by the bytes of the file; holds from 400 gigapixels on. */
   pixelsPerByte: number
+  /** Of all outputs together. */
+  outputBytes: number
 }
 
 export interface JobLog {

@@ -2,6 +2,8 @@
  * Runs FFmpeg and ffprobe: the only place in `jobs/` that starts a process. No shell, no standard input, an environment
  * of nothing, a watch over standstill; a run that fails is told as what it means.
  */
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { JobError } from '../../core/job.ts'
 import { type FailedRun, failureOf, outgrown } from './classify.ts'
 import { DamageCounter } from './damage.ts'
@@ -108,7 +110,7 @@ export const ffmpegOptions = [
 /**
  * @param videoStream the stream of the first input whose damage counts
  * @returns frames that were encoded, and those of the source that could not be decoded whole
- * @throws JobError stalled, and what `failureOf` makes of a bad end
+ * @throws JobError stalled, limit_exceeded, and what `failureOf` makes of a bad end
  */
 export async function runFfmpeg(
   ffmpeg: string,
@@ -118,6 +120,7 @@ export async function runFfmpeg(
     expectedFrames = null,
     videoStream,
     longestSeconds = Number.POSITIVE_INFINITY,
+    bound,
     progress,
     ...care
   }: ToolCare & {
@@ -125,6 +128,8 @@ export async function runFfmpeg(
     videoStream: number
     /** An output that grows longer is given up: sound whose times jump by years would be filled with silence. */
     longestSeconds?: number
+    /** What is written into the directory may have so many bytes together; with more the run is given up. */
+    bound?: { directory: string; bytes: number }
     /** By which progress is told, where they are known before. */
     expectedFrames?: number | null
     progress: (progress: EncodeProgress) => void
@@ -140,7 +145,11 @@ export async function runFfmpeg(
       const news = parser.read(line)
       if (news !== null) progress(news)
       const [, time = ''] = /^out_time=(.*)/.exec(line) ?? []
-      return (secondsOf(time) ?? 0) > longestSeconds ? outlasts(longestSeconds) : showsProgress(line)
+      if ((secondsOf(time) ?? 0) > longestSeconds) return outlasts(longestSeconds)
+      if (news !== null && bound !== undefined && bytesIn(bound.directory) > bound.bytes) {
+        return outgrows(bound.bytes)
+      }
+      return showsProgress(line)
     },
     onErrorLine: (line) => {
       damage.read(line)
@@ -159,6 +168,21 @@ function outlasts(bound: number): JobError {
     retry: false,
     details: { limit: 'durationSeconds', bound },
   })
+}
+
+function outgrows(bound: number): JobError {
+  const message = `The outputs of the video have grown beyond the ${bound} bytes that they may have.`
+  return new JobError('limit_exceeded', message, {
+    retry: false,
+    details: { limit: 'outputBytes', bound },
+  })
+}
+
+/** A handful of files, looked at as often as FFmpeg reports. */
+function bytesIn(directory: string): number {
+  return readdirSync(directory).reduce((sum, name) => {
+    return sum + (statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0)
+  }, 0)
 }
 
 /** FFmpeg reports twice a second whether or not there is news; these values only change when it gets on. */

@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import type { JsonObject } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
-import { packageTrack, type Track, writePlaylist } from './package.ts'
+import { EmptyTrack, packageTrack, type Track, writePlaylist } from './package.ts'
 import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
 import type { EncodePlan, SubtitlePlan, Target } from './plan.ts'
 import { type Media, probe, probeSound } from './probe.ts'
 import { writeSubtitlePlaylist } from './subtitles.ts'
-import { verifyFile, verifyRendition, verifySound } from './verify.ts'
+import { undecodableSound, verifyFile, verifyRendition, verifySound } from './verify.ts'
 
 export interface FinishedOutput {
   kind:
@@ -124,7 +124,9 @@ async function finishSound(
   target: Extract<Target, { kind: 'sound' }>,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
-  const { track, ...stored } = await packaged(target.name, bench)
+  const { track, ...stored } = await packaged(target.name, bench).catch((error) => {
+    throw error instanceof EmptyTrack ? undecodableSound() : error
+  })
   const seen = await probeSound(bench.tools.ffprobe, stored.path, bench.care)
   verifySound(target.name, seen, target.audio)
   return {

@@ -4,6 +4,7 @@
  * objects, not thousands, and one link is good for all of a track's segments.
  */
 import { open, writeFile } from 'node:fs/promises'
+import { JobError } from '../../core/job.ts'
 import { childBoxes, readHead } from './boxes.ts'
 import { codecString } from './codec-string.ts'
 import { measureFragment, type Timing, timingOf } from './fragments.ts'
@@ -68,6 +69,13 @@ export async function packageTrack(from: string, to: string): Promise<Track> {
   }
 }
 
+/** FFmpeg ends well when nothing came of a track. */
+export class EmptyTrack extends JobError {
+  constructor() {
+    super('output_invalid', 'Nothing was encoded of a track.')
+  }
+}
+
 export type File = Awaited<ReturnType<typeof open>>
 
 /** The head, and the boxes behind it. */
@@ -84,7 +92,7 @@ export async function readBoxes(file: File) {
   }
   const first = boxes.findIndex(({ type }) => type === 'moof')
   const end = boxes[first]?.offset
-  if (end === undefined) throw new Error('the file holds no fragments')
+  if (end === undefined) throw new EmptyTrack()
   const bytes = new Uint8Array(end)
   await file.read(bytes, 0, end, 0)
   const kept = childBoxes(bytes).filter(({ type }) => type === 'ftyp' || type === 'moov')

@@ -23,7 +23,7 @@ export function verifyFile(
   for (const [index, audio] of sounds.entries()) verifySound(name, seen.audioTracks[index], audio)
 }
 
-function undecodableSound(): JobError {
+export function undecodableSound(): JobError {
   return new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
 }
 

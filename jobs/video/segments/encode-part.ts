@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type JobContext, JobError } from '../../../core/job.ts'
 import { encodeOptions } from '../encode.ts'
 import { runFfmpeg } from '../ffmpeg.ts'
+import { outputBound } from '../output-bound.ts'
 import { fetchWatermark } from '../prepare.ts'
 import { measurePiece } from './join.ts'
 import type { PartParams, PartResult, PartTarget } from './part.ts'
@@ -25,7 +26,7 @@ export async function encodePart(part: PartParams, context: JobContext): Promise
   const percent = new PartPercent(context)
   const relay = await startRelay(storage, part.source.key, care)
   try {
-    const { targets, piece, picture, startSeconds } = part
+    const { targets, piece, picture, startSeconds, durationSeconds } = part
     const watermark = await fetchWatermark(part, context, care)
     const threads = Math.max(1, Math.floor(availableParallelism() / limits.slots))
     const entry = { startSeconds, seekSeconds: piece?.seekSeconds ?? 0 }
@@ -42,7 +43,11 @@ export async function encodePart(part: PartParams, context: JobContext): Promise
       ...care,
       videoStream: picture.videoStream,
       longestSeconds: limits.video.durationSeconds,
-      durationSeconds: part.durationSeconds,
+      durationSeconds,
+      bound: {
+        directory,
+        bytes: outputBound(targets, { durationSeconds, allowedBytes: limits.video.outputBytes }),
+      },
       expectedFrames: part.frameCount > 0 ? part.frameCount : null,
       progress: (news) => percent.report(news),
     })

@@ -70,3 +70,14 @@ function gif({ width, height, pictures }: { width: number; height: number; pictu
   const picture = '\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0'
   return Buffer.concat([canvas, Buffer.from(`${(control + picture).repeat(pictures)}\x3b`, 'latin1')])
 }
+
+test('outputs beyond what the worker allows', async () => {
+  const noise = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:duration=2,noise=alls=90:allf=t']
+  const source = await ffmpeg(...noise, '-c:v', 'mpeg4', '-q:v', '2', 'noise.avi')
+  const { outcome, objects } = await encodeHere(source, { outputBytes: 50_000 })
+  expect(outcome).toMatchObject({
+    errorCode: 'limit_exceeded',
+    details: { limit: 'outputBytes', bound: 50_000 },
+  })
+  expect([...objects.keys()].filter((key) => key.startsWith('outputs/'))).toEqual([])
+})

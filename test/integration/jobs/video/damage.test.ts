@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { type Recipe, testClips } from '../../../support/clips.ts'
+import { type Recipe, testClips, testFfprobe } from '../../../support/clips.ts'
 import { dice } from '../../../support/dice.ts'
 import { encodeHere } from '../../../support/encode-here.ts'
 
@@ -45,5 +45,29 @@ describe.each(recipes)('$what', (recipe) => {
     const bytes = await readFile(await clips.make(recipe))
     const { outcome } = await encodeHere(damaged(bytes, 200))
     expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'invalid_media', retry: false })
+  })
+})
+
+/** A second of picture, and sound of which every packet is overwritten. */
+async function withUndecodableSound(): Promise<Uint8Array> {
+  const path = await clips.make({ name: 'deaf.mp4', size: '64x36', seconds: 1 })
+  const shown = ['-select_streams', 'a', '-show_entries', 'packet=size,pos', '-of', 'csv=p=0']
+  const packets = (await testFfprobe(['-v', 'error', ...shown, path])).trim().split('\n')
+  const bytes = new Uint8Array(await readFile(path))
+  for (const packet of packets) {
+    const [sizeBytes = 0, at = 0] = packet.split(',').map(Number)
+    bytes.fill(255, at, at + sizeBytes)
+  }
+  return bytes
+}
+
+test.each(['mp4', 'hls'])('sound of which nothing can be decoded is damage, in %s', async (format) => {
+  const request = { outputs: [{ format }] }
+  const { outcome } = await encodeHere(await withUndecodableSound(), {}, { request })
+  expect(outcome).toMatchObject({
+    kind: 'failed',
+    errorCode: 'invalid_media',
+    message: 'The sound of the video can not be decoded.',
+    retry: false,
   })
 })

@@ -50,6 +50,22 @@ describe('FFmpeg', () => {
     expect(await isGone()).toBe(true)
   })
 
+  test('that writes more than it may is ended, and told as over the limit', async () => {
+    const how = await care()
+    const noise = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360', '-f', 'rawvideo', join(how.directory, 'raw')]
+    const bound = { directory: how.directory, bytes: 20_000_000 }
+    const progress = () => undefined
+    const running = runFfmpeg(testTools.ffmpeg, noise, {
+      ...{ ...how, durationSeconds: 60, videoStream: 0, bound, progress },
+    })
+    expect(await errorOf(running)).toMatchObject({
+      code: 'limit_exceeded',
+      retry: false,
+      details: { limit: 'outputBytes', bound: 20_000_000 },
+    })
+    expect(await processesNaming(how.directory)).toEqual([])
+  })
+
   test('that somebody kills is told as killed, with its command', async () => {
     const { running, pid } = await endless()
     process.kill(pid, 'SIGKILL')
