@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
 import { type Recipe, testClips, testFfprobe, turn } from '../support/clips.ts'
 import { codedPicture, numbersOf } from '../support/coded-frames.ts'
-import { similarity, soundOf } from '../support/comparison.ts'
+import { mean, similarities, similarity, soundOf } from '../support/comparison.ts'
 import { startServer } from '../support/server.ts'
-import { encodeByLink } from '../support/video-client.ts'
+import { encodeByLink, uploadFile } from '../support/video-client.ts'
 
 const server = await startServer({ workers: 2, environment: { MAX_CONCURRENT_EXECUTIONS: '1' } })
 const clips = await testClips()
@@ -107,6 +107,44 @@ describe.each(sources)('$what', (recipe) => {
     }
     expect(await soundOf(await divided.fetch(file))).toEqual(await soundOf(await whole.fetch(file)))
   }, 240_000)
+})
+
+test('pieces are as near to the source as one go is, and at their joins no less than inside', async () => {
+  // Noise that never repeats: the encoder has something to lose. As long as that no group of pictures is cut short.
+  const path = await clips.make({
+    name: 'noisy.mp4',
+    picture: `${picture},noise=alls=20:allf=t`,
+    seconds,
+    sound: false,
+    options: x264('-crf', '1'),
+  })
+  const [divided, whole] = await Promise.all([
+    encode(path, { ...settings, segments: 3 }),
+    encode(path, { ...settings, segments: 'off' }),
+  ])
+  const inPieces = await similarities(await divided.fetch(file), path)
+  const inOne = await similarities(await whole.fetch(file), path)
+  expect(Math.abs(mean(inPieces) - mean(inOne))).toBeLessThan(0.002)
+  const joins = [60, 120]
+  const isNear = (frame: number) => joins.some((join) => Math.abs(frame - join) <= 3)
+  const atJoins = inPieces.filter((_, frame) => isNear(frame))
+  const inside = inPieces.filter((_, frame) => !isNear(frame))
+  expect(atJoins).toHaveLength(14)
+  expect(mean(atJoins)).toBeGreaterThan(mean(inside) - 0.002)
+})
+
+test('a watermark is in every piece, and the sound is as loud as it was to be', async () => {
+  const path = await clips.make({ name: 'marked.mp4', picture, seconds, options: x264() })
+  const mark = await clips.make({
+    ...{ name: 'mark.png', picture: 'color=red:size=64x64', sound: false, options: ['-frames:v', '1'] },
+  })
+  const { uploadId } = await uploadFile(server, mark, 'image/png')
+  const wanted = { ...settings, loudness: true, watermark: { uploadId, width: 0.3 } }
+  const divided = await encode(path, { ...wanted, segments: 2 })
+  const whole = await encode(path, { ...wanted, segments: 'off' })
+  expect(divided.segments).toEqual({ count: 2 })
+  expect(await similarity(await divided.fetch(file), await whole.fetch(file))).toBeGreaterThan(0.98)
+  expect(await soundOf(await divided.fetch(file))).toEqual(await soundOf(await whole.fetch(file)))
 })
 
 test('a picture that phones have turned is upright in every piece', async () => {

@@ -75,9 +75,13 @@ export async function encodeByLink(
 }
 
 /** Opened, sent and completed. */
-export async function uploadFile(server: TestServer, path: string): Promise<{ uploadId: string }> {
+export async function uploadFile(
+  server: TestServer,
+  path: string,
+  contentType = 'video/mp4',
+): Promise<{ uploadId: string }> {
   const bytes = Bun.file(path)
-  const opened = await openUpload(server, { filename: basename(path), sizeBytes: bytes.size })
+  const opened = await openUpload(server, { filename: basename(path), sizeBytes: bytes.size, contentType })
   await putAll(opened, bytes)
   const completed = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/complete`)
   expect(await completed.json()).toMatchObject({ status: 'completed' })
