@@ -50,7 +50,9 @@ const Audio = z.strictObject({
   channels: z
     .union([z.literal(1), z.literal(2), z.literal(6)])
     .optional()
-    .describe('At most: mono, stereo (default) or 5.1. Never more than the source has.'),
+    .describe(
+      'At most: mono, stereo (default) or 5.1. Stereo stays stereo; three to five channels become 5.1 with silent ones.',
+    ),
   tracks: z
     .enum(tracks)
     .optional()

@@ -252,9 +252,15 @@ function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Ta
   })
 }
 
-/** All tracks of the source, for viewers to choose from, in each codec that a request names. */
+/**
+ * All tracks of the source, for viewers to choose from, in each codec that a request names. All sizes share them: where
+ * requests differ, the one for the most channels counts.
+ */
 function sounds(media: Media, streams: WantedOutput[]): Target[] {
-  const wanted = new Map(streams.flatMap(({ audio }) => (audio === null ? [] : [[audio.codec, audio]])))
+  const requests = streams.flatMap(({ audio }) => (audio === null ? [] : [audio]))
+  const wanted = new Map(
+    requests.toSorted((a, b) => a.channels - b.channels).map((audio) => [audio.codec, audio]),
+  )
   return [...wanted.values()].flatMap((audio) =>
     tracksOf(media).map((track, index) => ({
       kind: 'sound' as const,

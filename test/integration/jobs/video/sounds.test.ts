@@ -169,7 +169,10 @@ describe('several sounds', async () => {
   })
 })
 
-test('a stream has six channels where they are asked for, and says so', async () => {
-  const { outputs } = await encode(await clipOf('5.1', 'FC'), [{ format: 'hls', audio: { channels: 6 } }])
+test('streams have six channels where one of them asks for so many, and say so', async () => {
+  const { outputs } = await encode(await clipOf('5.1', 'FC'), [
+    { format: 'hls', height: 36, audio: { channels: 6 } },
+    { format: 'dash', height: 18 },
+  ])
   expect(outputs.filter(({ kind }) => kind === 'audio')).toMatchObject([{ channels: 6, codecs: 'mp4a.40.2' }])
 })
