@@ -40,8 +40,14 @@ export interface EndedJob {
 /**
  * @param ended selects and locks rows of `jobs`, and says how each ended: `jobs.*, kind, outcome, result,
  *   new_error_code, message, details, retry, retry_in_seconds, crashed, child_failure`
+ * @param options.succeeded whether all are attempts that succeeded: what is only for others then does not stand in the
+ *   statement, whose planning is a good part of its time
  */
-export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Row[]>): Promise<EndedJob[]> {
+export async function endJobs(
+  sql: Sql,
+  ended: postgres.PendingQuery<postgres.Row[]>,
+  { succeeded = false }: { succeeded?: boolean } = {},
+): Promise<EndedJob[]> {
   const rows = await sql<(EndedJob & { wakes: boolean })[]>`
     with ended as materialized (${ended}),
     -- Every column comes from the row as it was locked: joining jobs again would read the statement's snapshot,
@@ -61,32 +67,9 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       from ended
       left join job_server.definitions on definitions.key = definition_key and definitions.version = definition_version
     ),
-    requeued as (
-      update job_server.jobs set
-        state = case
-          when decided.kind = 'waiting' then 'waiting'
-          when decided.kind = 'interrupted' or decided.retry_in_seconds = 0 then 'ready'
-          else 'scheduled'
-        end,
-        scheduled_at = case when decided.kind in ('failed', 'snoozed') then now() + make_interval(secs => decided.retry_in_seconds) end,
-        attempts = decided.attempts - case when decided.kind = 'failed' then 0 else 1 end,
-        crash_count = decided.crash_count + decided.crashed::int,
-        children_since = case when decided.kind = 'waiting' then now() else decided.children_since end,
-        on_child_failure = coalesce(decided.child_failure, decided.on_child_failure),
-        error_code = coalesce(decided.new_error_code, decided.error_code),
-        error_summary = coalesce(decided.message, decided.error_summary),
-        worker_id = null,
-        lease_epoch = null,
-        lease_expires_at = null
-      from decided
-      where jobs.id = decided.id and decided.status = 'queued'
-    ),
+    ${succeeded ? sql`` : requeue(sql)}
     removed as (
       delete from job_server.jobs using decided where jobs.id = decided.id and decided.status <> 'queued'
-    ),
-    forgotten as (
-      delete from job_server.job_dependencies using decided
-      where job_dependencies.job_id = decided.id and decided.state = 'waiting'
     ),
     archived as (
       insert into job_server.job_history (
@@ -102,19 +85,7 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       from decided
       where status <> 'queued'
     ),
-    buried as (
-      insert into job_server.dead_letters (
-        id, original_job_id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
-        backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, error_code, error_summary, details,
-        queued_at, started_at, finished_at, tags, metadata
-      )
-      select
-        gen_random_uuid(), id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
-        backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, new_error_code, message, details,
-        queued_at, started_at, now(), tags, metadata
-      from decided
-      where status = 'failed'
-    ),
+    ${succeeded ? sql`` : bury(sql)}
     recorded as (
       insert into job_server.attempts (job_id, lease_epoch, attempt, worker_id, started_at, ended_at, outcome, error_code, error)
       select
@@ -131,7 +102,7 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
       -- What a job wrote before it waited for its children, when it comes to nothing.
       select waited.lease_epoch, decided.id, now()
       from decided
-      join job_server.attempts as waited on waited.job_id = decided.id and waited.outcome = 'waiting'
+      cross join lateral job_server.waiting_attempts(decided.id) as waited (lease_epoch)
       where decided.children_since is not null and status in ('failed', 'cancelled')
       union all
       -- What it wrote for its parent alone: until upkeep finds that the parent has ended.
@@ -179,4 +150,50 @@ export async function endJobs(sql: Sql, ended: postgres.PendingQuery<postgres.Ro
     from decided`
   if (rows.some(({ wakes }) => wakes)) hintWork(sql)
   return rows.map(({ wakes: _wakes, ...ended }) => ended)
+}
+
+/** Jobs that run again, and those that ended waiting: their dependencies go. */
+function requeue(sql: Sql) {
+  return sql`
+    requeued as (
+      update job_server.jobs set
+        state = case
+          when decided.kind = 'waiting' then 'waiting'
+          when decided.kind = 'interrupted' or decided.retry_in_seconds = 0 then 'ready'
+          else 'scheduled'
+        end,
+        scheduled_at = case when decided.kind in ('failed', 'snoozed') then now() + make_interval(secs => decided.retry_in_seconds) end,
+        attempts = decided.attempts - case when decided.kind = 'failed' then 0 else 1 end,
+        crash_count = decided.crash_count + decided.crashed::int,
+        children_since = case when decided.kind = 'waiting' then now() else decided.children_since end,
+        on_child_failure = coalesce(decided.child_failure, decided.on_child_failure),
+        error_code = coalesce(decided.new_error_code, decided.error_code),
+        error_summary = coalesce(decided.message, decided.error_summary),
+        worker_id = null,
+        lease_epoch = null,
+        lease_expires_at = null
+      from decided
+      where jobs.id = decided.id and decided.status = 'queued'
+    ),
+    forgotten as (
+      delete from job_server.job_dependencies using decided
+      where job_dependencies.job_id = decided.id and decided.state = 'waiting'
+    ),`
+}
+
+function bury(sql: Sql) {
+  return sql`
+    buried as (
+      insert into job_server.dead_letters (
+        id, original_job_id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
+        backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, error_code, error_summary, details,
+        queued_at, started_at, finished_at, tags, metadata
+      )
+      select
+        gen_random_uuid(), id, definition_key, definition_version, queue, priority, attempts, max_attempts, timeout_seconds,
+        backoff, params, idempotency_key, concurrency_key, concurrency_key_limit, new_error_code, message, details,
+        queued_at, started_at, now(), tags, metadata
+      from decided
+      where status = 'failed'
+    ),`
 }

@@ -59,7 +59,8 @@ export async function finish(
 ): Promise<{ finished: Finished[]; lost: Lease[] }> {
   if (ends.length === 0) return { finished: [], lost: [] }
   const rows = ends.map(({ lease, end }) => ({ job_id: lease.jobId, epoch: lease.epoch, ...endColumns(end) }))
-  const ended = await endJobs(sql, endedAttempts(sql, rows))
+  const succeeded = ends.every(({ end }) => end.kind === 'succeeded')
+  const ended = await endJobs(sql, endedAttempts(sql, rows), { succeeded })
   await release(sql, ended)
   const finished = finishedOf(ended)
   const without = (leases: Lease[], found: Finished[]) => {

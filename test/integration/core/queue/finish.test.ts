@@ -111,3 +111,17 @@ test('a cancel that was committed while the end waited for the row is seen by th
   await holding
   expect((await ending).finished).toMatchObject([{ lease, status: 'cancelled' }])
 })
+
+test('of jobs that succeed at once, one that was to be cancelled is cancelled', async () => {
+  await queue.enqueue()
+  await queue.enqueue()
+  const [first, second] = await queue.claim({ limit: 2 })
+  if (first === undefined || second === undefined) throw new Error('two jobs were to be claimed')
+  await cancel(sql, second.lease.jobId)
+  const { finished } = await finish(
+    sql,
+    [first, second].map(({ lease }) => ({ lease, end: { kind: 'succeeded', result: null } })),
+  )
+  expect(finished).toContainEqual({ lease: first.lease, status: 'succeeded' })
+  expect(finished).toContainEqual(expect.objectContaining({ lease: second.lease, status: 'cancelled' }))
+})
