@@ -76,3 +76,9 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
     error instanceof postgres.PostgresError && error.code === '23505' && error.constraint_name === constraint
   )
 }
+
+/** Whether a row could not be written as it is: a value that its type, a constraint or a limit of PostgreSQL refuses. */
+export function isFaultOfData(error: unknown): boolean {
+  // Classes of SQLSTATE: data exception, integrity constraint violation, program limit exceeded.
+  return error instanceof postgres.PostgresError && /^(22|23|54)/.test(error.code)
+}

@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { BackoffPolicy } from '../backoff.ts'
-import type { Sql } from '../db.ts'
+import { isFaultOfData, type Pool, type Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import {
@@ -27,6 +27,7 @@ import { isWebUrl } from '../outside-url.ts'
 import { ownersNamedIn } from '../storage/keys.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import { holdOwners } from '../uploads/hold.ts'
+import { gather } from './gather.ts'
 import { statusOf } from './read.ts'
 import { jsonParameter } from './row.ts'
 import { withSendSpan } from './send-span.ts'
@@ -127,7 +128,10 @@ async function enqueueAll(
   inputs: EnqueueInput[],
   options: { parent?: ParentJob; internal?: boolean; trace: TraceHeaders | null },
 ): Promise<Enqueued[]> {
-  const definitions = await readDefinitions(sql, inputs, options)
+  const definitions =
+    options.internal || !isPool(sql)
+      ? await readDefinitions(sql, inputs, options)
+      : await together(sql).readDefinitions(inputs)
   const rows = inputs.map((input) => rowOf(input, definitions, options))
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)
@@ -233,13 +237,46 @@ function withoutRepeats(rows: Row[]): { first: Row[]; sameAs: Map<Row, Row> } {
 
 type Written = Map<string, { jobId: string; otherParams: boolean }>
 
+/** What single callers of one pool do at once. */
+function together(sql: Pool): Together {
+  const known = togetherOf.get(sql)
+  if (known !== undefined) return known
+  const calls = {
+    readDefinitions: gather((inputs: EnqueueInput[][]) => readDefinitions(sql, inputs.flat())),
+    insert: gather((rows: Row[]) => insert(sql, rows)),
+  }
+  togetherOf.set(sql, calls)
+  return calls
+}
+
+interface Together {
+  readDefinitions(inputs: EnqueueInput[]): Promise<Map<string, RegisteredDefinition>>
+  insert(row: Row): Promise<Written>
+}
+const togetherOf = new WeakMap<Pool, Together>()
+
+/** A job that waits for nothing that others hold, so that it keeps none of those waiting that go with it. */
+async function insertWithOthers(sql: Pool, row: Row): Promise<Written> {
+  try {
+    return await together(sql).insert(row)
+  } catch (error) {
+    if (!isFaultOfData(error)) throw error
+    // One of them could not be written, so none was. Each on its own gets its own error, or none.
+    return await insert(sql, [row])
+  }
+}
+
 /** A conflict must undo the rest of a batch; dependencies and sources need a statement before the one that writes. */
 async function write(sql: Sql, rows: Row[]): Promise<Written> {
   const dependencies = [...new Set(rows.flatMap(({ depends_on }) => depends_on))]
   const owners = [...new Set(rows.flatMap((row) => row.owners))]
   const needsTransaction =
     dependencies.length > 0 || owners.length > 0 || (rows.length > 1 && rows.some(({ key }) => key !== null))
-  if (!needsTransaction) return await insert(sql, rows)
+  if (!needsTransaction) {
+    const [only] = rows
+    const alone = rows.length !== 1 || only === undefined || only.key !== null || !isPool(sql)
+    return alone ? await insert(sql, rows) : await insertWithOthers(sql, only)
+  }
   const run = async (tx: Sql) => {
     await holdDependencies(tx, dependencies)
     const gone = await holdOwners(tx, owners)
@@ -278,8 +315,10 @@ async function holdDependencies(tx: Sql, ids: string[]): Promise<void> {
 }
 
 async function insert(sql: Sql, rows: Row[]): Promise<Written> {
-  // jobs_pk and idempotency_keys_pk. `on conflict do update` rather than `do nothing`: it waits for a concurrent
-  // request with the same key and gives back the winner's row.
+  // Parts stand in the statement only where they are wanted: their planning is not free.
+  const keyed = rows.some(({ key }) => key !== null)
+  const depends = rows.some(({ depends_on }) => depends_on.length > 0)
+  // jobs_pk and idempotency_keys_pk.
   const written = await sql<{ id: string; jobId: string; otherParams: boolean }[]>`
     with given as materialized (
       select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
@@ -290,28 +329,22 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         traceparent text, tracestate text
       )
     ),
-    key_held as (
-      insert into job_server.idempotency_keys as held (definition_key, kind, key, job_id, params_hash, expires_at)
-      select definition_key, key_kind, key, id, decode(params_hash, 'hex'), now() + make_interval(secs => key_seconds)
-      from given
-      where key is not null
-      order by definition_key, key_kind, key
-      on conflict on constraint idempotency_keys_pk do update set
-        job_id = case when held.expires_at <= now() then excluded.job_id else held.job_id end,
-        params_hash = case when held.expires_at <= now() then excluded.params_hash else held.params_hash end,
-        expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
-      returning definition_key, kind, key, job_id, params_hash
-    ),
+    ${keyed ? holdKeys(sql) : sql``}
     met as materialized (
       select
         given.*,
-        coalesce(key_held.job_id, given.id) as job_id,
-        coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false) as other_params,
+        ${keyed ? sql`coalesce(key_held.job_id, given.id)` : sql`given.id`} as job_id,
+        ${keyed ? sql`coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false)` : sql`false`} as other_params,
         greatest(given.scheduled_at, case when delay_seconds > 0 then now() + make_interval(secs => delay_seconds) end) as due_at,
-        exists (select from job_server.jobs where jobs.id = any(given.depends_on)) as waits
+        ${depends ? sql`exists (select from job_server.jobs where jobs.id = any(given.depends_on))` : sql`false`} as waits
       from given
-      left join key_held
-        on key_held.definition_key = given.definition_key and key_held.kind = given.key_kind and key_held.key = given.key
+      ${
+        keyed
+          ? sql`
+              left join key_held
+                on key_held.definition_key = given.definition_key and key_held.kind = given.key_kind and key_held.key = given.key`
+          : sql``
+      }
     ),
     laned as (
       insert into job_server.lanes (queue, definition_key, definition_version)
@@ -345,12 +378,9 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
       order by id
       returning id
     ),
-    depending as (
-      insert into job_server.job_dependencies (job_id, depends_on)
-      select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
-    ),
-    ${rows.every((row) => row.webhook_url === null) ? sql`` : watchEnds(sql)}
-    ${rows.every((row) => row.owners.length === 0) ? sql`` : noteUses(sql)}
+    ${depends ? noteDependencies(sql) : sql``}
+    ${rows.some((row) => row.webhook_url !== null) ? watchEnds(sql) : sql``}
+    ${rows.some((row) => row.owners.length > 0) ? noteUses(sql) : sql``}
     noted as (
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
@@ -359,7 +389,34 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
   return new Map(written.map(({ id, ...job }) => [id, job]))
 }
 
-/** Stands in the statement only where it is wanted: its planning is not free. */
+/**
+ * `on conflict do update` rather than `do nothing`: it waits for a concurrent request with the same key and gives back
+ * the winner's row.
+ */
+function holdKeys(sql: Sql) {
+  return sql`
+    key_held as (
+      insert into job_server.idempotency_keys as held (definition_key, kind, key, job_id, params_hash, expires_at)
+      select definition_key, key_kind, key, id, decode(params_hash, 'hex'), now() + make_interval(secs => key_seconds)
+      from given
+      where key is not null
+      order by definition_key, key_kind, key
+      on conflict on constraint idempotency_keys_pk do update set
+        job_id = case when held.expires_at <= now() then excluded.job_id else held.job_id end,
+        params_hash = case when held.expires_at <= now() then excluded.params_hash else held.params_hash end,
+        expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
+      returning definition_key, kind, key, job_id, params_hash
+    ),`
+}
+
+function noteDependencies(sql: Sql) {
+  return sql`
+    depending as (
+      insert into job_server.job_dependencies (job_id, depends_on)
+      select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
+    ),`
+}
+
 function watchEnds(sql: Sql) {
   return sql`
     watched as (

@@ -208,3 +208,52 @@ describe('dependencies', () => {
     expect((await queue.claimOne()).lease.jobId).toBe(dependent)
   })
 })
+
+describe('requests at once', () => {
+  test('go together: each has a job of its own, and one transaction wrote them all', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => enqueue(sql, { definitionKey: 'test', params: { n } })),
+    )
+    const ids = answers.map(({ job }) => job.id)
+    const jobs = await Promise.all(ids.map((id) => readJob(sql, id)))
+    expect(jobs.map((job) => job?.params)).toEqual(ids.map((_, n) => ({ n })))
+    const [row] = await sql<{ events: number; transactions: number }[]>`
+      select count(*)::int as events, count(distinct xid)::int as transactions
+      from job_server.events
+      where job_id = any(${ids}::uuid[])`
+    expect(row).toEqual({ events: 40, transactions: 1 })
+  })
+
+  test('fail each for its own reason, and none for that of another', async () => {
+    const [good, unwritable, unknown, invalid, last] = await Promise.allSettled([
+      enqueue(sql, { definitionKey: 'test' }),
+      enqueue(sql, { definitionKey: 'test', concurrencyKey: 'k'.repeat(256) }),
+      enqueue(sql, { definitionKey: 'nobody.knows' }),
+      enqueue(sql, { definitionKey: 'test', params: { n: 'one' } }),
+      enqueue(sql, { definitionKey: 'test' }),
+    ])
+    expect(good.status).toBe('fulfilled')
+    expect(unwritable).toMatchObject({ reason: { code: '23514', constraint_name: 'jobs_key_length' } })
+    expect(unknown).toMatchObject({ reason: expect.any(DefinitionNotFound) })
+    expect(invalid).toMatchObject({ reason: expect.any(InvalidParams) })
+    expect(last.status).toBe('fulfilled')
+    expect(await count()).toBe(2)
+  })
+
+  test('do not wait for one whose idempotency key somebody holds', async () => {
+    const held = Promise.withResolvers<void>()
+    const taken = Promise.withResolvers<void>()
+    const holder = sql.begin(async (tx) => {
+      await enqueue(tx, { definitionKey: 'test', idempotencyKey: 'k' })
+      taken.resolve()
+      await held.promise
+    })
+    await taken.promise
+    const keyed = enqueue(sql, { definitionKey: 'test', idempotencyKey: 'k' })
+    await waitsForLock(sql)
+    expect(await enqueue(sql, { definitionKey: 'test' })).toMatchObject({ created: true })
+    held.resolve()
+    await holder
+    expect(await keyed).toMatchObject({ created: false })
+  })
+})
