@@ -7,6 +7,8 @@ export interface Bench {
   /** What is measured, in one line. */
   about: string
   defaultRounds: number
+  /** Beyond it the bench has failed; default 300. */
+  limitSeconds?: number
   /** @throws when a job does not succeed or anything is not as the figures assume */
   run(context: BenchContext): Promise<Measurement[]>
 }

@@ -11,6 +11,7 @@ import { type Circumstances, currentLoad, readCircumstances } from './circumstan
 import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
 import { latencyBench } from './latency.ts'
+import { peersBench } from './peers.ts'
 import { processBench } from './process.ts'
 import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
@@ -25,8 +26,9 @@ const benches = [
   latencyBench,
   cancelBench,
   coldStartBench,
+  peersBench,
 ]
-const limitSeconds = 300
+const defaultLimitSeconds = 300
 const EX_USAGE = 64
 
 const options = readOptions()
@@ -70,7 +72,7 @@ async function describe(): Promise<Circumstances> {
 }
 
 async function runOne(bench: Bench): Promise<BenchResult> {
-  const { name, about, defaultRounds } = bench
+  const { name, about, defaultRounds, limitSeconds = defaultLimitSeconds } = bench
   const rounds = options.rounds ?? defaultRounds
   const startedAt = performance.now()
   const timeout = Promise.withResolvers<never>()

@@ -6,11 +6,13 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FfmpegBinaries, findFfmpeg } from '../core/ffmpeg-binaries.ts'
+import { ChildProcess } from '../scripts/child-process.ts'
 import { type EmbeddedServer, startPostgres, startS3 } from '../scripts/embedded/servers.ts'
 import { anyPort } from '../scripts/ports.ts'
 import { BenchDatabase } from './database.ts'
 
 const bucket = 'bench'
+const stopGraceSeconds = 10
 
 export class BenchStack {
   readonly tools: FfmpegBinaries
@@ -18,6 +20,7 @@ export class BenchStack {
   #environment: Record<string, string | undefined> = {}
   readonly #servers: EmbeddedServer[] = []
   readonly #databases: BenchDatabase[] = []
+  readonly #others: ChildProcess[] = []
   #starting: Promise<void> | undefined
 
   /** @param environment PATH and where FFmpeg is; nothing else of it reaches what is measured */
@@ -42,6 +45,7 @@ export class BenchStack {
     // What is only coming up can't be stopped yet.
     await this.#starting?.catch(() => {})
     await Promise.all(this.#databases.map((database) => database.stopProcesses()))
+    await Promise.all(this.#others.map((child) => child.stop(stopGraceSeconds)))
     await Promise.all(this.#servers.map((server) => server.stop()))
     if (this.#directory !== '') await rm(this.#directory, { recursive: true, force: true })
   }
@@ -53,6 +57,24 @@ export class BenchStack {
     this.#databases.push(database)
     await database.open()
     return database
+  }
+
+  /** A Redis of the bench's own, where this machine has one. @returns its URL, null where it has none */
+  async openRedis(): Promise<string | null> {
+    if (Bun.which('redis-server', { PATH: this.#environment.PATH ?? '' }) === null) return null
+    const directory = await mkdtemp(join(this.#directory, 'redis-'))
+    const port = String(await anyPort())
+    const child = this.startProcess('redis', 'bench/peers/redis-server.ts', [directory, port])
+    await child.ready
+    return `redis://127.0.0.1:${port}`
+  }
+
+  /** A process that is gone when the bench ends. */
+  startProcess(name: string, entry: string, args: string[]): ChildProcess {
+    const child = new ChildProcess({ name, entry, arguments: args, environment: this.#environment })
+    this.#others.push(child)
+    child.exited.then(() => this.#others.splice(this.#others.indexOf(child), 1))
+    return child
   }
 
   async #start(): Promise<void> {

@@ -105,6 +105,7 @@ export class ProgramTask extends ecs.FargateTaskDefinition {
           '!package.json',
           '!bun.lock',
           '!bunfig.toml',
+          '!bench/package.json',
           '!infra/images/Dockerfile',
           ...directories,
         ],

@@ -1,0 +1,12 @@
+/** Does nothing, in a process that does so many times. */
+import { z } from 'zod'
+import { defineJob } from '../../core/job.ts'
+
+export default defineJob({
+  key: 'bench.short',
+  maxAttempts: 1,
+  timeoutSeconds: 30,
+  runsPerProcess: 1000,
+  params: z.object({}),
+  run: () => null,
+})

@@ -1,0 +1,67 @@
+/** Jobs that do nothing, a second: through our worker with history and events, and through the peers as they advise. */
+import { type Bench, type BenchContext, interleave } from './bench.ts'
+import { compare } from './measurement.ts'
+import { askRate } from './peers/ask.ts'
+import { bullmq, bullmqPostgres, bullmqSandboxed } from './peers/bullmq.ts'
+import { graphileWorker, graphileWorkerBatching } from './peers/graphile-worker.ts'
+import type { Peer, PeerName } from './peers/peer.ts'
+import { pgBoss } from './peers/pg-boss.ts'
+import { shortJobRate, shortJobsLabel } from './short-jobs.ts'
+
+const ourJobs = 30_000
+/** Of the jobs of a round; it is not counted. */
+const warmUpShare = 0.2
+
+const peers: Partial<Record<PeerName, Peer>> = {
+  graphileWorkerBatching,
+  graphileWorker,
+  pgBoss,
+  bullmq,
+  bullmqSandboxed,
+  bullmqPostgres,
+}
+
+export const peersBench: Bench = {
+  name: 'peers',
+  about: 'jobs that do nothing, worked off from a full queue, against the peers',
+  defaultRounds: 3,
+  limitSeconds: 600,
+  async run(context) {
+    const redis = await context.stack.openRedis()
+    if (redis === null) context.onStep('no redis-server on PATH: BullMQ on Redis is left out')
+    const compared = Object.entries(peers).filter(([, { store }]) => store !== 'redis' || redis !== null)
+    const sides: Record<string, () => Promise<number>> = { ours: () => ourRate(context) }
+    for (const [name, peer] of compared) {
+      sides[name] = () => rateOf(context, name as PeerName, peer, redis)
+    }
+    const rates = await interleave(context, sides, { what: 'jobs that do nothing', warmUp: false })
+    return compared.map(([name, { label }]) =>
+      compare(
+        { name: `empty jobs against ${name}`, unit: 'jobs/s', better: 'higher' },
+        { label: shortJobsLabel, values: rates.ours ?? [] },
+        { label, values: rates[name] ?? [] },
+      ),
+    )
+  },
+}
+
+async function ourRate({ stack }: BenchContext): Promise<number> {
+  const database = await stack.openDatabase()
+  const rate = await shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare })
+  await database.close()
+  return rate
+}
+
+async function rateOf(
+  { stack }: BenchContext,
+  name: PeerName,
+  { jobs, store }: Peer,
+  redis: string | null,
+): Promise<number> {
+  const order = { peer: name, measure: 'jobs', jobs, warmUp: jobs * warmUpShare } as const
+  if (store === 'redis') return await askRate(stack, { ...order, url: redis ?? '' })
+  const database = await stack.openDatabase()
+  const rate = await askRate(stack, { ...order, url: database.url })
+  await database.close()
+  return rate
+}

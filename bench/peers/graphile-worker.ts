@@ -1,0 +1,76 @@
+/** graphile-worker, in its process, with and without what https://worker.graphile.org/docs/performance advises. */
+import { Logger, makeWorkerUtils, type Runner, run, type TaskList, type WorkerUtils } from 'graphile-worker'
+import pg from 'pg'
+import type { OpenPeer, Peer, PeerPayload } from './peer.ts'
+
+const concurrentJobs = 24
+const logger = new Logger(() => () => {})
+
+const batching = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 }
+
+export const graphileWorker: Peer = {
+  label: `graphile-worker, ${concurrentJobs} at once`,
+  store: 'postgresql',
+  jobs: 5_000,
+  open: (url) => open(url, {}),
+}
+
+export const graphileWorkerBatching: Peer = {
+  label: `graphile-worker, ${concurrentJobs} at once, local queue of 500, ends in batches`,
+  store: 'postgresql',
+  jobs: 30_000,
+  open: (url) => open(url, batching),
+}
+
+async function open(url: string, settings: Partial<typeof batching>): Promise<OpenPeer> {
+  const preset = {
+    worker: { connectionString: url, concurrentJobs, maxPoolSize: concurrentJobs + 1, logger, ...settings },
+  }
+  const utils: WorkerUtils = await makeWorkerUtils({ preset })
+  await utils.migrate()
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  let runner: Runner | undefined
+  const stopped = Promise.withResolvers<void>()
+  return {
+    enqueue: async (count) => {
+      for (let added = 0; added < count; added += 1000) {
+        const jobs = Array.from({ length: Math.min(1000, count - added) }, () => ({
+          identifier: 'noop',
+          payload: {},
+        }))
+        await utils.addJobs(jobs)
+      }
+    },
+    enqueueOne: async (payload) => {
+      await utils.addJob('noop', payload)
+    },
+    enqueueBlocked: async (count, lanes) => {
+      for (const queueName of lanes) {
+        for (let added = 0; added < count / lanes.length; added += 1000) {
+          // The lower number is the higher priority.
+          const job = { identifier: 'hang', payload: {}, queueName, priority: -10 }
+          await utils.addJobs(Array.from({ length: 1000 }, () => job))
+        }
+      }
+    },
+    work: async (onJob) => {
+      const taskList: TaskList = {
+        noop: async (payload) => onJob(payload as PeerPayload),
+        hang: () => stopped.promise,
+      }
+      runner = await run({ preset, taskList })
+    },
+    left: async () => {
+      const { rows } = await pool.query<{ left: number }>(
+        `select count(*)::int as left from graphile_worker.jobs where task_identifier = 'noop'`,
+      )
+      return rows[0]?.left ?? 0
+    },
+    close: async () => {
+      stopped.resolve()
+      await runner?.stop()
+      await utils.release()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/** Jobs that do nothing, in processes that run many, through a whole worker: the rate that peers are held against. */
+import { enqueueMany } from '../core/queue/enqueue.ts'
+import type { BenchDatabase } from './database.ts'
+import short from './jobs/short.ts'
+
+export const slots = 4
+export const shortJobsLabel = `Job Server, ${slots} slots, processes that run 1,000 jobs`
+
+const perCall = 1000
+const pollMs = 10
+
+export async function enqueueShort({ sql }: BenchDatabase, count: number): Promise<void> {
+  for (let enqueued = 0; enqueued < count; enqueued += perCall) {
+    const inputs = Array.from({ length: Math.min(perCall, count - enqueued) }, () => ({
+      definitionKey: short.key,
+    }))
+    await enqueueMany(sql, inputs)
+  }
+}
+
+/**
+ * Jobs a second, from when the warm-up is worked off until all are in history.
+ * @param database without other jobs that could run
+ */
+export async function shortJobRate(
+  database: BenchDatabase,
+  { jobs, warmUp }: { jobs: number; warmUp: number },
+  environment: Record<string, string> = {},
+): Promise<number> {
+  await enqueueShort(database, warmUp + jobs)
+  const worker = await database.startWorker({ MAX_CONCURRENT_EXECUTIONS: String(slots), ...environment })
+  const counted = await until(database, jobs)
+  const startedAt = performance.now()
+  await until(database, 0)
+  const rate = (counted * 1000) / (performance.now() - startedAt)
+  await worker.stop()
+  return rate
+}
+
+/** @returns how many are left, once they are no more than that */
+async function until({ sql }: BenchDatabase, limit: number): Promise<number> {
+  for (;;) {
+    const [row] = await sql<{ left: number }[]>`
+      select count(*)::int as left from job_server.jobs where definition_key = ${short.key}`
+    const left = row?.left ?? 0
+    if (left <= limit) return left
+    await Bun.sleep(pollMs)
+  }
+}
