@@ -6,12 +6,15 @@
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { blockedBench } from './blocked.ts'
 import { cancelBench } from './cancel.ts'
 import { type Circumstances, currentLoad, readCircumstances } from './circumstances.ts'
 import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
+import { enqueueBench } from './enqueue.ts'
 import { latencyBench } from './latency.ts'
 import { peersBench } from './peers.ts'
+import { pickUpBench } from './pick-up.ts'
 import { processBench } from './process.ts'
 import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
@@ -27,6 +30,9 @@ const benches = [
   cancelBench,
   coldStartBench,
   peersBench,
+  enqueueBench,
+  blockedBench,
+  pickUpBench,
 ]
 const defaultLimitSeconds = 300
 const EX_USAGE = 64
@@ -108,7 +114,7 @@ function readOptions(): { chosen: Bench[]; rounds: number | undefined; json: boo
       json: values.json,
     }
   } catch (error) {
-    const names = benches.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')
+    const names = benches.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')
     console.error(
       `${error instanceof Error ? error.message : error}\n\nbun run bench [name…] [--rounds n] [--json]\n${names}`,
     )

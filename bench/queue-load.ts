@@ -6,14 +6,13 @@
 
 import { admit } from '../core/queue/admit.ts'
 import { claim } from '../core/queue/claim.ts'
-import { enqueue, enqueueMany } from '../core/queue/enqueue.ts'
+import { enqueueMany } from '../core/queue/enqueue.ts'
 import type { BenchDatabase } from './database.ts'
 import mark from './jobs/mark.ts'
 
 const waitingCount = 100_000
 const finishedCount = 200_000
 const originals = 1000
-const concurrencyKey = 'bench'
 /** Beyond the end of any bench. */
 const farSeconds = 86_400
 
@@ -31,22 +30,28 @@ export async function seedDelayed(database: BenchDatabase): Promise<void> {
   await requireCount(database, 'jobs', waitingCount)
 }
 
-/** One job of the key runs all the time, so that no other is admitted. */
-export async function seedBlocked(database: BenchDatabase): Promise<void> {
+/** One job of each key runs all the time, so that no other is admitted. */
+export async function seedBlocked(
+  database: BenchDatabase,
+  { keys = ['bench'], priority = 0 } = {},
+): Promise<void> {
   const { sql, definitions } = database
-  const input = { definitionKey: mark.key, concurrencyKey }
-  await enqueueMany(
-    sql,
-    Array.from({ length: originals }, () => input),
-  )
+  const inputs = keys.map((concurrencyKey) => ({ definitionKey: mark.key, concurrencyKey, priority }))
+  await enqueueMany(sql, Array.from({ length: originals / keys.length }, () => inputs).flat())
   await copy(database, 'jobs', waitingCount / originals - 1)
-  await enqueue(sql, input)
-  await admit(sql, [concurrencyKey])
-  const request = { workerId: 'bench', definitions, queues: [], limit: 2, leaseSeconds: farSeconds }
+  await enqueueMany(sql, inputs)
+  await admit(sql, keys)
+  const request = {
+    workerId: 'bench',
+    definitions,
+    queues: [],
+    limit: keys.length + 1,
+    leaseSeconds: farSeconds,
+  }
   const claimed = await claim(sql, request, { limited: false })
-  if (claimed.length !== 1)
-    throw new Error(`of a key with a limit of one, ${claimed.length} jobs could be claimed`)
-  await requireCount(database, 'jobs', waitingCount + 1)
+  if (claimed.length !== keys.length)
+    throw new Error(`of ${keys.length} keys with a limit of one, ${claimed.length} jobs could be claimed`)
+  await requireCount(database, 'jobs', waitingCount + keys.length)
 }
 
 /** With the attempts and events of each job. */

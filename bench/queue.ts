@@ -128,7 +128,7 @@ async function underLoad(context: BenchContext): Promise<Measurement[]> {
   const databases = {
     empty: await open('nothing', async () => {}),
     delayed: await open(delayedJobs, seedDelayed),
-    blocked: await open(blockedJobs, seedBlocked),
+    blocked: await open(blockedJobs, (database) => seedBlocked(database)),
     history: await open(finishedJobs, (database) => seedHistory(database, drain)),
   }
   const rate = async (database: BenchDatabase) => {

@@ -26,7 +26,13 @@ export const bullmqSandboxed: Peer = {
   label: `BullMQ on Redis, sandboxed in ${processes} processes`,
   store: 'redis',
   jobs: 3_000,
-  open: (url) => open(onRedis(url), { concurrency: processes, useWorkerThreads: false }),
+  // What preloads in ours is nothing for its processes: they would end at once.
+  open: (url) =>
+    open(onRedis(url), {
+      concurrency: processes,
+      useWorkerThreads: false,
+      workerForkOptions: { execArgv: [] },
+    }),
 }
 
 export const bullmqPostgres: Peer = {
@@ -41,7 +47,7 @@ interface Kit {
   createWorker(run: string | ((job: { data: PeerPayload }) => Promise<void>), options: Settings): Worker
 }
 
-type Settings = Pick<WorkerOptions, 'concurrency' | 'useWorkerThreads'>
+type Settings = Pick<WorkerOptions, 'concurrency' | 'useWorkerThreads' | 'workerForkOptions'>
 
 function onRedis(url: string): Kit {
   const { hostname, port } = new URL(url)
