@@ -2,7 +2,7 @@
 import { type Bench, type BenchContext, interleave } from './bench.ts'
 import { compare } from './measurement.ts'
 import { askRate } from './peers/ask.ts'
-import { graphileWorkerBatching } from './peers/graphile-worker.ts'
+import { peers } from './peers/peer.ts'
 import { seedBlocked } from './queue-load.ts'
 import { shortJobRate } from './short-jobs.ts'
 
@@ -41,7 +41,7 @@ export const blockedBench: Bench = {
       )
     return [
       beside('Job Server, two concurrency keys', rates.ours, rates.oursFree),
-      beside(`two named queues of ${graphileWorkerBatching.label}`, rates.theirs, rates.theirsFree),
+      beside(`two named queues of ${peers.graphileWorkerBatching.label}`, rates.theirs, rates.theirsFree),
     ]
   },
 }

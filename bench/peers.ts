@@ -2,24 +2,12 @@
 import { type Bench, type BenchContext, interleave } from './bench.ts'
 import { compare } from './measurement.ts'
 import { askRate } from './peers/ask.ts'
-import { bullmq, bullmqPostgres, bullmqSandboxed } from './peers/bullmq.ts'
-import { graphileWorker, graphileWorkerBatching } from './peers/graphile-worker.ts'
-import type { Peer, PeerName } from './peers/peer.ts'
-import { pgBoss } from './peers/pg-boss.ts'
+import { type Peer, type PeerName, peers } from './peers/peer.ts'
 import { shortJobRate, shortJobsLabel } from './short-jobs.ts'
 
 const ourJobs = 30_000
 /** Of the jobs of a round; it is not counted. */
 const warmUpShare = 0.2
-
-const peers: Partial<Record<PeerName, Peer>> = {
-  graphileWorkerBatching,
-  graphileWorker,
-  pgBoss,
-  bullmq,
-  bullmqSandboxed,
-  bullmqPostgres,
-}
 
 export const peersBench: Bench = {
   name: 'peers',

@@ -1,14 +1,14 @@
 /**
- * How long a job waits while a thousand come in every second: until its first line in a process that has run others,
+ * How long a job waits while a thousand come in every second, ten at a time: until its first line in a process that has run others,
  * with history and retries, against graphile-worker in its process. Milliseconds are whole ones for ours.
  */
-import { enqueue } from '../core/queue/enqueue.ts'
+import { enqueueMany } from '../core/queue/enqueue.ts'
 import { type Bench, type BenchContext, interleave } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
 import shortMark from './jobs/short-mark.ts'
 import { compare, percentile } from './measurement.ts'
 import { askWaits } from './peers/ask.ts'
-import { graphileWorker } from './peers/graphile-worker.ts'
+import { peers } from './peers/peer.ts'
 import { slots } from './short-jobs.ts'
 
 const perSecond = 1000
@@ -16,7 +16,9 @@ const seconds = 20
 /** At the start; not counted. */
 const warmUpSeconds = 5
 const jobs = perSecond * (seconds + warmUpSeconds)
-const everyMs = 1000 / perSecond
+/** One statement each: what a program that has so much to enqueue would do. */
+const perCall = 10
+const everyMs = (1000 * perCall) / perSecond
 const deadlineSeconds = 60
 
 export const pickUpBench: Bench = {
@@ -39,7 +41,7 @@ export const pickUpBench: Bench = {
           values: waits.ours.map((round) => Math.max(percentile(counted(round), share), 0.5)),
         },
         {
-          label: `${graphileWorker.label}, in its process`,
+          label: `${peers.graphileWorker.label}, in its process`,
           values: waits.theirs.map((round) => percentile(counted(round), share)),
         },
       )
@@ -53,11 +55,16 @@ async function ourWaits({ stack }: BenchContext): Promise<number[]> {
   const worker = await database.startWorker({ MAX_CONCURRENT_EXECUTIONS: String(slots) })
   const startedAt = performance.now()
   const sent: Promise<unknown>[] = []
-  for (let count = 0; count < jobs; count++) {
-    const early = startedAt + count * everyMs - performance.now()
+  for (let call = 0; call < jobs / perCall; call++) {
+    const early = startedAt + call * everyMs - performance.now()
     if (early > 0) await Bun.sleep(early)
-    const params = { sentAtMs: Date.now() }
-    sent.push(enqueue(database.sql, { definitionKey: shortMark.key, params }))
+    const input = { definitionKey: shortMark.key, params: { sentAtMs: Date.now() } }
+    sent.push(
+      enqueueMany(
+        database.sql,
+        Array.from({ length: perCall }, () => input),
+      ),
+    )
   }
   await Promise.all(sent)
   const waits = await readWaits(database)
@@ -81,8 +88,8 @@ async function readWaits({ sql }: BenchDatabase): Promise<number[]> {
 
 async function theirWaits({ stack }: BenchContext): Promise<number[]> {
   const database = await stack.openDatabase()
-  const order = { peer: 'graphileWorker', measure: 'waits', url: database.url, jobs, everyMs } as const
-  const waits = await askWaits(stack, order)
+  const order = { peer: 'graphileWorker', measure: 'waits', url: database.url } as const
+  const waits = await askWaits(stack, { ...order, jobs, perCall, everyMs })
   await database.close()
   return waits
 }

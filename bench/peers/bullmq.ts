@@ -8,39 +8,23 @@ import {
   type WorkerOptions,
   withBackend,
 } from 'bullmq'
-import type { OpenPeer, Peer, PeerPayload } from './peer.ts'
+import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const name = 'bench'
 const concurrency = 100
 const processes = 4
 const processor = fileURLToPath(new URL('./bullmq-processor.js', import.meta.url))
 
-export const bullmq: Peer = {
-  label: `BullMQ on Redis, ${concurrency} at once`,
-  store: 'redis',
-  jobs: 30_000,
-  open: (url) => open(onRedis(url), { concurrency }),
-}
+export const openBullmq = (url: string) => open(onRedis(url), { concurrency })
+export const openBullmqPostgres = (url: string) => open(onPostgres(url), { concurrency })
 
-export const bullmqSandboxed: Peer = {
-  label: `BullMQ on Redis, sandboxed in ${processes} processes`,
-  store: 'redis',
-  jobs: 3_000,
-  // What preloads in ours is nothing for its processes: they would end at once.
-  open: (url) =>
-    open(onRedis(url), {
-      concurrency: processes,
-      useWorkerThreads: false,
-      workerForkOptions: { execArgv: [] },
-    }),
-}
-
-export const bullmqPostgres: Peer = {
-  label: `BullMQ on PostgreSQL, ${concurrency} at once`,
-  store: 'postgresql',
-  jobs: 3_000,
-  open: (url) => open(onPostgres(url), { concurrency }),
-}
+export const openBullmqSandboxed = (url: string) =>
+  open(onRedis(url), {
+    concurrency: processes,
+    useWorkerThreads: false,
+    // What preloads in ours is nothing for its processes: they would end at once.
+    workerForkOptions: { execArgv: [] },
+  })
 
 interface Kit {
   createQueue(): Queue
@@ -77,11 +61,11 @@ async function open(kit: Kit, settings: Settings): Promise<OpenPeer> {
   await queue.waitUntilReady()
   let worker: Worker | undefined
   return {
-    enqueue: async (count) => {
+    enqueue: async (count, payload = {}) => {
       for (let added = 0; added < count; added += 1000) {
         // As they stay with us, they stay with it: nothing is removed when it is done.
         await queue.addBulk(
-          Array.from({ length: Math.min(1000, count - added) }, () => ({ name: 'noop', data: {} })),
+          Array.from({ length: Math.min(1000, count - added) }, () => ({ name: 'noop', data: payload })),
         )
       }
     },

@@ -1,26 +1,15 @@
 /** graphile-worker, in its process, with and without what https://worker.graphile.org/docs/performance advises. */
 import { Logger, makeWorkerUtils, type Runner, run, type TaskList, type WorkerUtils } from 'graphile-worker'
 import pg from 'pg'
-import type { OpenPeer, Peer, PeerPayload } from './peer.ts'
+import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const concurrentJobs = 24
 const logger = new Logger(() => () => {})
 
 const batching = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 }
 
-export const graphileWorker: Peer = {
-  label: `graphile-worker, ${concurrentJobs} at once`,
-  store: 'postgresql',
-  jobs: 5_000,
-  open: (url) => open(url, {}),
-}
-
-export const graphileWorkerBatching: Peer = {
-  label: `graphile-worker, ${concurrentJobs} at once, local queue of 500, ends in batches`,
-  store: 'postgresql',
-  jobs: 30_000,
-  open: (url) => open(url, batching),
-}
+export const openGraphileWorker = (url: string) => open(url, {})
+export const openGraphileWorkerBatching = (url: string) => open(url, batching)
 
 async function open(url: string, settings: Partial<typeof batching>): Promise<OpenPeer> {
   const preset = {
@@ -32,17 +21,14 @@ async function open(url: string, settings: Partial<typeof batching>): Promise<Op
   let runner: Runner | undefined
   const stopped = Promise.withResolvers<void>()
   return {
-    enqueue: async (count) => {
+    enqueue: async (count, payload = {}) => {
       for (let added = 0; added < count; added += 1000) {
         const jobs = Array.from({ length: Math.min(1000, count - added) }, () => ({
           identifier: 'noop',
-          payload: {},
+          payload,
         }))
         await utils.addJobs(jobs)
       }
-    },
-    enqueueOne: async (payload) => {
-      await utils.addJob('noop', payload)
     },
     enqueueBlocked: async (count, lanes) => {
       for (const queueName of lanes) {

@@ -1,45 +1,39 @@
 /** pg-boss in its process: many jobs a fetch, the next at once while fetches come back full, woken by NOTIFY. */
 import { PgBoss } from 'pg-boss'
-import type { Peer, PeerPayload } from './peer.ts'
+import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const queue = 'bench'
 const batchSize = 500
 const localConcurrency = 2
 
-export const pgBoss: Peer = {
-  label: `pg-boss, ${localConcurrency} workers, batches of ${batchSize}`,
-  store: 'postgresql',
-  jobs: 20_000,
-  open: async (url) => {
-    const boss = new PgBoss({ connectionString: url, useListenNotify: true })
-    boss.on('error', (error) => console.error(error))
-    await boss.start()
-    await boss.createQueue(queue, { notify: true })
-    return {
-      enqueue: async (count) => {
-        for (let added = 0; added < count; added += 1000) {
-          await boss.insert(
-            queue,
-            Array.from({ length: Math.min(1000, count - added) }, () => ({ data: {} })),
-          )
-        }
-      },
-      work: async (onJob) => {
-        const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 }
-        await boss.work<PeerPayload>(queue, options, async (jobs) => {
-          for (const { data } of jobs) onJob(data)
-        })
-      },
-      left: async () => {
-        const { rows } = await boss
-          .getDb()
-          .executeSql(
-            `select count(*)::int as left from pgboss.job where name = $1 and state < 'completed'`,
-            [queue],
-          )
-        return Number(rows[0]?.left ?? 0)
-      },
-      close: () => boss.stop({ graceful: true, timeout: 5000 }),
-    }
-  },
+export async function openPgBoss(url: string): Promise<OpenPeer> {
+  const boss = new PgBoss({ connectionString: url, useListenNotify: true })
+  boss.on('error', (error) => console.error(error))
+  await boss.start()
+  await boss.createQueue(queue, { notify: true })
+  return {
+    enqueue: async (count, payload = {}) => {
+      for (let added = 0; added < count; added += 1000) {
+        await boss.insert(
+          queue,
+          Array.from({ length: Math.min(1000, count - added) }, () => ({ data: payload })),
+        )
+      }
+    },
+    work: async (onJob) => {
+      const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 }
+      await boss.work<PeerPayload>(queue, options, async (jobs) => {
+        for (const { data } of jobs) onJob(data)
+      })
+    },
+    left: async () => {
+      const { rows } = await boss
+        .getDb()
+        .executeSql(`select count(*)::int as left from pgboss.job where name = $1 and state < 'completed'`, [
+          queue,
+        ])
+      return Number(rows[0]?.left ?? 0)
+    },
+    close: () => boss.stop({ graceful: true, timeout: 5000 }),
+  }
 }

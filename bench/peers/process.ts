@@ -2,17 +2,24 @@
  * Entry of a peer's process: it fills its queue, works it off, and prints what it measured as one line of JSON. Each
  * measurement has a process of its own, as ours has its worker. Its one argument is a `PeerOrder` as JSON.
  */
-import { bullmq, bullmqPostgres, bullmqSandboxed } from './bullmq.ts'
-import { graphileWorker, graphileWorkerBatching } from './graphile-worker.ts'
-import type { OpenPeer, PeerOrder } from './peer.ts'
-import { pgBoss } from './pg-boss.ts'
+import { openBullmq, openBullmqPostgres, openBullmqSandboxed } from './bullmq.ts'
+import { openGraphileWorker, openGraphileWorkerBatching } from './graphile-worker.ts'
+import type { OpenPeer, PeerName, PeerOrder } from './peer.ts'
+import { openPgBoss } from './pg-boss.ts'
 
-const peers = { graphileWorker, graphileWorkerBatching, pgBoss, bullmq, bullmqSandboxed, bullmqPostgres }
+const opened: Record<PeerName, (url: string) => Promise<OpenPeer>> = {
+  graphileWorker: openGraphileWorker,
+  graphileWorkerBatching: openGraphileWorkerBatching,
+  pgBoss: openPgBoss,
+  bullmq: openBullmq,
+  bullmqSandboxed: openBullmqSandboxed,
+  bullmqPostgres: openBullmqPostgres,
+}
 const pollMs = 10
 
 process.send?.('ready')
 const order: PeerOrder = JSON.parse(process.argv[2] ?? '{}')
-const peer = await peers[order.peer].open(order.url)
+const peer = await opened[order.peer](order.url)
 const answer = await measure(peer, order)
 await peer.close()
 console.log(JSON.stringify(answer))
@@ -45,24 +52,25 @@ async function enqueuePerSecond(peer: OpenPeer, { jobs }: { jobs: number }): Pro
   return (jobs * 1000) / (performance.now() - startedAt)
 }
 
-/** Milliseconds from before a job is enqueued to the first line of its code, of jobs at fixed distances. */
-async function waits(peer: OpenPeer, order: { jobs: number; everyMs: number }): Promise<number[]> {
-  const { jobs, everyMs } = order
+/** Milliseconds from before jobs are enqueued to the first line of each, with calls at fixed distances. */
+async function waits(
+  peer: OpenPeer,
+  { jobs, perCall, everyMs }: Extract<PeerOrder, { measure: 'waits' }>,
+): Promise<number[]> {
   const waited: number[] = []
   const all = Promise.withResolvers<void>()
-  await peer.work(({ sentAtMs }) => {
-    waited.push(performance.timeOrigin + performance.now() - (sentAtMs ?? 0))
+  await peer.work(({ sentAtMs = 0 }) => {
+    waited.push(performance.now() - sentAtMs)
     if (waited.length === jobs) all.resolve()
   })
   const startedAt = performance.now()
-  const sent: (Promise<void> | undefined)[] = []
-  for (let count = 0; count < jobs; count++) {
-    const early = startedAt + count * everyMs - performance.now()
+  const sent: Promise<void>[] = []
+  for (let call = 0; call < jobs / perCall; call++) {
+    const early = startedAt + call * everyMs - performance.now()
     if (early > 0) await Bun.sleep(early)
-    sent.push(peer.enqueueOne?.({ sentAtMs: performance.timeOrigin + performance.now() }))
+    sent.push(peer.enqueue(perCall, { sentAtMs: performance.now() }))
   }
-  await Promise.all(sent)
-  await all.promise
+  await Promise.all([...sent, all.promise])
   return waited
 }
 
