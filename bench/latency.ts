@@ -1,6 +1,7 @@
 /**
  * How long a job waits when nothing stands before it: from the request to the API until a worker has claimed it and
- * until its code runs, against a bare NOTIFY from one connection to another on the same PostgreSQL.
+ * until its code runs, against a bare NOTIFY from one connection to another on the same PostgreSQL, and against
+ * graphile-worker, which needs no API and no process: its jobs are functions in the program that waits for them.
  */
 import { z } from 'zod'
 import { type Bench, timeOfDayMs } from './bench.ts'
@@ -8,6 +9,8 @@ import type { BenchDatabase } from './database.ts'
 import mark, { Mark } from './jobs/mark.ts'
 import { compare, percentile } from './measurement.ts'
 import { bareNotify, openNotify } from './notify.ts'
+import { askWaits } from './peers/ask.ts'
+import { peers } from './peers/peer.ts'
 
 const jobs = 200
 const warmUpJobs = 5
@@ -28,10 +31,11 @@ export const latencyBench: Bench = {
       await jobWait(database, api.url)
       await bare.roundTrip()
     }
-    const passes: { claimed: number[]; firstLine: number[]; bare: number[] }[] = []
+    const theirs = await stack.openDatabase()
+    const passes: Record<'claimed' | 'firstLine' | 'bare' | 'theirs', number[]>[] = []
     for (let round = 0; round < rounds; round++) {
       onStep(`round ${round + 1} of ${rounds}`)
-      const pass = { claimed: [] as number[], firstLine: [] as number[], bare: [] as number[] }
+      const pass: (typeof passes)[number] = { claimed: [], firstLine: [], bare: [], theirs: [] }
       for (let count = 0; count < jobs / rounds; count++) {
         const { claimedMs, firstLineMs } = await jobWait(database, api.url)
         pass.claimed.push(claimedMs)
@@ -39,45 +43,36 @@ export const latencyBench: Bench = {
         await Bun.sleep(settleMs)
         pass.bare.push(await bare.roundTrip())
       }
+      const order = { peer: 'graphileWorker', measure: 'waits', url: theirs.url } as const
+      const count = jobs / rounds + warmUpJobs
+      const waits = await askWaits(stack, { ...order, jobs: count, perCall: 1, everyMs: settleMs })
+      pass.theirs.push(...waits.slice(warmUpJobs))
       passes.push(pass)
     }
     await bare.close()
-    await database.close()
+    await Promise.all([database.close(), theirs.close()])
 
-    const p50 = (name: string, side: 'claimed' | 'firstLine') =>
-      compare(
-        { name: `${name}, p50`, unit: 'ms', better: 'lower' },
-        { label: 'Job Server', values: passes.map((pass) => percentile(pass[side], 0.5)) },
-        { label: bareNotify, values: passes.map((pass) => percentile(pass.bare, 0.5)) },
-      )
-    // Of one round's few jobs it would be the slowest: taken over all.
-    const p99 = (name: string, side: 'claimed' | 'firstLine') =>
-      compare(
-        { name: `${name}, p99 over all rounds`, unit: 'ms', better: 'lower' },
-        {
-          label: 'Job Server',
-          values: [
-            percentile(
-              passes.flatMap((pass) => pass[side]),
-              0.99,
-            ),
-          ],
-        },
-        {
-          label: bareNotify,
-          values: [
-            percentile(
-              passes.flatMap((pass) => pass.bare),
-              0.99,
-            ),
-          ],
-        },
-      )
+    // Of one round's few jobs the 99th percentile would be the slowest: taken over all.
+    const all = (side: keyof (typeof passes)[number]) => passes.flatMap((pass) => pass[side])
+    const measured = (name: string, side: 'claimed' | 'firstLine', peer: 'bare' | 'theirs') => {
+      const peerLabel = peer === 'bare' ? bareNotify : `${peers.graphileWorker.label}, in its process`
+      return [
+        compare(
+          { name: `${name}, p50`, unit: 'ms', better: 'lower' },
+          { label: 'Job Server', values: passes.map((pass) => percentile(pass[side], 0.5)) },
+          { label: peerLabel, values: passes.map((pass) => percentile(pass[peer], 0.5)) },
+        ),
+        compare(
+          { name: `${name}, p99 over all rounds`, unit: 'ms', better: 'lower' },
+          { label: 'Job Server', values: [percentile(all(side), 0.99)] },
+          { label: peerLabel, values: [percentile(all(peer), 0.99)] },
+        ),
+      ]
+    }
     return [
-      p50('enqueue to claimed', 'claimed'),
-      p99('enqueue to claimed', 'claimed'),
-      p50('enqueue to the first line of the job', 'firstLine'),
-      p99('enqueue to the first line of the job', 'firstLine'),
+      ...measured('enqueue to claimed', 'claimed', 'bare'),
+      ...measured('enqueue to the first line of the job', 'firstLine', 'bare'),
+      ...measured('enqueue to the first line of the job, against a peer', 'firstLine', 'theirs'),
     ]
   },
 }
