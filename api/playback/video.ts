@@ -60,7 +60,7 @@ const EncodeResult = z.object({ outputs: z.array(Output), source: z.looseObject(
 export interface Video {
   job: JobView
   additions: JobView[]
-  /** Null until the first encode has succeeded. */
+  /** Null until an encode has succeeded. */
   source: Record<string, unknown> | null
   /** Of those by one name the latest. */
   outputs: Output[]
@@ -77,7 +77,8 @@ export async function readVideo(sql: Sql, videoId: string): Promise<Video> {
   for (const each of [job, ...additions]) {
     for (const output of resultOf(each)?.outputs ?? []) outputs.set(output.name, output)
   }
-  return { job, additions, source: resultOf(job)?.source ?? null, outputs: [...outputs.values()] }
+  const result = [job, ...additions].map(resultOf).find((each) => each !== null)
+  return { job, additions, source: result?.source ?? null, outputs: [...outputs.values()] }
 }
 
 function resultOf(job: JobView): z.output<typeof EncodeResult> | null {

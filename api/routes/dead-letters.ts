@@ -27,10 +27,12 @@ const ListQuery = z.object({
 
 const maxAttempts = z.int().min(1).max(1000).optional()
 const RetryBody = z.object({ maxAttempts })
+/** Jobs that an answer names; of a larger redrive it gives the number alone beyond these. */
+const namedJobs = 1000
 const RedriveBody = z.object({
   definitionKey: text(255).optional(),
-  errorCode: text(100).optional(),
-  limit: z.int().min(1).max(1000).default(100),
+  errorCode: text(100).nullable().describe('null: those without a code.').optional(),
+  limit: z.int().min(1).max(100_000).default(100),
   maxAttempts,
 })
 
@@ -78,9 +80,12 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
         example: { definitionKey: 'echo', limit: 100 },
         answers: {
           200: {
-            description: 'Which letter became which job.',
-            schema: z.object({ jobs: z.array(z.object({ dlqJobId: z.uuid(), jobId: z.uuid() })) }),
-            example: { jobs: [{ dlqJobId: exampleId, jobId: exampleId }] },
+            description: 'Which letter became which job, for the first 1,000, and how many did.',
+            schema: z.object({
+              jobs: z.array(z.object({ dlqJobId: z.uuid(), jobId: z.uuid() })),
+              redriven: z.int(),
+            }),
+            example: { jobs: [{ dlqJobId: exampleId, jobId: exampleId }], redriven: 1 },
           },
         },
       }),
@@ -90,7 +95,10 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
         const { limit, maxAttempts: attempts, ...filter } = c.req.valid('json')
         const redriven = await redriveMatching(sql, filter, { limit, maxAttempts: attempts })
         return c.json({
-          jobs: redriven.map(({ deadLetterId, jobId }) => ({ dlqJobId: deadLetterId, jobId })),
+          jobs: redriven
+            .slice(0, namedJobs)
+            .map(({ deadLetterId, jobId }) => ({ dlqJobId: deadLetterId, jobId })),
+          redriven: redriven.length,
         })
       },
     )

@@ -57,8 +57,10 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
       async (c) => {
         const video = await readVideo(sql, c.req.valid('param').jobId)
         const { jobId, status, progress } = video.job
+        const error = errorOf(video.job)
+        const additions = video.additions.length === 0 ? {} : { additions: video.additions.map(viewAddition) }
         if (video.source === null) {
-          return c.json({ jobId, status, definitionKey, progress, error: errorOf(video.job) })
+          return c.json({ jobId, status, definitionKey, progress, error, ...additions })
         }
         const download = downloadOf(video.outputs)
         return c.json({
@@ -69,7 +71,8 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
           source: video.source,
           outputs: video.outputs.map((output) => viewOutput(jobId, output, output === download)),
           playback: await playbackOf(jobId, video.outputs),
-          ...(video.additions.length === 0 ? {} : { additions: video.additions.map(viewAddition) }),
+          error,
+          ...additions,
           ...(download === undefined
             ? {}
             : { outputFilename: download.filename, downloadUrl: `/v1/videos/${jobId}/download` }),

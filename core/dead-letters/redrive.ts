@@ -15,8 +15,12 @@ export interface Redriven {
 
 export interface RedriveFilter {
   definitionKey?: string | undefined
-  errorCode?: string | undefined
+  /** Null: those without one. */
+  errorCode?: string | null | undefined
 }
+
+/** Letters of one statement: locks and memory of a redrive stay small however many are asked for. */
+const batch = 1000
 
 /**
  * A letter is redriven once, however often and by however many at once. Unknown ids have no answer, nor have letters of
@@ -96,7 +100,10 @@ async function redriveAll(
   return redriven
 }
 
-/** Up to `limit` letters that match and were not redriven yet, oldest first. */
+/**
+ * Up to `limit` letters that match and were not redriven yet, oldest first, a batch after the other: what fails half-way
+ * leaves whole batches, and the next call goes on behind them.
+ */
 export async function redriveMatching(
   sql: Sql,
   filter: RedriveFilter,
@@ -108,12 +115,13 @@ export async function redriveMatching(
     select id from job_server.dead_letters
     where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
       ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
-      ${errorCode === undefined ? sql`` : sql`and error_code = ${errorCode}`}
+      ${errorCode === undefined ? sql`` : errorCode === null ? sql`and error_code is null` : sql`and error_code = ${errorCode}`}
     order by moved_to_dlq_at
     limit ${options.limit}`
-  return await redrive(
-    sql,
-    letters.map(({ id }) => id),
-    options,
-  )
+  const ids = letters.map(({ id }) => id)
+  const redriven: Redriven[] = []
+  for (let from = 0; from < ids.length; from += batch) {
+    redriven.push(...(await redrive(sql, ids.slice(from, from + batch), options)))
+  }
+  return redriven
 }

@@ -2,8 +2,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { Outlet, useRouterState } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
-import { api, read } from '../api.ts'
 import { useLiveState, useLiveStream } from '../live/live.ts'
+import { selfQuery } from '../scopes.ts'
 import { useSession } from '../session.ts'
 import { Failure } from '../ui/basics.tsx'
 import { Toasts } from '../ui/toasts.tsx'
@@ -14,12 +14,7 @@ import { SignIn } from './sign-in.tsx'
 
 export function Shell() {
   const { apiKey, isRefused } = useSession()
-  const self = useQuery({
-    queryKey: ['self', apiKey],
-    queryFn: () => read(api.v1.keys.self.$get()),
-    staleTime: Number.POSITIVE_INFINITY,
-    enabled: !isRefused,
-  })
+  const self = useQuery({ ...selfQuery(apiKey), enabled: !isRefused })
   if (isRefused) return <SignIn />
   if (self.isPending) return <div className="starting" role="status" aria-label="Loading" />
   if (self.error !== null && self.data === undefined) {

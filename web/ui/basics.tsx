@@ -1,22 +1,28 @@
 /** The small parts that every view is made of. */
 import type { ButtonHTMLAttributes, ReactNode } from 'react'
 import { messageOf } from '../api.ts'
+import { useRefusal } from '../scopes.ts'
+import type { Scope } from '../types.ts'
 import { Icon, type IconName } from './icons.tsx'
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   look?: 'plain' | 'primary' | 'danger' | 'quiet'
   icon?: IconName
   isBusy?: boolean
+  /** Of the key, for what the button does; without it the button can't be pressed, and says why. */
+  needs?: Scope | undefined
 }
 
-export function Button({ look = 'plain', icon, isBusy = false, children, ...rest }: ButtonProps) {
+export function Button({ look = 'plain', icon, isBusy = false, needs, children, ...rest }: ButtonProps) {
   const isBare = children === undefined
+  const refusal = useRefusal(needs)
   return (
     <button
       type="button"
       {...rest}
+      {...(refusal === null ? {} : { title: refusal, 'aria-description': refusal })}
       className={`button button-${look}${isBare ? ' button-bare' : ''}`}
-      disabled={rest.disabled === true || isBusy}
+      disabled={rest.disabled === true || isBusy || refusal !== null}
       aria-busy={isBusy || undefined}
     >
       {icon === undefined ? null : <Icon name={icon} />}

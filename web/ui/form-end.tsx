@@ -1,5 +1,6 @@
 /** How a form in a dialog ends: what went wrong, and the two ways out. */
 import { messageOf } from '../api.ts'
+import type { Scope } from '../types.ts'
 import { Button } from './basics.tsx'
 
 export function FormEnd({
@@ -7,12 +8,14 @@ export function FormEnd({
   action,
   isBusy,
   isDisabled = false,
+  needs,
   onCancel,
 }: {
   error: unknown
   action: string
   isBusy: boolean
   isDisabled?: boolean
+  needs?: Scope | undefined
   onCancel: () => void
 }) {
   return (
@@ -24,7 +27,7 @@ export function FormEnd({
       )}
       <div className="dialog-actions">
         <Button onClick={onCancel}>Cancel</Button>
-        <Button type="submit" look="primary" isBusy={isBusy} disabled={isDisabled}>
+        <Button type="submit" look="primary" isBusy={isBusy} disabled={isDisabled} needs={needs}>
           {action}
         </Button>
       </div>

@@ -41,7 +41,7 @@ export function DeadLetters() {
       }
       actions={
         open === undefined || open === 0 ? null : (
-          <Button icon="retry" isBusy={all.isPending} onClick={() => setAsking(true)}>
+          <Button needs="admin" icon="retry" isBusy={all.isPending} onClick={() => setAsking(true)}>
             Redrive all
           </Button>
         )
@@ -125,7 +125,7 @@ function Group({ group, isOpen }: { group: DeadLetterGroup; isOpen: boolean }) {
           last <Time at={group.lastAt} />
         </span>
       </button>
-      <Button icon="retry" isBusy={redrive.isPending} onClick={() => redrive.mutate()}>
+      <Button needs="admin" icon="retry" isBusy={redrive.isPending} onClick={() => redrive.mutate()}>
         Redrive
       </Button>
     </li>
@@ -222,6 +222,7 @@ function RedriveLetter({ letter }: { letter: DeadLetter }) {
     <Button
       look="quiet"
       icon="retry"
+      needs="enqueue"
       isBusy={redrive.isPending}
       aria-label={`Redrive ${shortId(letter.originalJobId)}`}
       title="Redrive"

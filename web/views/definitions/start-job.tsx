@@ -120,7 +120,7 @@ function StartForm({ definition }: { definition: Definition }) {
           </p>
         )}
         <div className="actions">
-          <Button type="submit" look="primary" icon="play" isBusy={start.isPending}>
+          <Button needs="enqueue" type="submit" look="primary" icon="play" isBusy={start.isPending}>
             Start
           </Button>
         </div>

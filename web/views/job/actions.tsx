@@ -51,23 +51,31 @@ export function JobActions({ job }: { job: Job }) {
           <Button
             look="quiet"
             icon="trash"
+            needs="admin"
             aria-label="Remove"
             title="Remove"
             onClick={() => setAsking(true)}
           />
-          <Button icon="retry" look="primary" isBusy={retry.isPending} onClick={() => retry.mutate()}>
+          <Button
+            needs="enqueue"
+            icon="retry"
+            look="primary"
+            isBusy={retry.isPending}
+            onClick={() => retry.mutate()}
+          >
             Run again
           </Button>
         </>
       ) : (
         <>
           {job.status === 'queued' && job.scheduledAt !== null ? (
-            <Button icon="play" isBusy={runNow.isPending} onClick={() => runNow.mutate()}>
+            <Button needs="enqueue" icon="play" isBusy={runNow.isPending} onClick={() => runNow.mutate()}>
               Start now
             </Button>
           ) : null}
           <Button
             icon="cancel"
+            needs="enqueue"
             isBusy={cancel.isPending || job.status === 'cancelling'}
             onClick={() => cancel.mutate()}
           >

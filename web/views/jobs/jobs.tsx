@@ -51,7 +51,7 @@ export function Jobs() {
       lead={total === undefined ? ' ' : `${count(total)} ${isFiltered ? 'match' : 'in all'}`}
       actions={
         canCancelAll ? (
-          <Button icon="cancel" onClick={() => setAsking(true)} isBusy={isBusy}>
+          <Button needs="admin" icon="cancel" onClick={() => setAsking(true)} isBusy={isBusy}>
             Cancel all that match
           </Button>
         ) : null
@@ -81,6 +81,7 @@ export function Jobs() {
           <span className="bulk-count">{count(selected.length)} selected</span>
           <Button
             icon="retry"
+            needs="enqueue"
             isBusy={isBusy}
             onClick={() => void act('queued again', () => retryJobs(selected))}
           >
@@ -88,6 +89,7 @@ export function Jobs() {
           </Button>
           <Button
             icon="cancel"
+            needs="enqueue"
             isBusy={isBusy}
             onClick={() => void act('cancelled', () => cancelJobs(selected))}
           >

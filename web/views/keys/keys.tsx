@@ -32,7 +32,7 @@ export function Keys() {
       title="Keys"
       lead="Once there is one, every request needs one."
       actions={
-        <Button icon="plus" look="primary" onClick={() => setMaking(true)}>
+        <Button needs="admin" icon="plus" look="primary" onClick={() => setMaking(true)}>
           New key
         </Button>
       }

@@ -85,11 +85,17 @@ function PauseButton({ queue }: { queue: Queue }) {
     ...options,
   })
   return queue.pausedAt === null ? (
-    <Button icon="pause" isBusy={pause.isPending} onClick={() => pause.mutate()}>
+    <Button needs="admin" icon="pause" isBusy={pause.isPending} onClick={() => pause.mutate()}>
       Pause
     </Button>
   ) : (
-    <Button icon="play" look="primary" isBusy={resume.isPending} onClick={() => resume.mutate()}>
+    <Button
+      needs="admin"
+      icon="play"
+      look="primary"
+      isBusy={resume.isPending}
+      onClick={() => resume.mutate()}
+    >
       Resume
     </Button>
   )

@@ -167,7 +167,14 @@ function Remove({ schedule }: { schedule: Schedule }) {
   })
   return (
     <>
-      <Button look="quiet" icon="trash" aria-label="Remove" title="Remove" onClick={() => setAsking(true)} />
+      <Button
+        needs="admin"
+        look="quiet"
+        icon="trash"
+        aria-label="Remove"
+        title="Remove"
+        onClick={() => setAsking(true)}
+      />
       <Confirm
         title={`Remove ${schedule.name}?`}
         text="Its history goes with it; its jobs go on."

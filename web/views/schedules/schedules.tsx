@@ -135,11 +135,12 @@ export function ScheduleActions({ schedule }: { schedule: Schedule }) {
   })
   return (
     <>
-      <Button icon="play" isBusy={run.isPending} onClick={() => run.mutate()}>
+      <Button needs="admin" icon="play" isBusy={run.isPending} onClick={() => run.mutate()}>
         Run now
       </Button>
       <Button
         icon={schedule.enabled ? 'pause' : 'play'}
+        needs="admin"
         isBusy={enable.isPending}
         onClick={() => enable.mutate(!schedule.enabled)}
       >

@@ -1,6 +1,6 @@
 /** Plays a video: a file as it is, a stream by hls.js, which is loaded only then. */
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useRef, useState } from 'react'
+import { type RefObject, useEffect, useState } from 'react'
 import { messageOf } from '../../api.ts'
 import type { VideoStatus } from '../../types.ts'
 import { linkOf } from './links.ts'
@@ -22,6 +22,18 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
+/** WebVTT, with its token. */
+export function storyboardOf(video: VideoStatus): string | null {
+  return textOf(playbackOf(video).storyboardUrl)
+}
+
+export function thumbnailsOf(video: VideoStatus): string[] {
+  const { thumbnailUrls } = playbackOf(video)
+  return Array.isArray(thumbnailUrls) ? thumbnailUrls.filter((url) => typeof url === 'string') : []
+}
+
+type VideoRef = RefObject<HTMLVideoElement | null>
+
 export interface Playable {
   /** Of a playlist, with its token. */
   hlsUrl: string | null
@@ -30,15 +42,20 @@ export interface Playable {
   posterUrl: string | null
 }
 
-export function Player({ hlsUrl, filePath, posterUrl }: Playable) {
+export function Player({ hlsUrl, filePath, posterUrl, video }: Playable & { video: VideoRef }) {
   return hlsUrl === null ? (
-    <FilePlayer path={filePath ?? ''} posterUrl={posterUrl} />
+    <FilePlayer path={filePath ?? ''} posterUrl={posterUrl} video={video} />
   ) : (
-    <StreamPlayer url={hlsUrl} posterUrl={posterUrl} />
+    <StreamPlayer url={hlsUrl} posterUrl={posterUrl} video={video} />
   )
 }
 
-function FilePlayer({ path, posterUrl }: { path: string; posterUrl: string | null }) {
+interface Played {
+  posterUrl: string | null
+  video: VideoRef
+}
+
+function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
   const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 1_800_000 })
   if (link.error !== null) {
     return (
@@ -50,6 +67,7 @@ function FilePlayer({ path, posterUrl }: { path: string; posterUrl: string | nul
   return (
     // biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions
     <video
+      ref={video}
       className="player"
       controls
       playsInline
@@ -60,8 +78,7 @@ function FilePlayer({ path, posterUrl }: { path: string; posterUrl: string | nul
   )
 }
 
-function StreamPlayer({ url, posterUrl }: { url: string; posterUrl: string | null }) {
-  const video = useRef<HTMLVideoElement>(null)
+function StreamPlayer({ url, posterUrl, video }: Played & { url: string }) {
   const [problem, setProblem] = useState<string>()
   useEffect(() => {
     const element = video.current
@@ -89,7 +106,7 @@ function StreamPlayer({ url, posterUrl }: { url: string; posterUrl: string | nul
       isGone = true
       stop()
     }
-  }, [url])
+  }, [url, video])
   return (
     <>
       {/* biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions */}

@@ -26,7 +26,10 @@ export interface ShownUpload {
 }
 
 /** What is asked for of the video once it has arrived. */
-export type EncodeWish = { preset: 'web' | 'streaming' | 'webm'; quality?: '720p' | '1080p' | '4k' }
+export interface EncodeWish {
+  preset: 'web' | 'streaming' | 'webm'
+  quality?: '720p' | '1080p' | '4k'
+}
 
 interface Upload extends ShownUpload {
   file: File
@@ -109,7 +112,13 @@ async function run(upload: Upload): Promise<void> {
     change(upload, { state: 'checking', sentBytes: upload.sizeBytes })
     const param = { uploadId: upload.uploadId ?? '' }
     await read(api.v1.videos.uploads[':uploadId'].complete.$post({ param }))
-    const json = { uploadId: param.uploadId, ...upload.wish, idempotencyKey: `dashboard-${param.uploadId}` }
+    const json = {
+      uploadId: param.uploadId,
+      ...upload.wish,
+      // The player's strip of pictures.
+      storyboard: true,
+      idempotencyKey: `dashboard-${param.uploadId}`,
+    }
     const { jobId } = await read(api.v1.videos.encode.$post({ json }))
     change(upload, { state: 'done', jobId })
   } catch (error) {

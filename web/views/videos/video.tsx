@@ -1,22 +1,27 @@
 /** One video: its encode as it goes on, then the player, what it was and what became of it. */
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
+import { useRef, useState } from 'react'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { VideoStatus } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { bytes, duration } from '../../ui/format.ts'
 import { Status } from '../../ui/status.tsx'
-import { sayFailure } from '../../ui/toasts.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
+import { AddOutput } from './add-output.tsx'
+import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
-import { type Playable, Player, posterOf, streamOf } from './player.tsx'
+import { type Playable, Player, posterOf, storyboardOf, streamOf, thumbnailsOf } from './player.tsx'
+import { addOutputs, type OutputRequest, requestFor } from './requests.ts'
+import { Strip } from './strip.tsx'
 
 export function VideoView() {
   const { jobId } = useParams({ from: '/videos/$jobId' })
   const video = useQuery({
     queryKey: ['video', jobId],
     queryFn: () => read(api.v1.videos[':jobId'].status.$get({ param: { jobId } })),
-    refetchInterval: ({ state: { data } }) => (data === undefined || isUnderWay(data) ? 700 : false),
+    refetchInterval: ({ state: { data } }) => (data === undefined || changes(data) ? 700 : false),
   })
   if (video.data !== undefined) return <Shown video={video.data} />
   return (
@@ -32,14 +37,24 @@ export function VideoView() {
   )
 }
 
-function isUnderWay({ status }: VideoStatus): boolean {
+function isUnderWay({ status }: Pick<VideoStatus, 'status'>): boolean {
   return status === 'queued' || status === 'running' || status === 'cancelling'
+}
+
+/** Something of it is still being made. */
+function changes(video: VideoStatus): boolean {
+  return isUnderWay(video) || additionsOf(video).some(({ status }) => isUnderWay({ status }))
 }
 
 function Shown({ video }: { video: VideoStatus }) {
   const outputs = outputsOf(video)
   const name = textIn(video, 'outputFilename') ?? outputs[0]?.filename
   const playable = playableOf(video, outputs)
+  const storyboardUrl = storyboardOf(video)
+  const thumbnails = thumbnailsOf(video)
+  const additions = additionsOf(video)
+  const element = useRef<HTMLVideoElement>(null)
+  const [isAdding, setAdding] = useState(false)
   return (
     <Page
       title={name === undefined ? 'Video' : <Foreign>{name}</Foreign>}
@@ -52,13 +67,20 @@ function Shown({ video }: { video: VideoStatus }) {
         </>
       }
       actions={
-        textIn(video, 'downloadUrl') === undefined ? null : (
-          <DownloadButton
-            path={textIn(video, 'downloadUrl') ?? ''}
-            name={name ?? 'the video'}
-            look="primary"
-          />
-        )
+        <>
+          {isUnderWay(video) ? null : (
+            <Button icon="plus" needs="enqueue" onClick={() => setAdding(true)}>
+              Add an output
+            </Button>
+          )}
+          {textIn(video, 'downloadUrl') === undefined ? null : (
+            <DownloadButton
+              path={textIn(video, 'downloadUrl') ?? ''}
+              name={name ?? 'the video'}
+              look="primary"
+            />
+          )}
+        </>
       }
     >
       {isUnderWay(video) ? <EncodeProgress video={video} /> : null}
@@ -70,10 +92,27 @@ function Shown({ video }: { video: VideoStatus }) {
           </p>
         </div>
       ) : null}
-      {playable === null ? null : <Player {...playable} />}
+      {playable === null ? null : <Player {...playable} video={element} />}
+      {playable === null || storyboardUrl === null ? null : <Strip url={storyboardUrl} video={element} />}
+      {additions.length === 0 ? null : <Additions videoId={video.jobId} additions={additions} />}
       {outputs.length === 0 ? null : (
         <Card flush title="Files">
-          <DataTable rows={outputs} columns={columns} keyOf={({ url, filename }) => url + filename} />
+          <DataTable
+            rows={outputs}
+            columns={columnsFor(video.jobId)}
+            keyOf={({ url, filename }) => url + filename}
+          />
+        </Card>
+      )}
+      {thumbnails.length === 0 ? null : (
+        <Card title="Thumbnails">
+          <ul className="thumbnails">
+            {thumbnails.map((url, index) => (
+              <li key={url}>
+                <img src={url} alt={`Thumbnail ${index + 1} of ${thumbnails.length}`} loading="lazy" />
+              </li>
+            ))}
+          </ul>
         </Card>
       )}
       {'source' in video && video.source !== undefined ? (
@@ -81,9 +120,40 @@ function Shown({ video }: { video: VideoStatus }) {
           <SourceFacts source={video.source as Record<string, unknown>} />
         </Card>
       ) : null}
+      {isAdding ? (
+        <AddOutput
+          videoId={video.jobId}
+          sourceHeight={sourceHeightOf(video)}
+          onClose={() => setAdding(false)}
+        />
+      ) : null}
     </Page>
   )
 }
+
+/** What runs inside tells its own progress. */
+function additionsOf(video: VideoStatus): ShownAddition[] {
+  const additions = 'additions' in video && Array.isArray(video.additions) ? video.additions : []
+  return additions.map(({ jobId, status, ...about }) => {
+    const { progress, error } = about as {
+      progress?: { percent?: number } | null
+      error?: { message: string }
+    }
+    return { jobId, status, percent: progress?.percent ?? 0, problem: error?.message ?? null }
+  })
+}
+
+function sourceHeightOf(video: VideoStatus): number | undefined {
+  const source = 'source' in video ? (video.source as SourceSize | undefined) : undefined
+  const { width, height } = source?.video ?? source ?? {}
+  return width === undefined || height === undefined ? undefined : Math.min(width, height)
+}
+
+interface Size {
+  width?: number
+  height?: number
+}
+type SourceSize = Size & { video?: Size }
 
 function EncodeProgress({ video }: { video: VideoStatus }) {
   const progress = (video.progress ?? {}) as Record<string, unknown>
@@ -108,6 +178,8 @@ function EncodeProgress({ video }: { video: VideoStatus }) {
 
 interface Output {
   kind: string
+  /** Makes it once more. */
+  request: OutputRequest | null
   filename: string
   contentType: string
   url: string
@@ -124,6 +196,7 @@ function outputsOf(video: VideoStatus): Output[] {
     const weight = typeof all.sizeBytes === 'number' ? bytes(all.sizeBytes) : ''
     return {
       kind: String(all.kind ?? 'video'),
+      request: requestFor(String(all.name)),
       filename: String(all.filename),
       contentType: String(all.contentType),
       url: String(all.url),
@@ -143,16 +216,45 @@ function textIn(video: VideoStatus, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-const columns: Column<Output>[] = [
-  { heading: 'File', cell: ({ filename }) => <Foreign>{filename}</Foreign> },
-  { heading: 'Kind', isWide: true, cell: ({ kind }) => kind },
-  { heading: 'About', cell: ({ about }) => <span className="faint">{about}</span> },
-  {
-    heading: 'What can be done',
-    kind: 'actions',
-    cell: ({ url, filename }) => <DownloadButton path={url} name={filename} />,
-  },
-]
+function columnsFor(videoId: string): Column<Output>[] {
+  return [
+    { heading: 'File', cell: ({ filename }) => <Foreign>{filename}</Foreign> },
+    { heading: 'Kind', isWide: true, cell: ({ kind }) => kind },
+    { heading: 'About', cell: ({ about }) => <span className="faint">{about}</span> },
+    {
+      heading: 'What can be done',
+      kind: 'actions',
+      cell: ({ url, filename, request }) => (
+        <>
+          {request === null ? null : <RedoButton videoId={videoId} request={request} name={filename} />}
+          <DownloadButton path={url} name={filename} />
+        </>
+      ),
+    },
+  ]
+}
+
+/** Encodes one file alone once more: one that was lost, or came out badly. */
+function RedoButton({ videoId, request, name }: { videoId: string; request: OutputRequest; name: string }) {
+  const queries = useQueryClient()
+  const redo = useMutation({
+    mutationFn: () => addOutputs(videoId, { outputs: [request] }),
+    onSuccess: () => say('It is encoded again, and takes the place of this one when it is done.'),
+    onError: (error) => sayFailure('It can’t be encoded again.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['video', videoId] }),
+  })
+  return (
+    <Button
+      look="quiet"
+      icon="retry"
+      needs="enqueue"
+      isBusy={redo.isPending}
+      aria-label={`Encode ${name} again`}
+      title="Encode again"
+      onClick={() => redo.mutate()}
+    />
+  )
+}
 
 function DownloadButton({
   path,

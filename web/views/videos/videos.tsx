@@ -79,7 +79,7 @@ function Drop() {
       </span>
       <p className="drop-title">Drop videos here</p>
       <div className="drop-choices">
-        <Button look="primary" onClick={() => input.current?.click()}>
+        <Button needs="enqueue" look="primary" onClick={() => input.current?.click()}>
           Choose files
         </Button>
         <select

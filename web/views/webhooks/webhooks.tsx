@@ -22,7 +22,7 @@ export function Webhooks() {
       title="Webhooks"
       lead="Messages are signed, sent until they arrive, and logged."
       actions={
-        <Button icon="plus" look="primary" onClick={() => setMaking(true)}>
+        <Button needs="admin" icon="plus" look="primary" onClick={() => setMaking(true)}>
           New webhook
         </Button>
       }

@@ -1,0 +1,63 @@
+/** Outputs that were asked for after the first encode: how far they are, why they failed, and another try. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { api, read } from '../../api.ts'
+import type { JobStatus } from '../../types.ts'
+import { Button, Card, Foreign, Meter } from '../../ui/basics.tsx'
+import { shortId } from '../../ui/format.ts'
+import { Status } from '../../ui/status.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
+import { addOutputs, requestIn } from './requests.ts'
+
+export interface ShownAddition {
+  jobId: string
+  status: JobStatus
+  percent: number
+  problem: string | null
+}
+
+export function Additions({ videoId, additions }: { videoId: string; additions: ShownAddition[] }) {
+  return (
+    <Card title="Added later">
+      <ul className="rows">
+        {additions.map((addition) => (
+          <Row key={addition.jobId} videoId={videoId} addition={addition} />
+        ))}
+      </ul>
+    </Card>
+  )
+}
+
+function Row({ videoId, addition }: { videoId: string; addition: ShownAddition }) {
+  const { jobId, status, percent, problem } = addition
+  const queries = useQueryClient()
+  const again = useMutation({
+    mutationFn: async () => {
+      const { params } = await read(api.v1.jobs[':jobId'].$get({ param: { jobId } }))
+      return await addOutputs(videoId, requestIn(params as Record<string, unknown>))
+    },
+    onSuccess: () => say('It is queued again.'),
+    onError: (error) => sayFailure('It can’t be made again.', error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['video', videoId] }),
+  })
+  return (
+    <li className="addition">
+      <Status status={status} />
+      <Link to="/jobs/$jobId" params={{ jobId }} className="id">
+        {shortId(jobId)}
+      </Link>
+      {status === 'running' ? (
+        <Meter part={percent / 100} label={`Encoded: ${Math.round(percent)} %`} />
+      ) : (
+        <span className="addition-problem">
+          <Foreign>{problem ?? ''}</Foreign>
+        </span>
+      )}
+      {status === 'failed' || status === 'cancelled' ? (
+        <Button icon="retry" needs="enqueue" isBusy={again.isPending} onClick={() => again.mutate()}>
+          Try again
+        </Button>
+      ) : null}
+    </li>
+  )
+}
