@@ -283,6 +283,23 @@ describe('an addition', () => {
     expect(after?.sizeBytes).toBeLessThan(0.5 * Number(before?.sizeBytes))
   })
 
+  test('to a video whose first encode failed is shown, beside why that failed', async () => {
+    const path = await clips.make({ name: 'short.mp4', size: '64x36', seconds: 0.5 })
+    const first = await encodeByForm(server, path, { trim: JSON.stringify({ start: 100 }) })
+    await first.reaches('failed')
+    const answer = await server.request('POST', `/v1/videos/${first.id}/outputs`, {
+      outputs: [{ format: 'hls', height: 36, audio: false }],
+      trim: { start: 0 },
+    })
+    const { jobId } = await answer.json()
+    expect(await statusOf(server, first)).toMatchObject({ status: 'failed', additions: [{ jobId }] })
+    await server.job(jobId).reaches('succeeded')
+    const status = await statusOf(server, first)
+    expect(status).toMatchObject({ status: 'failed', outputs: [{ name: 'video-h264-36p.mp4' }] })
+    expect(status).toHaveProperty('error.code')
+    expect(status).toHaveProperty('source.height', 36)
+  })
+
   test('to a video that is unknown, or to none at all, is refused', async () => {
     const unknown = await server.request('POST', `/v1/videos/${crypto.randomUUID()}/outputs`, {
       outputs: [{ format: 'mp4' }],

@@ -8,9 +8,9 @@ const listKeys: [string, string][] = [
   ['x', 'Select the row'],
 ]
 
-export function Help({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+export default function Help({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keyboard" isOpen={isOpen} onClose={onClose}>
+    <Dialog title="Keyboard" isOpen onClose={onClose}>
       <h3 className="help-part">Everywhere</h3>
       <Keys keys={commonKeys} />
       <h3 className="help-part">In the list of jobs</h3>

@@ -1,13 +1,15 @@
 /** The ways to all views: beside the page where there is room, below it on a phone. */
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useLiveState } from '../live/live.ts'
 import { signOut, useSession } from '../session.ts'
 import { Button } from '../ui/basics.tsx'
-import { Dialog } from '../ui/dialog.tsx'
 import { Icon } from '../ui/icons.tsx'
 import { groups, type Place, places } from './places.ts'
 import { nextTheme, useTheme } from './theme.ts'
+
+/** Dialogs are no part of the first view: what they are made of is a tenth of it. */
+const More = lazy(() => import('./more.tsx'))
 
 const themeNames = { system: 'as the system', light: 'light', dark: 'dark' }
 const themeIcons = { system: 'system', light: 'sun', dark: 'moon' } as const
@@ -50,28 +52,16 @@ export function BottomNav({ onHelp }: { onHelp: () => void }) {
           More
         </button>
       </nav>
-      <Dialog title="Job Server" look="sheet" isOpen={isOpen} onClose={() => setOpen(false)}>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: the links inside are what is pressed */}
-        <div className="sheet-places" onClick={() => setOpen(false)}>
-          {places.map((place) => (
-            <PlaceLink key={place.path} place={place} />
-          ))}
-        </div>
-        <div className="side-foot">
-          <LiveState />
-          <Settings
-            onHelp={() => {
-              setOpen(false)
-              onHelp()
-            }}
-          />
-        </div>
-      </Dialog>
+      {isOpen ? (
+        <Suspense fallback={null}>
+          <More onHelp={onHelp} onClose={() => setOpen(false)} />
+        </Suspense>
+      ) : null}
     </>
   )
 }
 
-function PlaceLink({ place }: { place: Place }) {
+export function PlaceLink({ place }: { place: Place }) {
   return (
     <Link to={place.path} className="place" activeOptions={{ exact: place.path === '/' }}>
       <Icon name={place.icon} />
@@ -80,7 +70,7 @@ function PlaceLink({ place }: { place: Place }) {
   )
 }
 
-function Settings({ onHelp }: { onHelp: () => void }) {
+export function Settings({ onHelp }: { onHelp: () => void }) {
   const theme = useTheme()
   const { apiKey } = useSession()
   return (
@@ -100,7 +90,7 @@ function Settings({ onHelp }: { onHelp: () => void }) {
   )
 }
 
-function LiveState() {
+export function LiveState() {
   const state = useLiveState()
   const text = { live: 'Live', connecting: 'Connecting…', lost: 'Reconnecting…' }[state]
   return (

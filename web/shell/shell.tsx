@@ -1,16 +1,17 @@
 /** What stands around every view: navigation, notices, help, and the sign-in when a key is needed. */
 import { useQuery } from '@tanstack/react-query'
 import { Outlet, useRouterState } from '@tanstack/react-router'
-import { useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { useLiveState, useLiveStream } from '../live/live.ts'
 import { selfQuery } from '../scopes.ts'
 import { useSession } from '../session.ts'
 import { Failure } from '../ui/basics.tsx'
 import { Toasts } from '../ui/toasts.tsx'
-import { Help } from './help.tsx'
 import { useKeyboard } from './keyboard.ts'
 import { BottomNav, SideNav } from './nav.tsx'
 import { SignIn } from './sign-in.tsx'
+
+const Help = lazy(() => import('./help.tsx'))
 
 export function Shell() {
   const { apiKey, isRefused } = useSession()
@@ -53,7 +54,11 @@ function SignedIn() {
         </main>
         <BottomNav onHelp={openHelp} />
       </div>
-      <Help isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
+      {isHelpOpen ? (
+        <Suspense fallback={null}>
+          <Help onClose={() => setHelpOpen(false)} />
+        </Suspense>
+      ) : null}
       <Toasts />
     </>
   )

@@ -29,6 +29,13 @@ test.skipIf(noBrowser)(
 
     await page.reload()
     await shows(page, 'There are no jobs yet.')
+    await page.goto(`${server.url}/videos`)
+    const choose = page.getByRole('button', { name: 'Choose files' })
+    await choose.waitFor()
+    expect(await choose.isDisabled()).toBe(true)
+    expect(await choose.getAttribute('title')).toContain('scope “enqueue”')
+    await page.goto(`${server.url}/jobs`)
+    await shows(page, 'There are no jobs yet.')
     expect(await page.evaluate(() => [document.cookie, localStorage.length])).toEqual(['', 0])
     const other = await browser.open(`${server.url}/jobs`)
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
@@ -40,3 +47,18 @@ test.skipIf(noBrowser)(
     await shows(page, 'not accepted any more')
   },
 )
+
+test.skipIf(noBrowser)('a key presses what it may, and is told why not of the rest', async () => {
+  const { secret } = await createKey(server.database.sql, { name: 'producer', scopes: ['read', 'enqueue'] })
+  const page = await browser.open(`${server.url}/schedules`)
+  await page.getByLabel('API key').fill(secret)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  const make = page.getByRole('button', { name: 'New schedule' }).first()
+  await make.waitFor()
+  expect(await make.isDisabled()).toBe(true)
+  expect(await make.getAttribute('title')).toContain('scope “admin”')
+  await page.goto(`${server.url}/videos`)
+  const choose = page.getByRole('button', { name: 'Choose files' })
+  await choose.waitFor()
+  expect(await choose.isEnabled()).toBe(true)
+})

@@ -1,7 +1,13 @@
 /** Videos in the dashboard: in by a file, watched while they are encoded, played; and uploads by pages of others. */
 import { afterAll, expect, test } from 'vitest'
 import { anyPort } from '../../../scripts/ports.ts'
-import { noBrowser, openBrowser, shows, type TestPage } from '../../support/browser.ts'
+import {
+  accessibilityViolations,
+  noBrowser,
+  openBrowser,
+  shows,
+  type TestPage,
+} from '../../support/browser.ts'
 import { testClips } from '../../support/clips.ts'
 import { startServer } from '../../support/server.ts'
 import { allowPages } from '../../support/storage.ts'
@@ -34,6 +40,27 @@ test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its resul
   await video.waitFor()
   expect(await timeAfterPlaying(page)).toBeGreaterThan(0.5)
   await shows(page, 'holiday-1080p.mp4')
+
+  const frames = page.getByRole('group', { name: 'Storyboard' }).getByRole('button')
+  await frames.nth(1).waitFor()
+  const time = () => video.evaluate((each) => (each as HTMLVideoElement).currentTime)
+  await video.evaluate((each) => (each as HTMLVideoElement).pause())
+  await frames.last().click()
+  expect(await time()).toBe(2)
+  await page.keyboard.press('Home')
+  await until('the beginning', async () => (await time()) === 0)
+  expect(await frames.first().evaluate((frame) => document.activeElement === frame)).toBe(true)
+
+  await page.getByRole('button', { name: 'Add an output' }).click()
+  await page.getByLabel(/^Size/).selectOption('144p')
+  expect(await accessibilityViolations(page)).toEqual([])
+  await page.getByLabel('Five thumbnails').check()
+  await page.getByRole('button', { name: 'Add it' }).click()
+  await page.locator('.addition', { hasText: 'Succeeded' }).waitFor()
+  await page.getByAltText('Thumbnail 5 of 5').waitFor()
+  await page.getByRole('button', { name: /^Encode .*h264-144p.mp4 again$/ }).click()
+  await until('both', async () => (await page.locator('.addition').count()) === 2)
+
   const saved = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Download holiday-1080p.mp4' }).first().click()
   expect((await saved).suggestedFilename()).toBe('holiday-1080p.mp4')

@@ -28,7 +28,7 @@ export function Schedules() {
       title="Schedules"
       lead="Each of its times fires once, however many schedulers run."
       actions={
-        <Button icon="plus" look="primary" onClick={() => open('new')}>
+        <Button icon="plus" needs="admin" look="primary" onClick={() => open('new')}>
           New schedule
         </Button>
       }

@@ -4,12 +4,14 @@ import { Link } from '@tanstack/react-router'
 import { type DragEvent, useRef, useState } from 'react'
 import { api, read } from '../../api.ts'
 import { useLiveQuery } from '../../live/live.ts'
+import { useRefusal } from '../../scopes.ts'
 import type { JobSummary } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
 import { bytes, shortId } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
 import { Status, shownStatus } from '../../ui/status.tsx'
 import { Duration, Time } from '../../ui/time.tsx'
+import { say } from '../../ui/toasts.tsx'
 import { posterOf } from './player.tsx'
 import { useEncodeProgress } from './progress.ts'
 import {
@@ -54,6 +56,7 @@ function Drop() {
   const [isOver, setOver] = useState(false)
   const [chosen, setChosen] = useState(0)
   const input = useRef<HTMLInputElement>(null)
+  const refusal = useRefusal('enqueue')
   const wish = wishes[chosen]?.wish ?? { preset: 'web' }
   const take = (files: FileList | null) => {
     for (const file of files ?? []) startUpload(file, wish)
@@ -61,6 +64,7 @@ function Drop() {
   const onDrop = (event: DragEvent) => {
     event.preventDefault()
     setOver(false)
+    if (refusal !== null) return say(refusal)
     take(event.dataTransfer.files)
   }
   return (

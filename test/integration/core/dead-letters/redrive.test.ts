@@ -71,6 +71,34 @@ test('many are redriven by what they have in common, each once', async () => {
   expect(await queue.claim({ limit: 10 })).toHaveLength(2)
 })
 
+test('those without a code can be asked for, and no others are taken', async () => {
+  for (const code of ['disk_full', 'lost', 'lost']) await bury(code)
+  await sql`update job_server.dead_letters set error_code = null where error_code = 'lost'`
+  expect(await redriveMatching(sql, { errorCode: null }, { limit: 100 })).toHaveLength(2)
+  expect(await listDeadLetters(sql, { redriven: false, limit: 10, offset: 0 })).toMatchObject({
+    jobs: [{ errorCode: 'disk_full' }],
+    total: 1,
+  })
+})
+
+test('more than a statement takes are redriven by one call, each once, and no more than asked for', async () => {
+  const { letterId } = await bury()
+  const columns = await sql<{ name: string }[]>`
+    select quote_ident(attname) as name from pg_attribute
+    where attrelid = 'job_server.dead_letters'::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+      and attname not in ('id', 'original_job_id')`
+  const others = sql.unsafe(columns.map(({ name }) => name).join(', '))
+  await sql`
+    insert into job_server.dead_letters (id, original_job_id, ${others})
+    select uuidv7(), uuidv7(), ${others} from job_server.dead_letters, generate_series(1, 2500)
+    where id = ${letterId}`
+  const redriven = await redriveMatching(sql, { errorCode: 'boom' }, { limit: 2300 })
+  expect(new Set(redriven.map(({ jobId }) => jobId)).size).toBe(2300)
+  expect(await redriveMatching(sql, {}, { limit: 100_000 })).toHaveLength(201)
+  const [jobs] = await sql`select count(*)::int as count from job_server.jobs`
+  expect(jobs).toEqual({ count: 2501 })
+})
+
 test('an unknown letter has no answer', async () => {
   expect(await redrive(sql, [newId()])).toEqual([])
 })

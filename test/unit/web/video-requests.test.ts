@@ -1,0 +1,29 @@
+import { expect, test, vi } from 'vitest'
+
+// The typed client beside these is made for the page that it is loaded by.
+vi.stubGlobal('location', { origin: 'http://localhost' })
+vi.stubGlobal('sessionStorage', { getItem: () => null })
+const { heightsWithin, requestFor, requestIn } = await import('../../../web/views/videos/requests.ts')
+
+test.each([
+  ['video-h264-720p.mp4', { format: 'hls', codec: 'h264', height: 720 }],
+  ['vp9-480p.webm', { format: 'webm', codec: 'vp9', height: 480 }],
+  ['hevc-1080p.mp4', { format: 'mp4', codec: 'hevc', height: 1080 }],
+  ['1080p.mp4', { format: 'mp4' }],
+  ['720p.mp4', null],
+  ['audio-aac-1.mp4', null],
+  ['poster.jpg', null],
+])('%s is made again by %o', (name, request) => {
+  expect(requestFor(name)).toEqual(request)
+})
+
+test('no size is offered that is larger than the source, and its own always is', () => {
+  expect(heightsWithin(1080)).toEqual([1080, 720, 480, 360, 240, 144])
+  expect(heightsWithin(100)).toEqual([100])
+  expect(heightsWithin(500)).toEqual([500, 480, 360, 240, 144])
+})
+
+test('an addition once more asks for what it asked for, and not for its source or trim', () => {
+  const asked = { outputs: [{ format: 'mp4' }], poster: true }
+  expect(requestIn({ ...asked, source: { key: 'a' }, trim: { start: 1 }, filename: 'x' })).toEqual(asked)
+})
