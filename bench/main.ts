@@ -18,6 +18,7 @@ import { pickUpBench } from './pick-up.ts'
 import { processBench } from './process.ts'
 import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
+import { queuesBench } from './queues.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { BenchStack } from './stack.ts'
 
@@ -33,6 +34,7 @@ const benches = [
   enqueueBench,
   blockedBench,
   pickUpBench,
+  queuesBench,
 ]
 const defaultLimitSeconds = 300
 const EX_USAGE = 64

@@ -9,32 +9,37 @@ export const shortJobsLabel = `Job Server, ${slots} slots, processes that run 1,
 const perCall = 1000
 const pollMs = 10
 
-export async function enqueueShort({ sql }: BenchDatabase, count: number): Promise<void> {
-  for (let enqueued = 0; enqueued < count; enqueued += perCall) {
-    const inputs = Array.from({ length: Math.min(perCall, count - enqueued) }, () => ({
-      definitionKey: short.key,
-    }))
-    await enqueueMany(sql, inputs)
-  }
-}
-
 /**
  * Jobs a second, from when the warm-up is worked off until all are in history.
  * @param database without other jobs that could run
+ * @param options.queues the jobs stand in them by turns, and the worker serves them alone; default: the definition's
  */
 export async function shortJobRate(
   database: BenchDatabase,
-  { jobs, warmUp }: { jobs: number; warmUp: number },
-  environment: Record<string, string> = {},
+  options: { jobs: number; warmUp: number; queues?: string[] },
 ): Promise<number> {
-  await enqueueShort(database, warmUp + jobs)
-  const worker = await database.startWorker({ MAX_CONCURRENT_EXECUTIONS: String(slots), ...environment })
+  const { jobs, warmUp, queues } = options
+  await enqueueShort(database, warmUp + jobs, queues ?? [])
+  const worker = await database.startWorker({
+    MAX_CONCURRENT_EXECUTIONS: String(slots),
+    ...(queues === undefined ? {} : { QUEUES: queues.join(',') }),
+  })
   const counted = await until(database, jobs)
   const startedAt = performance.now()
   await until(database, 0)
   const rate = (counted * 1000) / (performance.now() - startedAt)
   await worker.stop()
   return rate
+}
+
+async function enqueueShort({ sql }: BenchDatabase, count: number, queues: string[]): Promise<void> {
+  for (let enqueued = 0; enqueued < count; enqueued += perCall) {
+    const inputs = Array.from({ length: Math.min(perCall, count - enqueued) }, (_, place) => ({
+      definitionKey: short.key,
+      queue: queues[place % queues.length],
+    }))
+    await enqueueMany(sql, inputs)
+  }
 }
 
 /** @returns how many are left, once they are no more than that */
