@@ -13,6 +13,7 @@ import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
 import { enqueueBench } from './enqueue.ts'
 import { latencyBench } from './latency.ts'
+import { memoryBench } from './memory.ts'
 import { peersBench } from './peers.ts'
 import { pickUpBench } from './pick-up.ts'
 import { processBench } from './process.ts'
@@ -35,6 +36,7 @@ const benches = [
   blockedBench,
   pickUpBench,
   queuesBench,
+  memoryBench,
 ]
 const defaultLimitSeconds = 300
 const EX_USAGE = 64
