@@ -90,29 +90,23 @@ async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<Defi
 
 async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionName[]): Promise<ClaimedJob[]> {
   const { workerId, definitions, queues, limit, leaseSeconds } = request
-  const hasLimit = sql`(definitions.concurrency_limit is not null or definitions.rate_limit_count is not null)`
+  // What only limits need stands in the statement only with limits: its planning is not free.
   // lanes_pk, then jobs_ready_idx lane by lane; jobs_running_idx and rate_starts_idx for limited definitions alone.
   const rows = await sql<(Omit<ClaimedJob, 'lease'> & { id: string; leaseEpoch: string })[]>`
     with open_lanes as materialized (
       select
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
-        case when not ${hasLimit} then ${limit}::bigint else least(
-          definitions.concurrency_limit - (
-            select count(*) from job_server.jobs
-            where state = 'running' and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
-          ),
-          definitions.rate_limit_count - (
-            select count(*) from job_server.rate_starts
-            where rate_starts.definition_key = lanes.definition_key and rate_starts.definition_version = lanes.definition_version
-              and started_at > now() - make_interval(secs => definitions.rate_limit_seconds)
-          )
-        ) end as room
+        ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room
       from (${loaded(sql, definitions)}) as loaded
       join job_server.lanes on lanes.definition_key = loaded.key and lanes.definition_version = loaded.version
       join job_server.definitions on definitions.key = loaded.key and definitions.version = loaded.version
       where not exists (select from job_server.queues where queues.name = lanes.queue and paused_at is not null)
         ${queues.length === 0 ? sql`` : sql`and lanes.queue = any(${queues}::text[])`}
-        and (not ${hasLimit} or (definitions.key, definitions.version) in (select key, version from (${loaded(sql, limited)}) as limited))
+        and ${
+          limited.length === 0
+            ? sql`not ${hasLimit(sql)}`
+            : sql`(not ${hasLimit(sql)} or (definitions.key, definitions.version) in (select key, version from (${loaded(sql, limited)}) as limited))`
+        }
     ),
     candidates as materialized (
       select next.*, definition_key, definition_version, room
@@ -159,12 +153,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       insert into job_server.events (job_id, event_type, payload)
       select id, 'started', jsonb_build_object('attempt', attempts, 'workerId', worker_id) from claimed
     ),
-    rated as (
-      insert into job_server.rate_starts (definition_key, definition_version, started_at)
-      select definition_key, definition_version, now()
-      from claimed join open_lanes using (queue, definition_key, definition_version)
-      where is_rated
-    ),
+    ${limited.length === 0 ? sql`` : rememberStarts(sql)}
     hooked as (
       insert into job_server.hook_runs (job_id, definition_key, definition_version, hook, payload)
       select id, definition_key, definition_version, 'onStart', jsonb_build_object('attempt', attempts, 'params', params)
@@ -177,6 +166,36 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
     from claimed
     order by priority desc, turn_at, id`
   return rows.map(({ id, leaseEpoch, ...job }) => ({ ...job, lease: { jobId: id, epoch: leaseEpoch } }))
+}
+
+function hasLimit(sql: Sql) {
+  return sql`(definitions.concurrency_limit is not null or definitions.rate_limit_count is not null)`
+}
+
+/** How many more jobs of the lane's definition may begin. */
+function roomOf(sql: Sql, limit: number) {
+  return sql`
+    case when not ${hasLimit(sql)} then ${limit}::bigint else least(
+      definitions.concurrency_limit - (
+        select count(*) from job_server.jobs
+        where state = 'running' and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
+      ),
+      definitions.rate_limit_count - (
+        select count(*) from job_server.rate_starts
+        where rate_starts.definition_key = lanes.definition_key and rate_starts.definition_version = lanes.definition_version
+          and started_at > now() - make_interval(secs => definitions.rate_limit_seconds)
+      )
+    ) end`
+}
+
+function rememberStarts(sql: Sql) {
+  return sql`
+    rated as (
+      insert into job_server.rate_starts (definition_key, definition_version, started_at)
+      select definition_key, definition_version, now()
+      from claimed join open_lanes using (queue, definition_key, definition_version)
+      where is_rated
+    ),`
 }
 
 function loaded(sql: Sql, definitions: DefinitionName[]) {
