@@ -1,6 +1,7 @@
 /** Metrics as JSON: how many jobs there are, how they fare, how many got done. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { readLatency } from '../../core/metrics/latency.ts'
 import {
   readDefinitionMetrics,
   readMinutes,
@@ -71,6 +72,16 @@ const DefinitionMetrics = z.object({
 const Throughput = z.object({ period: z.iso.datetime(), completed: count, failed: count })
 
 const Minute = z.object({ period: z.iso.datetime(), succeeded: count, failed: count })
+
+const LatencyQuery = z.object({ minutes: queryInteger(1, 60).default(10) })
+
+const percentiles = z.object({ p50: z.number(), p95: z.number() }).nullable()
+
+const MinuteLatency = z.object({
+  period: z.iso.datetime().describe('Beginning of the minute in which the jobs were enqueued.'),
+  wait: percentiles.describe('Seconds from when they could start until they did; null: none has finished.'),
+  run: percentiles.describe('Seconds that they took.'),
+})
 
 const byStatus = { queued: 3, running: 2, succeeded: 94, failed: 1, cancelling: 0, cancelled: 0 }
 const exampleTimes = { successRate: 0.989, avgProcessingTime: 12.4, avgQueueTime: 0.3 }
@@ -174,6 +185,29 @@ export function metricsRoutes({ sql }: AppDependencies) {
       }),
       validate('query', MinutesQuery),
       async (c) => c.json({ data: await readMinutes(sql, c.req.valid('query')) }),
+    )
+    .get(
+      '/latency',
+      operation({
+        summary: 'Waiting and run times by the minute',
+        answers: {
+          200: {
+            description: 'A point for each minute, oldest first: of the last 1,000 finished jobs of each.',
+            schema: z.object({ data: z.array(MinuteLatency) }),
+            example: {
+              data: [
+                {
+                  period: '2026-11-26T09:01:00.000Z',
+                  wait: { p50: 0.004, p95: 0.02 },
+                  run: { p50: 1.2, p95: 3.4 },
+                },
+              ],
+            },
+          },
+        },
+      }),
+      validate('query', LatencyQuery),
+      async (c) => c.json({ data: await readLatency(sql, c.req.valid('query')) }),
     )
     .get(
       '/performance',

@@ -1,7 +1,8 @@
-/** Waiting and run times of the last minute, noted every few seconds while somebody looks. */
+/** Waiting and run times: of the minutes before somebody looked by history, from then on noted every few seconds. */
 import { useQuery } from '@tanstack/react-query'
+import type { InferResponseType } from 'hono/client'
 import { useMemo } from 'react'
-import { ApiProblem, sendSigned } from '../../api.ts'
+import { ApiProblem, api, read, sendSigned } from '../../api.ts'
 import { type Histogram, percentileBetween, readHistogram } from './histogram.ts'
 
 export const latencySpanSeconds = 600
@@ -30,7 +31,36 @@ export function useLatency(): Latency {
     refetchInterval: everyMs,
     structuralSharing: false,
   })
-  return useMemo(() => latencyOf(data), [data])
+  const { data: past } = useQuery({
+    queryKey: ['latency', 'past'],
+    queryFn: () => read(api.v1.metrics.latency.$get({ query: { minutes: String(latencySpanSeconds / 60) } })),
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+  return useMemo(() => after(pastOf(past?.data ?? []), latencyOf(data)), [past, data])
+}
+
+type Minute = InferResponseType<typeof api.v1.metrics.latency.$get>['data'][number]
+
+/** Each in the middle of its minute. */
+function pastOf(minutes: Minute[]): Latency {
+  const lines = (kind: 'wait' | 'run') => ({
+    p50: minutes.map((minute) => minute[kind]?.p50 ?? null),
+    p95: minutes.map((minute) => minute[kind]?.p95 ?? null),
+  })
+  const times = minutes.map(({ period }) => Date.parse(period) / 1000 + 30)
+  return { times, wait: lines('wait'), run: lines('run') }
+}
+
+/** @returns the past up to where the present begins, and the present */
+function after(past: Latency, present: Latency): Latency {
+  const begin = present.times[0] ?? Date.now() / 1000
+  const kept = past.times.filter((time) => time < begin).length
+  const joined = (of: (latency: Latency) => (number | null)[]) => [...of(past).slice(0, kept), ...of(present)]
+  return {
+    times: [...past.times.slice(0, kept), ...present.times],
+    wait: { p50: joined(({ wait }) => wait.p50), p95: joined(({ wait }) => wait.p95) },
+    run: { p50: joined(({ run }) => run.p50), p95: joined(({ run }) => run.p95) },
+  }
 }
 
 async function takeReading(): Promise<Reading[]> {
