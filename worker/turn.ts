@@ -22,6 +22,9 @@ export interface TurnDependencies {
   limits: LimitWatch
 }
 
+/** Of a job that was not begun, and goes back to the queue. */
+const interrupted = { end: { kind: 'stopped', reason: 'interrupted' }, peakMemoryBytes: 0 } as const
+
 /** What a process needs to be told of its place. */
 type Place = Pick<JobToRun, 'scratchDirectory' | 'waitIn'>
 
@@ -80,6 +83,7 @@ export class Turn {
     let tries = 0
     for (;;) {
       const seat = await this.#sit()
+      if (this.#isOutOfPatience) return interrupted
       const { process, runsPerProcess, waitIn } = seat.taken
       const place = {
         scratchDirectory: seat.directory,
@@ -97,10 +101,7 @@ export class Turn {
       given(run)
       const end = await run.ended
       this.#queued.delete(run)
-      if (end.kind === 'not_begun') {
-        if (!this.#isOutOfPatience) continue
-        return { end: { kind: 'stopped', reason: 'interrupted' }, peakMemoryBytes: 0 }
-      }
+      if (end.kind === 'not_begun') continue
       const died = !run.hasBegun && (end.kind === 'exited' || end.kind === 'signalled')
       if (died && ++tries < processTries) continue
       this.#endedAt = performance.now()
