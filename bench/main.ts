@@ -21,12 +21,14 @@ import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
 import { queuesBench } from './queues.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
+import { segmentsBench } from './segments.ts'
 import { BenchStack } from './stack.ts'
 
 const benches = [
   queueBench,
   processBench,
   encodeBench,
+  segmentsBench,
   qualityBench,
   latencyBench,
   cancelBench,

@@ -1,0 +1,145 @@
+/**
+ * What dividing a video among workers gives: one worker and two, each on a processor of its own and so with one thread
+ * for an encoder, at the same pieces; and what the division costs, against the video in one piece. How it goes on with
+ * more workers than this machine has processors is computed from what was measured, and said to be.
+ */
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Bench, interleave } from './bench.ts'
+import type { BenchDatabase } from './database.ts'
+import { runCommand } from './encode-command.ts'
+import { compare } from './measurement.ts'
+import { cpuSecondsOf, encodeBy, makeClip, uploadTo } from './video-client.ts'
+
+const clipSeconds = 40
+const pieces = 4
+const simulatedSeconds = 3600
+const simulatedWorkers = [4, 16, 64]
+/** As `segments: auto` has it at most. */
+const simulatedPieceSeconds = 30
+
+export const segmentsBench: Bench = {
+  name: 'segments',
+  about: `a video of ${clipSeconds} s in ${pieces} pieces, by one worker and by two of one thread each`,
+  defaultRounds: 3,
+  async run(context) {
+    const { stack, onStep } = context
+    const directory = await mkdtemp(join(stack.directory, 'segments-'))
+    const clip = join(directory, 'clip.mp4')
+    onStep('making the clip')
+    await makeClip(stack.tools.ffmpeg, clip, clipSeconds)
+    const database = await stack.openDatabase()
+    const api = await database.startApi()
+    const uploadId = await uploadTo(api.url, clip)
+    const encode = (workers: number, segments: number | 'off') =>
+      byWorkers(database, workers, () => encodeBy(api.url, uploadId, { quality: '720p', segments }))
+    const { whole, one, two } = await interleave(
+      context,
+      { whole: () => encode(1, 'off'), one: () => encode(1, pieces), two: () => encode(2, pieces) },
+      { what: 'encode', warmUp: false },
+    )
+    await database.close()
+    const seconds = (runs: Run[]) => runs.map((run) => run.seconds)
+    const cpu = (runs: Run[]) => runs.map(({ cpuSeconds }) => cpuSeconds)
+    return [
+      compare(
+        { name: 'speed-up by a second worker', unit: '×', better: 'higher' },
+        { label: 'measured', values: one.map((run, round) => run.seconds / (two[round]?.seconds ?? 0)) },
+        { label: 'workers', values: two.map(() => 2) },
+      ),
+      compare(
+        { name: 'time', unit: 's', better: 'lower' },
+        { label: `in ${pieces} pieces, two workers`, values: seconds(two) },
+        { label: 'in one piece, one worker', values: seconds(whole) },
+      ),
+      compare(
+        { name: 'CPU time of the workers and their jobs', unit: 's', better: 'lower' },
+        { label: `in ${pieces} pieces, two workers`, values: cpu(two) },
+        { label: 'in one piece, one worker', values: cpu(whole) },
+      ),
+      ...simulatedWorkers.map((workers) =>
+        compare(
+          {
+            name: `an hour of video by ${workers} workers, simulated from the above`,
+            unit: '×',
+            better: 'higher',
+          },
+          {
+            label: 'speed-up, computed',
+            values: one.map((run, round) => speedUp(costsOf(run, whole[round] ?? run), workers)),
+          },
+          { label: 'workers', values: one.map(() => workers) },
+        ),
+      ),
+    ]
+  },
+}
+
+interface Run {
+  seconds: number
+  cpuSeconds: number
+  /** Of every attempt of the video's own job, in order: the first prepares, the last joins. */
+  ownSeconds: number[]
+  /** Of all of its parts together. */
+  partSeconds: number
+}
+
+/** Each worker alone on its processor, with one slot: encoders take as many threads as they find processors. */
+async function byWorkers(database: BenchDatabase, count: number, act: () => Promise<string>): Promise<Run> {
+  // Processes that stand by would have been started before they could be told where to run.
+  const settings = { MAX_CONCURRENT_EXECUTIONS: '1', STANDBY_PROCESSES: '0' }
+  const workers = await Promise.all(Array.from({ length: count }, () => database.startWorker(settings)))
+  for (const [index, { pid }] of workers.entries()) {
+    await runCommand(['taskset', '--all-tasks', '--cpu-list', '--pid', String(index), String(pid)])
+  }
+  const pids = workers.map(({ pid }) => pid)
+  const cpuBefore = await cpuSecondsOf(pids)
+  const startedAt = performance.now()
+  const jobId = await act()
+  const seconds = (performance.now() - startedAt) / 1000
+  const cpuSeconds = (await cpuSecondsOf(pids)) - cpuBefore
+  const attempts = await database.sql<{ isOwn: boolean; seconds: number }[]>`
+    select job_id = ${jobId} as is_own, extract(epoch from ended_at - attempts.started_at)::float8 as seconds
+    from job_server.attempts join job_server.job_history on job_history.id = job_id
+    where ${jobId} in (job_id, parent_id)
+    order by attempts.started_at`
+  await Promise.all(workers.map((worker) => worker.stop()))
+  return {
+    seconds,
+    cpuSeconds,
+    ownSeconds: attempts.filter(({ isOwn }) => isOwn).map((attempt) => attempt.seconds),
+    partSeconds: attempts.filter(({ isOwn }) => !isOwn).reduce((sum, attempt) => sum + attempt.seconds, 0),
+  }
+}
+
+interface Costs {
+  /** Per second of video: what the first attempt does, what a piece takes, what the last attempt does. */
+  prepare: number
+  encode: number
+  join: number
+  /** Of every piece, whatever its length. */
+  fixedSeconds: number
+}
+
+/** A piece costs what encoding costs in one go, and what is left of the time of all pieces, shared by them. */
+function costsOf(divided: Run, whole: Run): Costs {
+  const [prepareSeconds = 0, joinSeconds = 0] = divided.ownSeconds
+  const encodeSeconds = Math.min(
+    divided.partSeconds,
+    (whole.ownSeconds[0] ?? 0) - prepareSeconds - joinSeconds,
+  )
+  return {
+    prepare: prepareSeconds / clipSeconds,
+    encode: encodeSeconds / clipSeconds,
+    join: joinSeconds / clipSeconds,
+    fixedSeconds: (divided.partSeconds - encodeSeconds) / pieces,
+  }
+}
+
+/** Against one worker at the same pieces. Preparing and joining are done by one worker while the others have nothing. */
+function speedUp({ prepare, encode, join, fixedSeconds }: Costs, workers: number): number {
+  const count = Math.max(workers, Math.ceil(simulatedSeconds / simulatedPieceSeconds))
+  const pieceSeconds = fixedSeconds + (encode * simulatedSeconds) / count
+  const alone = (prepare + join) * simulatedSeconds
+  return (alone + count * pieceSeconds) / (alone + Math.ceil(count / workers) * pieceSeconds)
+}
