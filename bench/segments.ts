@@ -4,6 +4,7 @@
  * more workers than this machine has processors is computed from what was measured, and said to be.
  */
 import { mkdtemp } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Bench, interleave } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
@@ -23,6 +24,7 @@ export const segmentsBench: Bench = {
   about: `a video of ${clipSeconds} s in ${pieces} pieces, by one worker and by two of one thread each`,
   defaultRounds: 3,
   async run(context) {
+    if (availableParallelism() < 2) throw new Error('two workers need two processors')
     const { stack, onStep } = context
     const directory = await mkdtemp(join(stack.directory, 'segments-'))
     const clip = join(directory, 'clip.mp4')
@@ -39,6 +41,7 @@ export const segmentsBench: Bench = {
       { what: 'encode', warmUp: false },
     )
     await database.close()
+    requireDivision([...one, ...two], pieces)
     const seconds = (runs: Run[]) => runs.map((run) => run.seconds)
     const cpu = (runs: Run[]) => runs.map(({ cpuSeconds }) => cpuSeconds)
     return [
@@ -80,8 +83,18 @@ interface Run {
   cpuSeconds: number
   /** Of every attempt of the video's own job, in order: the first prepares, the last joins. */
   ownSeconds: number[]
-  /** Of all of its parts together. */
-  partSeconds: number
+  /** How long each of its parts took. */
+  partSeconds: number[]
+}
+
+/** A video that came out in one piece after all, or parts that were done twice, are no figures of a division. */
+function requireDivision(runs: Run[], pieceCount: number): void {
+  const soundParts = 1
+  for (const { partSeconds } of runs) {
+    if (partSeconds.length !== pieceCount + soundParts) {
+      throw new Error(`${pieceCount} pieces and the sound took ${partSeconds.length} attempts`)
+    }
+  }
 }
 
 /** Each worker alone on its processor, with one slot: encoders take as many threads as they find processors. */
@@ -108,7 +121,7 @@ async function byWorkers(database: BenchDatabase, count: number, act: () => Prom
     seconds,
     cpuSeconds,
     ownSeconds: attempts.filter(({ isOwn }) => isOwn).map((attempt) => attempt.seconds),
-    partSeconds: attempts.filter(({ isOwn }) => !isOwn).reduce((sum, attempt) => sum + attempt.seconds, 0),
+    partSeconds: attempts.filter(({ isOwn }) => !isOwn).map((attempt) => attempt.seconds),
   }
 }
 
@@ -124,15 +137,13 @@ interface Costs {
 /** A piece costs what encoding costs in one go, and what is left of the time of all pieces, shared by them. */
 function costsOf(divided: Run, whole: Run): Costs {
   const [prepareSeconds = 0, joinSeconds = 0] = divided.ownSeconds
-  const encodeSeconds = Math.min(
-    divided.partSeconds,
-    (whole.ownSeconds[0] ?? 0) - prepareSeconds - joinSeconds,
-  )
+  const partSeconds = divided.partSeconds.reduce((sum, seconds) => sum + seconds, 0)
+  const encodeSeconds = Math.min(partSeconds, (whole.ownSeconds[0] ?? 0) - prepareSeconds - joinSeconds)
   return {
     prepare: prepareSeconds / clipSeconds,
     encode: encodeSeconds / clipSeconds,
     join: joinSeconds / clipSeconds,
-    fixedSeconds: (divided.partSeconds - encodeSeconds) / pieces,
+    fixedSeconds: (partSeconds - encodeSeconds) / pieces,
   }
 }
 
