@@ -54,7 +54,8 @@ export function WorkerSlots({ workers }: { workers: Worker[] }) {
           </span>
           <Slots worker={worker} />
           <span className="number">
-            {worker.runningJobs} of {worker.slots}
+            {worker.runningJobs} {/* Short jobs are taken up many at a time for one slot. */}
+            {worker.runningJobs > worker.slots ? 'on' : 'of'} {worker.slots}
           </span>
         </li>
       ))}
