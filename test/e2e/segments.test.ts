@@ -157,8 +157,9 @@ test('a picture that phones have turned is upright in every piece', async () => 
 })
 
 test('all sounds of a file stay, with their channels and languages', async () => {
+  // FFmpeg of 2018 gives the first frame of a Matroska file with sound a place off the grid: files stay whole then.
   const path = await clips.make({
-    ...{ name: 'sounds.mkv', picture, seconds },
+    ...{ name: 'sounds.mp4', picture, seconds },
     options: [
       ...['-f', 'lavfi', '-i', `sine=duration=${seconds}`, '-map', '0:v', '-map', '1:a', '-map', '2:a'],
       ...['-metadata:s:a:0', 'language=eng', '-metadata:s:a:1', 'language=ger', '-ac:a:1', '6', ...x264()],
