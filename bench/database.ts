@@ -46,7 +46,10 @@ export class BenchDatabase {
     const url = new URL(environment.DATABASE_URL ?? '')
     url.pathname = `/${name}`
     this.url = url.href
-    this.sql = openPool({ DATABASE_URL: this.url, DATABASE_POOL_SIZE: poolSize }, 'job-server bench')
+    this.sql = openPool(
+      { DATABASE_URL: this.url, DATABASE_POOL_SIZE: poolSize, DATABASE_PREPARE: 'on' },
+      'job-server bench',
+    )
   }
 
   async open(): Promise<void> {
@@ -129,7 +132,7 @@ export class BenchDatabase {
 
   /** What its processes are started with. */
   get processEnvironment(): Record<string, string | undefined> {
-    return { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url }
+    return { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url, DATABASE_PREPARE: 'on' }
   }
 
   async #start(

@@ -9,11 +9,12 @@ export type Pool = postgres.Sql
 
 /**
  * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.
- * Without prepared statements, so that a pooler in transaction mode may stand between.
+ * Statements are prepared only where that is asked for: a pooler in transaction mode may stand between.
  * @param options.idleSeconds after which an unused connection is closed; left out: never
  */
 export function openPool(
-  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Config, 'DATABASE_AUTH'>>,
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> &
+    Partial<Pick<Config, 'DATABASE_AUTH' | 'DATABASE_PREPARE'>>,
   applicationName: string,
   { idleSeconds }: { idleSeconds?: number } = {},
 ): Pool {
@@ -21,7 +22,7 @@ export function openPool(
     max: config.DATABASE_POOL_SIZE,
     ...passwordOf(config.DATABASE_URL, config.DATABASE_AUTH),
     ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
-    prepare: false,
+    prepare: config.DATABASE_PREPARE === 'on',
     connection: { application_name: applicationName },
     transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
     onnotice: () => {},

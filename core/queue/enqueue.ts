@@ -336,7 +336,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Written> {
         ${keyed ? sql`coalesce(key_held.job_id, given.id)` : sql`given.id`} as job_id,
         ${keyed ? sql`coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false)` : sql`false`} as other_params,
         greatest(given.scheduled_at, case when delay_seconds > 0 then now() + make_interval(secs => delay_seconds) end) as due_at,
-        ${depends ? sql`exists (select from job_server.jobs where jobs.id = any(given.depends_on))` : sql`false`} as waits
+        ${depends ? sql`exists (select from unnest(given.depends_on) as dependency (id) join job_server.jobs using (id))` : sql`false`} as waits
       from given
       ${
         keyed
