@@ -23,6 +23,7 @@ export const segmentsBench: Bench = {
   name: 'segments',
   about: `a video of ${clipSeconds} s in ${pieces} pieces, by one worker and by two of one thread each`,
   defaultRounds: 3,
+  limitSeconds: 900,
   async run(context) {
     if (availableParallelism() < 2) throw new Error('two workers need two processors')
     const { stack, onStep } = context
