@@ -16,7 +16,9 @@ test('an FFmpeg that stands still is killed, and the encode is tried again', asy
   const job = await encodeByLink(server, await clips.make({ name: 'clip.mp4', seconds: 3 }))
   const frozen = await until('FFmpeg at work', async () => {
     const { progress } = await job.read()
-    return progress !== null && progress.percent > 0 && (await toolsOf(server))[0]
+    if (progress?.phase !== 'encoding') return false
+    // Not one that is asked what it can do.
+    return (await toolsOf(server)).find(({ command }) => command.includes('/encoded/'))
   })
   process.kill(frozen.pid, 'SIGSTOP')
   const [attempt] = await until('the attempt to end', async () => {

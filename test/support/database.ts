@@ -26,7 +26,8 @@ export async function testDatabase(options = { empty: false }): Promise<TestData
   afterAll(async () => {
     await sql.end({ timeout: 5 })
     const left = await admin<{ application: string }[]>`
-      select application_name as application from pg_stat_activity where datname = ${name}`
+      select application_name as application from pg_stat_activity
+      where datname = ${name} and backend_type = 'client backend'`
     await admin.unsafe(`drop database ${name} with (force)`)
     await admin.end()
     expect(left, 'connections left open').toEqual([])
