@@ -107,7 +107,8 @@ test('parts that are lost with their worker are done again, and no others; progr
 
 test('parts stand where their video does: queue, priority and tags', async () => {
   const video = await encode()
-  await server.database.sql`update job_server.jobs set priority = 7, tags = '{night}', queue = 'night' where id = ${video.id}`
+  await server.database
+    .sql`update job_server.jobs set priority = 7, tags = '{night}', queue = 'night' where id = ${video.id}`
   const { parts, goOn } = await atWork(video)
   goOn()
   for (const part of parts) {
