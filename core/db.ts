@@ -1,4 +1,8 @@
-/** Opens the pools to PostgreSQL. */
+/**
+ * Opens the pools to PostgreSQL. postgres.js is mended by a patch of ours (patches/): what it was asked to send when the
+ * connection had just closed threw outside of any promise, and ended the process, or was sent before the greeting of the
+ * next connection.
+ */
 import postgres from 'postgres'
 import type { Config } from './config.ts'
 import { passwordOf } from './db-auth.ts'
