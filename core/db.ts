@@ -84,6 +84,15 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 
 /** Whether a row could not be written as it is: a value that its type, a constraint or a limit of PostgreSQL refuses. */
 export function isFaultOfData(error: unknown): boolean {
-  // Classes of SQLSTATE: data exception, integrity constraint violation, program limit exceeded.
-  return error instanceof postgres.PostgresError && /^(22|23|54)/.test(error.code)
+  return isRefusedData(error) || hasClass(error, '23')
+}
+
+/** Whether a value is none of its type's, or beyond a limit of PostgreSQL: tried again, it would be refused for ever. */
+export function isRefusedData(error: unknown): boolean {
+  return hasClass(error, '22') || hasClass(error, '54')
+}
+
+/** Of SQLSTATE: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded. */
+function hasClass(error: unknown, sqlstate: string): boolean {
+  return error instanceof postgres.PostgresError && error.code.startsWith(sqlstate)
 }

@@ -21,7 +21,7 @@ import { CapturedOutput } from './captured-output.ts'
 import type { Written } from './finisher.ts'
 import type { JobListener, JobRun, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
 import type { Reporter } from './reporter.ts'
-import type { Turn } from './turn.ts'
+import type { Place, Turn } from './turn.ts'
 
 export interface AttemptDependencies {
   sql: Pool
@@ -177,10 +177,7 @@ export class Attempt {
     return children
   }
 
-  #message(
-    { params, children }: RunInput,
-    { scratchDirectory, waitIn }: Pick<JobToRun, 'scratchDirectory' | 'waitIn'>,
-  ): JobToRun {
+  #message({ params, children }: RunInput, { scratchDirectory, waitIn }: Place): JobToRun {
     const { job, definition } = this
     return {
       file: definition.file,

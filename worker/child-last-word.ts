@@ -14,7 +14,7 @@ export function resultOf(run: number, result: unknown): FromChild {
   }
   const value: Json = JSON.parse(text)
   if (!isShallow(value)) throw unserialisable('is nested too deep')
-  return { type: 'result', run, result: value, goesOn: false }
+  return { type: 'result', run, result: value }
 }
 
 /**

@@ -13,6 +13,7 @@
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { definitionName } from '../core/definitions/name.ts'
 import type { Fleet } from '../core/job.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
@@ -163,7 +164,7 @@ export class Coordinator {
 
   /** Takes effect with the next claim; what runs goes on with the code it began with. */
   setDefinitions(definitions: DefinitionRecord[]): void {
-    this.#definitions = new Map(definitions.map((definition) => [nameOf(definition), definition]))
+    this.#definitions = new Map(definitions.map((definition) => [definitionName(definition), definition]))
     this.#standby.renew()
     this.wake()
   }
@@ -321,6 +322,7 @@ export class Coordinator {
       standby: this.#standby,
       scratch: this.#scratch,
       limits: this.#limits,
+      log: this.#log,
     })
     this.#turns.add(turn)
     const written = jobs.map((job) => this.#attempt(job, definition, turn, claimedAt))
@@ -399,10 +401,6 @@ export class Coordinator {
   }
 }
 
-function nameOf({ key, version }: { key: string; version: number }): string {
-  return `${key}@${version}`
-}
-
 function nameOfJob({ definitionKey, definitionVersion }: ClaimedJob): string {
-  return nameOf({ key: definitionKey, version: definitionVersion })
+  return definitionName({ key: definitionKey, version: definitionVersion })
 }

@@ -12,6 +12,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { definitionName } from '../core/definitions/name.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
 import type { Log } from '../core/log.ts'
 import { removeCodeSchedules } from '../core/schedules/sync.ts'
@@ -100,18 +101,14 @@ export class DefinitionLoader {
     for (const { file, error } of broken) log.error({ file, error }, 'definition.broken')
     await registerDefinitions(sql, definitions)
     const isBroken = ({ file }: DefinitionRecord) => broken.some((other) => other.file === file)
-    const names = new Set(definitions.map(nameOf))
-    const missing = this.#known.filter((definition) => !names.has(nameOf(definition)))
+    const names = new Set(definitions.map(definitionName))
+    const missing = this.#known.filter((definition) => !names.has(definitionName(definition)))
     await removeCodeSchedules(
       sql,
       missing.filter((definition) => !isBroken(definition)),
     )
     this.#known = [...definitions, ...missing.filter(isBroken)]
     onLoaded(definitions)
-    log.info({ definitions: definitions.map(nameOf) }, 'definitions.loaded')
+    log.info({ definitions: definitions.map(definitionName) }, 'definitions.loaded')
   }
-}
-
-function nameOf({ key, version }: DefinitionRecord): string {
-  return `${key}@${version}`
 }

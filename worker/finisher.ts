@@ -3,8 +3,7 @@
  * end must not be lost while the lease is ours. What the database refuses for its data it would refuse for ever;
  * such an attempt fails with that instead.
  */
-import postgres from 'postgres'
-import type { Pool } from '../core/db.ts'
+import { isRefusedData, type Pool } from '../core/db.ts'
 import { DomainError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
@@ -129,9 +128,4 @@ const unstorable: End = {
   retry: false,
   retryInSeconds: 0,
   crashed: false,
-}
-
-/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
-export function isRefusedData(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^(22|54)/.test(error.code)
 }

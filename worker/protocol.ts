@@ -146,7 +146,7 @@ export const fromChild = z.discriminatedUnion('type', [
     ]),
   }),
   /** `goesOn`: the process is as it was before and takes the next job. */
-  z.object({ type: z.literal('result'), run, result: json, goesOn: z.boolean().default(false) }),
+  z.object({ type: z.literal('result'), run, result: json, goesOn: z.boolean().optional() }),
   z.object({ type: z.literal('snooze'), run, seconds }),
   z.object({
     type: z.literal('children'),

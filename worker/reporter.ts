@@ -3,13 +3,12 @@
  * progress and checkpoints only the newest counts; events and lines are all kept, events up to a bound that a job
  * may not cross between two writes. What could not be written is tried again with the next.
  */
-import type { Pool } from '../core/db.ts'
+import { isRefusedData, type Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { type LogEntry, writeLogs } from '../core/queue/logs.ts'
 import { type Report, report } from '../core/queue/report.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { CapturedLine } from './captured-output.ts'
-import { isRefusedData } from './finisher.ts'
 import type { JobReport } from './job-process.ts'
 
 const intervalMs = 500

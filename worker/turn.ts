@@ -6,6 +6,7 @@
  * None waits long behind another: those not begun within a moment are given back to the queue.
  */
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import type { Log } from '../core/log.ts'
 import type { JobListener, JobRun, JobToRun, ProcessEnd } from './job-process.ts'
 import type { LimitWatch, Watch } from './limits.ts'
 import type { Scratch } from './scratch.ts'
@@ -20,13 +21,14 @@ export interface TurnDependencies {
   standby: Pick<Standby, 'take'>
   scratch: Scratch
   limits: LimitWatch
+  log: Log
 }
 
 /** Of a job that was not begun, and goes back to the queue. */
 const interrupted = { end: { kind: 'stopped', reason: 'interrupted' }, peakMemoryBytes: 0 } as const
 
 /** What a process needs to be told of its place. */
-type Place = Pick<JobToRun, 'scratchDirectory' | 'waitIn'>
+export type Place = Pick<JobToRun, 'scratchDirectory' | 'waitIn'>
 
 /** A process of the turn, and what is its own. */
 interface Seat {
@@ -103,7 +105,10 @@ export class Turn {
       this.#queued.delete(run)
       if (end.kind === 'not_begun') continue
       const died = !run.hasBegun && (end.kind === 'exited' || end.kind === 'signalled')
-      if (died && ++tries < processTries) continue
+      if (died && ++tries < processTries) {
+        this.dependencies.log.warn({ pid: process.pid, ...end }, 'process.died_waiting')
+        continue
+      }
       this.#endedAt = performance.now()
       this.#done++
       const isOutOfMemory = end.kind === 'signalled' && end.signal === 'SIGKILL' && seat.watch.sawOomKill()

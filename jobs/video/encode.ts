@@ -10,7 +10,7 @@ import type { EncodeWish } from '../../core/encode/wish.ts'
 import type { ChildEnd, JobContext } from '../../core/job.ts'
 import { refuseDamaged } from './damage.ts'
 import { findEncoders, requireFilters } from './encoders.ts'
-import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
+import { careOf, runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { type EncodeCommand, encodeArguments, syncOption } from './ffmpeg-args.ts'
 import {
   type FinishBench,
@@ -124,10 +124,6 @@ async function complete(encoded: Encoded, directory: string, context: JobContext
     source: describeSource(media, { sizeBytes, damagedFrames }),
     ...(extras.skipped.length === 0 ? {} : { skipped: extras.skipped }),
   }
-}
-
-function careOf({ signal, limits, scratchDirectory }: JobContext): ToolCare {
-  return { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
 }
 
 async function makeDirectory(parent: string, name: string): Promise<string> {

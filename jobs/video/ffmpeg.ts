@@ -4,7 +4,7 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { JobError } from '../../core/job.ts'
+import { type JobContext, JobError } from '../../core/job.ts'
 import { type FailedRun, failureOf, outgrown } from './classify.ts'
 import { DamageCounter } from './damage.ts'
 import { LastLines, shown } from './last-lines.ts'
@@ -30,6 +30,14 @@ export interface ToolCare {
   stallSeconds: number
   /** Where it runs and writes. */
   directory: string
+}
+
+export function careOf({
+  signal,
+  limits,
+  scratchDirectory,
+}: Pick<JobContext, 'signal' | 'limits' | 'scratchDirectory'>): ToolCare {
+  return { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
 }
 
 export interface ToolRun extends FailedRun {

@@ -1,6 +1,6 @@
 /** In how many pieces a video is encoded. Pure. */
 
-export type SegmentsWish = 'auto' | 'off' | number
+import type { EncodeWish } from '../../../core/encode/wish.ts'
 
 /** Below, what every piece costs anew is more than what is won. */
 const shortestSeconds = 120
@@ -15,7 +15,7 @@ const mostPieces = 256
  * @returns 1: in one piece
  */
 export function wantedPieces(
-  wish: SegmentsWish,
+  wish: EncodeWish['segments'],
   { durationSeconds, freeSlots }: { durationSeconds: number; freeSlots: number },
 ): number {
   if (wish === 'off') return 1

@@ -8,6 +8,7 @@ import { type EncodePlan, type Fraction, soundsOf, type Target } from '../plan.t
 import type { Extras } from '../prepare.ts'
 import type { Media } from '../probe.ts'
 import type { VideoSource } from '../source.ts'
+import { canSeek } from '../trim.ts'
 import { cut, gridFrames } from './cut.ts'
 import { isConstant, readFrames } from './frames.ts'
 import type { PartParams, PartTarget } from './part.ts'
@@ -15,7 +16,6 @@ import { frameAt } from './piece.ts'
 
 /** FFmpeg finds its way to a time in them without reading what lies before, and tells the same times afterwards. */
 const containers = /\b(mov|mp4|matroska|webm|mpegts)\b/
-const withListOfKeyFrames = /\b(mov|mp4|matroska|webm)\b/
 
 export interface Undivided {
   source: VideoSource
@@ -50,7 +50,7 @@ export async function divide(
     frames,
     ...grid,
     count,
-    listsKeyFrames: withListOfKeyFrames.test(media.container),
+    listsKeyFrames: canSeek(media.container),
   })
   if (pieces.length < 2) return 'it is too short'
 

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type JobContext, JobError } from '../../../core/job.ts'
 import { encodeOptions } from '../encode.ts'
-import { runFfmpeg } from '../ffmpeg.ts'
+import { careOf, runFfmpeg } from '../ffmpeg.ts'
 import { outputBound } from '../output-bound.ts'
 import { fetchWatermark } from '../prepare.ts'
 import { measurePiece } from './join.ts'
@@ -19,10 +19,10 @@ const endFrames = 2
 
 /** @throws JobError as `runFfmpeg`; storage_unavailable; output_invalid when a piece is not what was asked for */
 export async function encodePart(part: PartParams, context: JobContext): Promise<PartResult> {
-  const { scratchDirectory, signal, storage, limits, tools } = context
+  const { scratchDirectory, storage, limits, tools } = context
   const directory = join(scratchDirectory, 'part')
   await mkdir(directory)
-  const care = { signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory }
+  const care = careOf(context)
   const percent = new PartPercent(context)
   const relay = await startRelay(storage, part.source.key, care)
   try {

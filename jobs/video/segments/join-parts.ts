@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChildEnd, JobContext } from '../../../core/job.ts'
-import { runFfmpeg } from '../ffmpeg.ts'
+import { careOf, runFfmpeg } from '../ffmpeg.ts'
 import { containerOptions, soundNames } from '../ffmpeg-args.ts'
 import { inputOptions } from '../input.ts'
 import type { Target } from '../plan.ts'
@@ -85,7 +85,6 @@ async function mux(
   directory: string,
   context: JobContext,
 ): Promise<void> {
-  const { signal, limits, scratchDirectory, tools } = context
   const inputs = [join(directory, pictureName(target))]
   if (target.audio !== null) {
     await fetchWhole(parts, stemName(target), directory, context)
@@ -101,8 +100,8 @@ async function mux(
     ...containerOptions(target),
     join(directory, target.name),
   ]
-  await runFfmpeg(tools.ffmpeg, options, {
-    ...{ signal, stallSeconds: limits.stallSeconds, directory: scratchDirectory },
+  await runFfmpeg(context.tools.ffmpeg, options, {
+    ...careOf(context),
     ...{ durationSeconds: 0, videoStream: 0, progress: () => undefined },
   })
   for (const input of inputs) await rm(input)

@@ -84,6 +84,7 @@ async function endOf(
     standby: { take },
     scratch,
     limits: new LimitWatch(log),
+    log,
   })
   const attempt = new Attempt(job, definition, turn, {
     sql,
