@@ -47,24 +47,22 @@ export const blockedBench: Bench = {
 }
 
 async function ourRate({ stack }: BenchContext, { isBlocked }: { isBlocked: boolean }): Promise<number> {
-  const database = await stack.openDatabase()
-  if (isBlocked) await seedBlocked(database, { keys, priority: 10 })
-  await database.sql`vacuum (analyze)`
-  const rate = await shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare })
-  await database.close()
-  return rate
+  return await stack.withDatabase(async (database) => {
+    if (isBlocked) await seedBlocked(database, { keys, priority: 10 })
+    await database.sql`vacuum (analyze)`
+    return await shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare })
+  })
 }
 
 async function theirRate({ stack }: BenchContext, { isBlocked }: { isBlocked: boolean }): Promise<number> {
-  const database = await stack.openDatabase()
-  const rate = await askRate(stack, {
-    peer: 'graphileWorkerBatching',
-    measure: 'jobs',
-    url: database.url,
-    jobs: theirJobs,
-    warmUp: theirJobs * warmUpShare,
-    ...(isBlocked ? { blocked: { jobs: blockedJobs, lanes: keys } } : {}),
-  })
-  await database.close()
-  return rate
+  return await stack.withDatabase(({ url }) =>
+    askRate(stack, {
+      peer: 'graphileWorkerBatching',
+      measure: 'jobs',
+      url,
+      jobs: theirJobs,
+      warmUp: theirJobs * warmUpShare,
+      ...(isBlocked ? { blocked: { jobs: blockedJobs, lanes: keys } } : {}),
+    }),
+  )
 }

@@ -76,9 +76,6 @@ async function openBareInserts({ url }: BenchDatabase) {
 }
 
 async function addJobs({ stack }: BenchContext): Promise<number> {
-  const database = await stack.openDatabase()
-  const order = { peer: 'graphileWorker', measure: 'enqueue', jobs: bulkJobs, url: database.url } as const
-  const rate = await askRate(stack, order)
-  await database.close()
-  return rate
+  const order = { peer: 'graphileWorker', measure: 'enqueue', jobs: bulkJobs } as const
+  return await stack.withDatabase(({ url }) => askRate(stack, { ...order, url }))
 }

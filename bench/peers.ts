@@ -34,10 +34,9 @@ export const peersBench: Bench = {
 }
 
 async function ourRate({ stack }: BenchContext): Promise<number> {
-  const database = await stack.openDatabase()
-  const rate = await shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare })
-  await database.close()
-  return rate
+  return await stack.withDatabase((database) =>
+    shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare }),
+  )
 }
 
 async function rateOf(
@@ -48,8 +47,5 @@ async function rateOf(
 ): Promise<number> {
   const order = { peer: name, measure: 'jobs', jobs, warmUp: jobs * warmUpShare } as const
   if (store === 'redis') return await askRate(stack, { ...order, url: redis ?? '' })
-  const database = await stack.openDatabase()
-  const rate = await askRate(stack, { ...order, url: database.url })
-  await database.close()
-  return rate
+  return await stack.withDatabase(({ url }) => askRate(stack, { ...order, url }))
 }

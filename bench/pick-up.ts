@@ -87,9 +87,6 @@ async function readWaits({ sql }: BenchDatabase): Promise<number[]> {
 }
 
 async function theirWaits({ stack }: BenchContext): Promise<number[]> {
-  const database = await stack.openDatabase()
-  const order = { peer: 'graphileWorker', measure: 'waits', url: database.url } as const
-  const waits = await askWaits(stack, { ...order, jobs, perCall, everyMs })
-  await database.close()
-  return waits
+  const order = { peer: 'graphileWorker', measure: 'waits', jobs, perCall, everyMs } as const
+  return await stack.withDatabase(({ url }) => askWaits(stack, { ...order, url }))
 }

@@ -32,9 +32,8 @@ export const queuesBench: Bench = {
 }
 
 async function rateOver({ stack }: BenchContext, count: number): Promise<number> {
-  const database = await stack.openDatabase()
   const queues = Array.from({ length: count }, (_, place) => `bench-${place}`)
-  const rate = await shortJobRate(database, { jobs, warmUp: jobs * warmUpShare, queues })
-  await database.close()
-  return rate
+  return await stack.withDatabase((database) =>
+    shortJobRate(database, { jobs, warmUp: jobs * warmUpShare, queues }),
+  )
 }

@@ -59,6 +59,14 @@ export class BenchStack {
     return database
   }
 
+  /** In a database of its own, which is dropped when it is done. */
+  async withDatabase<Result>(act: (database: BenchDatabase) => Promise<Result>): Promise<Result> {
+    const database = await this.openDatabase()
+    const result = await act(database)
+    await database.close()
+    return result
+  }
+
   /** A Redis of the bench's own, where this machine has one. @returns its URL, null where it has none */
   async openRedis(): Promise<string | null> {
     if (Bun.which('redis-server', { PATH: this.#environment.PATH ?? '' }) === null) return null
