@@ -1,5 +1,5 @@
 /** `bun run dev` and `bun run demo` as a newcomer meets them, each with its data in a directory of its own. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, inject, test } from 'vitest'
@@ -200,10 +200,10 @@ async function workingDirectory(): Promise<string> {
 /** The processes of the stack in `home`: they have it in their command, their working directory or SCRATCH_DIRECTORY. */
 async function left(): Promise<string[]> {
   const found = (await processesNaming(home)).map(({ command }) => command)
-  const environments = new Bun.Glob('*/environ').scan({ cwd: '/proc', onlyFiles: false })
-  for await (const file of environments) {
-    const environment = await readFile(`/proc/${file}`, 'utf8').catch(() => '')
-    if (environment.includes(`SCRATCH_DIRECTORY=${home}`)) found.push(`/proc/${file}`)
+  // Not by Bun's Glob, which fails when a process ends while it looks.
+  for (const entry of await readdir('/proc')) {
+    const environment = await readFile(`/proc/${entry}/environ`, 'utf8').catch(() => '')
+    if (environment.includes(`SCRATCH_DIRECTORY=${home}`)) found.push(`/proc/${entry}`)
   }
   return found
 }
