@@ -132,20 +132,24 @@ export async function rescue(sql: Pool, options: { limit: number }): Promise<Fin
   return finishedOf(ended)
 }
 
+/** jobs_pk, row by row in one order for all. Only a running job has an epoch. */
 function endedAttempts(sql: Sql, rows: JsonObject[]) {
   return sql`
     select
-      jobs.*, given.kind, given.outcome, given.result, given.new_error_code, given.message, given.details, given.retry,
+      running.*, given.kind, given.outcome, given.result, given.new_error_code, given.message, given.details, given.retry,
       coalesce(given.retry_in_seconds, 0) as retry_in_seconds, coalesce(given.crashed, false) as crashed,
       given.child_failure
-    from jsonb_to_recordset(${sql.json(jsonParameter(storable(rows)))}) as given (
-      job_id uuid, epoch bigint, kind text, outcome text, result jsonb, new_error_code text, message text,
-      details jsonb, retry boolean, retry_in_seconds float8, crashed boolean, child_failure text
-    )
-    join job_server.jobs on jobs.id = given.job_id
-    where jobs.lease_epoch = given.epoch and jobs.state = 'running'
-    order by jobs.id
-    for update of jobs`
+    from (
+      select *
+      from jsonb_to_recordset(${sql.json(jsonParameter(storable(rows)))}) as one (
+        job_id uuid, epoch bigint, kind text, outcome text, result jsonb, new_error_code text, message text,
+        details jsonb, retry boolean, retry_in_seconds float8, crashed boolean, child_failure text
+      )
+      order by job_id
+    ) as given
+    cross join lateral (
+      select * from job_server.jobs where jobs.id = given.job_id and lease_epoch = given.epoch for update
+    ) as running`
 }
 
 /** Those of the leases under which an end was already written by their owner. */

@@ -15,7 +15,8 @@ export async function heartbeat(
   options: { leaseSeconds: number },
 ): Promise<Heartbeat> {
   if (leases.length === 0) return { lost: [], cancelling: [] }
-  // jobs_pk; the epoch in the WHERE is the fence.
+  // jobs_pk; the epoch in the WHERE is the fence. Only a running job has one: to ask for the state, too, would invite an
+  // index by state, which leads over all that lately ran and is gone.
   const rows = await sql<{ jobId: string; epoch: string; held: boolean; cancelling: boolean }[]>`
     with mine as (
       select * from unnest(${leases.map(({ jobId }) => jobId)}::uuid[], ${leases.map(({ epoch }) => epoch)}::bigint[]) as lease (job_id, epoch)
@@ -25,7 +26,7 @@ export async function heartbeat(
         lease_expires_at = now() + make_interval(secs => ${options.leaseSeconds}),
         heartbeat_at = now()
       from mine
-      where jobs.id = mine.job_id and jobs.lease_epoch = mine.epoch and jobs.state = 'running'
+      where jobs.id = mine.job_id and jobs.lease_epoch = mine.epoch
       returning jobs.id, jobs.lease_epoch, cancel_requested_at is not null as cancelling
     )
     select job_id, epoch, renewed.id is not null as held, coalesce(cancelling, false) as cancelling

@@ -29,7 +29,7 @@ export async function writeLogs(sql: Sql, entries: LogEntry[]): Promise<void> {
         job_id uuid, epoch bigint, at timestamptz, stream text, level text, text text, fields jsonb
       )
     ) with ordinality as given (job_id, epoch, at, stream, level, text, fields, place)
-    join job_server.jobs on jobs.id = given.job_id and jobs.lease_epoch = given.epoch and jobs.state = 'running'
+    join job_server.jobs on jobs.id = given.job_id and jobs.lease_epoch = given.epoch
     order by given.place`
 }
 

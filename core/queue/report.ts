@@ -33,7 +33,7 @@ export async function report(sql: Sql, reports: Report[]): Promise<void> {
         progress = coalesce(reported.progress, jobs.progress),
         checkpoint = case when reported.has_checkpoint then reported.checkpoint else jobs.checkpoint end
       from reported
-      where jobs.id = reported.job_id and jobs.lease_epoch = reported.epoch and jobs.state = 'running'
+      where jobs.id = reported.job_id and jobs.lease_epoch = reported.epoch
       returning jobs.id, reported.events
     )
     insert into job_server.events (job_id, event_type, payload)
