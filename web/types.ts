@@ -21,5 +21,6 @@ export type Webhook = InferResponseType<V1['webhooks']['$get']>['webhooks'][numb
 export type Delivery = InferResponseType<
   V1['webhooks'][':webhookId']['deliveries']['$get']
 >['deliveries'][number]
+export type UploadProgress = InferResponseType<V1['videos']['uploads'][':uploadId']['$get']>
 export type OpenedUpload = InferResponseType<V1['videos']['uploads']['$post']>
 export type VideoStatus = InferResponseType<V1['videos'][':jobId']['status']['$get']>

@@ -14,6 +14,8 @@ import { allowPages } from '../../support/storage.ts'
 import { until } from '../../support/until.ts'
 
 const mebibyte = 1024 ** 2
+/** 64 MiB take their time where much else goes on. */
+const patienceSeconds = 90
 
 const clips = await testClips()
 const foreign = await servePage()
@@ -99,12 +101,16 @@ test.skipIf(noBrowser)(
       await route.continue()
     })
     await page.getByLabel('Video files').setInputFiles(await clips.write('parts.mp4', bytes))
-    await until('the first part to have arrived', async () => {
-      const [value = 0] = await page
-        .locator('.upload progress')
-        .evaluateAll((all) => all.map((each) => (each as HTMLProgressElement).value))
-      return value >= 64 / 66
-    })
+    await until(
+      'the first part to have arrived',
+      async () => {
+        const [value = 0] = await page
+          .locator('.upload progress')
+          .evaluateAll((all) => all.map((each) => (each as HTMLProgressElement).value))
+        return value >= 64 / 66
+      },
+      patienceSeconds,
+    )
     await page.getByRole('button', { name: 'Pause parts.mp4' }).click()
     await shows(page, 'Paused')
     letSecondPass = true
@@ -120,6 +126,84 @@ test.skipIf(noBrowser)(
   },
 )
 
+test.skipIf(noBrowser)(
+  'an upload goes on in a reloaded page once the same file is chosen, without what had arrived',
+  async () => {
+    const clip = await Bun.file(await clips.make({ name: 'again.mp4', seconds: 1 })).bytes()
+    const bytes = Buffer.concat([clip, unusedBox(66 * mebibyte - clip.length)])
+    const file = await clips.write('interrupted.mp4', bytes)
+    const changed = Buffer.from(bytes)
+    changed[changed.length - 1] = 1
+    const page = await browser.open(`${server.url}/videos`)
+    const sent: string[] = []
+    let letSecondPass = false
+    await page.route(/partNumber=/, async (route) => {
+      const part = new URL(route.request().url()).searchParams.get('partNumber') ?? ''
+      if (part === '2' && !letSecondPass) return
+      if (route.request().method() === 'PUT') sent.push(part)
+      await route.continue()
+    })
+    await page.getByLabel('Video files').setInputFiles(file)
+    await shows(page, /67\.1 MB of 69\.2 MB/)
+    const isFirstDone = async () => (await partsOf(page))[0]?.done === true
+    await until('the first part to have arrived', isFirstDone, patienceSeconds)
+    await page.reload()
+    await shows(page, /Interrupted · 67\.1 MB of 69\.2 MB/)
+    const other = await page.context().newPage()
+    await other.goto(`${server.url}/videos`)
+    await other.locator('.upload').waitFor()
+
+    const chosen = page.getByLabel('interrupted.mp4 again')
+    await chosen.setInputFiles(await clips.make({ name: 'other.mp4', seconds: 1 }))
+    await shows(page, /“other\.mp4” is another file: it has .* KB, “interrupted\.mp4” has 69\.2 MB\./)
+    await chosen.setInputFiles(await clips.write('changed.mp4', changed))
+    await shows(page, '“changed.mp4” is not what “interrupted.mp4” was')
+    expect(sent).toEqual(['1'])
+
+    letSecondPass = true
+    await chosen.setInputFiles(file)
+    await page.getByRole('link', { name: 'Show it' }).waitFor()
+    expect(sent).toEqual(['1', '2'])
+    await until('the other tab to leave it alone', async () => {
+      return (await other.locator('.upload').count()) === 0
+    })
+    expect(await page.evaluate(() => localStorage.length)).toBe(0)
+    await page.getByRole('link', { name: 'Show it' }).click()
+    await page.locator('video').waitFor()
+  },
+)
+
+test.skipIf(noBrowser)(
+  'an upload that had arrived is encoded by the next page; one that is gone is said to be',
+  async () => {
+    const page = await browser.open(`${server.url}/videos`)
+    const arrived = await clips.make({ name: 'arrived.mp4', seconds: 1 })
+    await page.route(/\/complete$/, () => {})
+    await page.getByLabel('Video files').setInputFiles(arrived)
+    await shows(page, 'Checking')
+    const kept = await keptIn(page)
+    const completed = await fetch(`${server.url}/v1/videos/uploads/${kept.uploadId}/complete`, {
+      method: 'POST',
+    })
+    expect(completed.status).toBe(200)
+    await page.unroute(/\/complete$/)
+    await page.reload()
+    await page.getByRole('link', { name: 'Show it' }).waitFor()
+
+    await page.route(/\/complete$/, () => {})
+    await page.getByLabel('Video files').setInputFiles(arrived)
+    await until('it to be kept', async () => (await keptIn(page)) !== undefined)
+    const { uploadId } = await keptIn(page)
+    const cancelled = await fetch(`${server.url}/v1/videos/uploads/${uploadId}`, { method: 'DELETE' })
+    expect(cancelled.status).toBe(200)
+    await page.reload()
+    await shows(page, 'It was given up.')
+    expect(await page.evaluate(() => localStorage.length)).toBe(0)
+    await page.getByRole('button', { name: 'Take arrived.mp4 off the list' }).click()
+    await until('an empty list', async () => (await page.locator('.upload').count()) === 0)
+  },
+)
+
 test.skipIf(noBrowser)('a page of an allowed origin uploads by presigned link', async () => {
   const page = await browser.open(foreign.origin)
   const answer = await page.evaluate(uploadFrom, server.url)
@@ -132,6 +216,24 @@ test.skipIf(noBrowser)('a page of any other origin is refused by the browser and
   expect(page.complaints.join()).toContain('has been blocked by CORS policy')
   page.complaints.length = 0
 })
+
+/** What MP4 has for bytes that mean nothing: players pass it over. */
+function unusedBox(sizeBytes: number): Buffer {
+  const box = Buffer.alloc(sizeBytes)
+  box.writeUInt32BE(sizeBytes)
+  box.write('free', 4)
+  return box
+}
+
+async function keptIn(page: TestPage): Promise<{ uploadId: string }> {
+  return await page.evaluate(() => JSON.parse(localStorage.getItem('job-server.uploads') ?? '[]')[0])
+}
+
+/** As the API knows them, of the upload that the page is at. */
+async function partsOf(page: TestPage): Promise<{ done: boolean }[]> {
+  const answer = await fetch(`${server.url}/v1/videos/uploads/${(await keptIn(page)).uploadId}`)
+  return (await answer.json()).parts
+}
 
 /** Runs in the page. The bytes begin as an MP4 does. */
 async function uploadFrom(api: string) {

@@ -1,229 +1,200 @@
 /**
- * Uploads that this page has under way: bytes go straight to the storage, by one link or part by part. They go on while
- * one looks at other views. A part that fails is sent again by a fresh link; one that was paused goes on with the parts
- * that have not arrived.
+ * What is done with uploads: bytes go straight to the storage, also while one looks at other views, and after the page
+ * was reloaded.
  */
-import { useSyncExternalStore } from 'react'
 import { ApiProblem, api, messageOf, read } from '../../api.ts'
-import type { OpenedUpload } from '../../types.ts'
-import { putBytes } from './put-bytes.ts'
+import { bytes } from '../../ui/format.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { forgetUpload, type KeptUpload, keepUpload, keptUploads } from './kept-uploads.ts'
+import { openOtherTabs } from './other-tabs.ts'
+import {
+  completeAndEncode,
+  type EncodeWish,
+  freshLinks,
+  hasArrived,
+  openUpload,
+  readUpload,
+  sendBytes,
+  sentOf,
+} from './send-upload.ts'
+import {
+  addUpload,
+  allUploads,
+  changeUpload,
+  countSent,
+  removeUploads,
+  type Upload,
+  uploadOf,
+} from './upload-list.ts'
 
-const partsAtOnce = 3
-const triesPerPart = 4
-const firstWaitMs = 500
+const otherTabs = openOtherTabs(
+  () =>
+    allUploads()
+      .filter(isAtWork)
+      .flatMap(({ uploadId }) => uploadId ?? []),
+  (theirs) => {
+    const isTheirs = ({ state, uploadId }: Upload) =>
+      state === 'interrupted' && uploadId !== null && theirs.includes(uploadId)
+    removeUploads(isTheirs)
+  },
+)
 
-type UploadState = 'uploading' | 'paused' | 'checking' | 'done' | 'failed'
-
-export interface ShownUpload {
-  id: number
-  name: string
-  sizeBytes: number
-  sentBytes: number
-  state: UploadState
-  problem: string | null
-  /** Once it is encoded. */
-  jobId: string | null
-}
-
-/** What is asked for of the video once it has arrived. */
-export interface EncodeWish {
-  preset: 'web' | 'streaming' | 'webm'
-  quality?: '720p' | '1080p' | '4k'
-}
-
-interface Upload extends ShownUpload {
-  file: File
-  wish: EncodeWish
-  uploadId: string | null
-  abort: AbortController
-  /** By part; the only one is 1. */
-  sent: Map<number, number>
-}
-
-let uploads: Upload[] = []
-let shown: ShownUpload[] = []
-let lastId = 0
-const listeners = new Set<() => void>()
-
-export function useUploads(): ShownUpload[] {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => shown,
+/** One that was interrupted goes on with it, else it is a new one. */
+export async function takeFile(file: File, wish: EncodeWish): Promise<void> {
+  const alike = allUploads().filter(
+    ({ state, sizeBytes }) => state === 'interrupted' && sizeBytes === file.size,
   )
-}
-
-export function startUpload(file: File, wish: EncodeWish): void {
-  const upload: Upload = {
-    id: ++lastId,
-    name: file.name,
-    sizeBytes: file.size,
-    sentBytes: 0,
-    state: 'uploading',
-    problem: null,
-    jobId: null,
-    file,
-    wish,
-    uploadId: null,
-    abort: new AbortController(),
-    sent: new Map(),
-  }
-  uploads = [upload, ...uploads]
-  announce()
+  const fingerprint = alike.length === 0 ? null : await fingerprintOf(file)
+  const known = alike.find((upload) => upload.fingerprint === fingerprint)
+  if (known !== undefined) return goOn(known, file)
+  const upload = addUpload({ name: file.name, sizeBytes: file.size, fingerprint, wish }, 'uploading')
+  upload.file = file
   void run(upload)
 }
 
+/** Goes on with one that was interrupted, if it is the same file. */
+export async function continueUpload(id: number, file: File): Promise<void> {
+  const upload = uploadOf(id)
+  if (upload?.state !== 'interrupted') return
+  const { name, sizeBytes } = upload
+  if (file.size !== sizeBytes) {
+    const problem = `“${file.name}” is another file: it has ${bytes(file.size)}, “${name}” has ${bytes(sizeBytes)}.`
+    return changeUpload(upload, { problem })
+  }
+  if ((await fingerprintOf(file)) !== upload.fingerprint) {
+    const problem = `“${file.name}” is not what “${name}” was, though it is as large.`
+    return changeUpload(upload, { problem })
+  }
+  goOn(upload, file)
+}
+
+/** Lists what pages before this one did not end. */
+export async function restoreUploads(): Promise<void> {
+  if (keptUploads().every(isListed)) return
+  const theirs = await otherTabs.ask()
+  const found = keptUploads().filter((kept) => !isListed(kept) && !theirs.has(kept.uploadId))
+  await Promise.all(
+    found.map((kept) => look(Object.assign(addUpload(kept, 'interrupted'), { uploadId: kept.uploadId }))),
+  )
+}
+
+function isListed({ uploadId }: KeptUpload): boolean {
+  return allUploads().some((upload) => upload.uploadId === uploadId)
+}
+
 export function pauseUpload(id: number): void {
-  const upload = byId(id)
+  const upload = uploadOf(id)
   if (upload?.state !== 'uploading') return
-  change(upload, { state: 'paused' })
+  changeUpload(upload, { state: 'paused' })
   upload.abort.abort()
 }
 
 /** After a pause or a failure. */
 export function resumeUpload(id: number): void {
-  const upload = byId(id)
+  const upload = uploadOf(id)
   if (upload?.state !== 'paused' && upload?.state !== 'failed') return
   upload.abort = new AbortController()
-  change(upload, { state: 'uploading', problem: null })
+  changeUpload(upload, { state: 'uploading', problem: null })
   void run(upload)
 }
 
 /** Gives it up, or takes one that is over off the list. */
 export function dropUpload(id: number): void {
-  const upload = byId(id)
+  const upload = uploadOf(id)
   if (upload === undefined) return
   upload.abort.abort()
-  uploads = uploads.filter((each) => each !== upload)
-  announce()
-  if (upload.uploadId !== null && upload.jobId === null) {
-    // What nobody cancels expires by itself.
-    read(api.v1.videos.uploads[':uploadId'].$delete({ param: { uploadId: upload.uploadId } })).catch(() => {})
+  removeUploads((each) => each === upload)
+  const { uploadId, state } = upload
+  if (uploadId === null || state === 'done' || state === 'over') return
+  forgetUpload(uploadId)
+  // What nobody cancels expires by itself.
+  read(api.v1.videos.uploads[':uploadId'].$delete({ param: { uploadId } })).catch(() => {})
+}
+
+/** What has become of an upload whose page is gone. */
+async function look(upload: Upload): Promise<void> {
+  try {
+    const known = await readUpload(upload.uploadId ?? '')
+    if (known.status !== 'waiting' && known.status !== 'completed') {
+      const problem =
+        known.status === 'timed_out' ? 'Its time ran out before all of it had arrived.' : known.error
+      end(upload, problem ?? 'It was given up.')
+    } else if (hasArrived(known)) {
+      changeUpload(upload, { state: 'uploading' })
+      await run(upload)
+    } else {
+      upload.sent = sentOf(known)
+      countSent(upload)
+    }
+  } catch (error) {
+    fail(upload, error)
   }
+}
+
+function goOn(upload: Upload, file: File): void {
+  upload.file = file
+  if (upload.uploadId !== null) otherTabs.claim(upload.uploadId)
+  changeUpload(upload, { state: 'uploading', problem: null })
+  void run(upload)
 }
 
 async function run(upload: Upload): Promise<void> {
   const { signal } = upload.abort
   try {
-    const target = await open(upload)
-    if (target !== null) await send(upload, target, signal)
-    change(upload, { state: 'checking', sentBytes: upload.sizeBytes })
-    const param = { uploadId: upload.uploadId ?? '' }
-    await read(api.v1.videos.uploads[':uploadId'].complete.$post({ param }))
-    const json = {
-      uploadId: param.uploadId,
-      ...upload.wish,
-      // The player's strip of pictures.
-      storyboard: true,
-      idempotencyKey: `dashboard-${param.uploadId}`,
-    }
-    const { jobId } = await read(api.v1.videos.encode.$post({ json }))
-    change(upload, { state: 'done', jobId })
+    const uploadId = await send(upload, signal)
+    changeUpload(upload, { state: 'checking', sentBytes: upload.sizeBytes })
+    const jobId = await completeAndEncode(uploadId, upload.wish)
+    forgetUpload(uploadId)
+    changeUpload(upload, { state: 'done', jobId })
   } catch (error) {
-    if (!signal.aborted) change(upload, { state: 'failed', problem: messageOf(error) })
+    if (!signal.aborted) fail(upload, error)
   }
 }
 
-/** @returns where what has not arrived goes; null when all of it has */
-async function open(upload: Upload): Promise<OpenedUpload | null> {
-  if (upload.uploadId === null) {
-    const { name, size, type } = upload.file
-    const json = { filename: name, sizeBytes: size, contentType: type === '' ? 'video/mp4' : type }
-    const opened = await read(api.v1.videos.uploads.$post({ json }))
-    upload.uploadId = opened.uploadId
-    return opened
+/** @returns the upload's id, when all of it has arrived */
+async function send(upload: Upload, signal: AbortSignal): Promise<string> {
+  const { file } = upload
+  if (upload.uploadId !== null) {
+    const known = await readUpload(upload.uploadId)
+    upload.sent = sentOf(known)
+    countSent(upload)
+    if (file === null || hasArrived(known)) return upload.uploadId
   }
-  const param = { uploadId: upload.uploadId }
-  const known = await read(api.v1.videos.uploads[':uploadId'].$get({ param }))
-  if (known.status === 'completed') return null
-  const arrived = known.parts?.filter(({ done }) => done) ?? []
-  upload.sent = new Map(arrived.map(({ partNumber, sizeBytes }) => [partNumber, sizeBytes]))
-  count(upload)
-  return await read(api.v1.videos.uploads[':uploadId'].resume.$post({ param }))
+  if (file === null) throw new Error('a new upload without a file')
+  const target = upload.uploadId === null ? await openUpload(file) : await freshLinks(upload.uploadId)
+  const { uploadId } = target
+  upload.uploadId = uploadId
+  upload.fingerprint ??= await fingerprintOf(file)
+  const { name, sizeBytes, fingerprint, wish } = upload
+  // One that was dropped meanwhile must not come back with the next page.
+  signal.throwIfAborted()
+  keepUpload({ uploadId, name, sizeBytes, fingerprint, wish })
+  const note = (part: number, sentBytes: number) => {
+    upload.sent.set(part, sentBytes)
+    countSent(upload)
+  }
+  await sendBytes(target, file, { sent: upload.sent, signal, note })
+  return uploadId
 }
 
-async function send(upload: Upload, target: OpenedUpload, signal: AbortSignal): Promise<void> {
-  if ('url' in target) {
-    const { url, headers } = target
-    await putBytes(url, upload.file, { headers, signal, onSent: (bytes) => note(upload, 1, bytes) })
-    return
-  }
-  // All parts but the last are of one size, which the first tells even where it has arrived already.
-  const first = target.parts.find(({ partNumber }) => partNumber === 1)
-  const partBytes = first?.sizeBytes ?? upload.sent.get(1) ?? 0
-  const waiting = [...target.parts]
-  const worker = async () => {
-    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      await sendPart(upload, part, partBytes, signal)
-    }
-  }
-  await Promise.all(Array.from({ length: partsAtOnce }, worker))
-}
+/** The server knows of no such upload, or awaits nothing of it: going on would be refused each time. */
+const finalCodes = ['upload_not_found', 'upload_not_usable', 'invalid_media', 'source_gone']
 
-interface Part {
-  partNumber: number
-  sizeBytes: number
-  url: string
-}
-
-async function sendPart(upload: Upload, part: Part, partBytes: number, signal: AbortSignal): Promise<void> {
-  const { partNumber, sizeBytes } = part
-  const from = (partNumber - 1) * partBytes
-  const bytes = upload.file.slice(from, from + sizeBytes)
-  let { url } = part
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await putBytes(url, bytes, { signal, onSent: (sent) => note(upload, partNumber, sent) })
-      note(upload, partNumber, sizeBytes)
-      return
-    } catch (error) {
-      note(upload, partNumber, 0)
-      if (signal.aborted || attempt >= triesPerPart) throw error
-      await new Promise((resolve) => setTimeout(resolve, firstWaitMs * 2 ** attempt))
-      url = await freshLink(upload, partNumber)
-    }
+function fail(upload: Upload, error: unknown): void {
+  const isFinal = error instanceof ApiProblem && finalCodes.includes(error.code)
+  if (isFinal) end(upload, messageOf(error))
+  else {
+    // Without its file it can't be tried again, only chosen again.
+    const state = upload.file === null ? 'interrupted' : 'failed'
+    changeUpload(upload, { state, problem: messageOf(error) })
   }
 }
 
-/** The one before may have run out while the connection was gone. */
-async function freshLink(upload: Upload, partNumber: number): Promise<string> {
-  const param = { uploadId: upload.uploadId ?? '' }
-  const target = await read(api.v1.videos.uploads[':uploadId'].resume.$post({ param }))
-  const part = 'parts' in target ? target.parts.find((each) => each.partNumber === partNumber) : undefined
-  if (part === undefined) throw new ApiProblem('The part can’t be sent any more.', null, 'part_gone')
-  return part.url
+function end(upload: Upload, problem: string): void {
+  if (upload.uploadId !== null) forgetUpload(upload.uploadId)
+  changeUpload(upload, { state: 'over', problem })
 }
 
-function note(upload: Upload, partNumber: number, bytes: number): void {
-  upload.sent.set(partNumber, bytes)
-  count(upload)
-}
-
-function count(upload: Upload): void {
-  const sentBytes = [...upload.sent.values()].reduce((sum, bytes) => sum + bytes, 0)
-  change(upload, { sentBytes: Math.min(sentBytes, upload.sizeBytes) })
-}
-
-function byId(id: number): Upload | undefined {
-  return uploads.find((upload) => upload.id === id)
-}
-
-function change(upload: Upload, changes: Partial<ShownUpload>): void {
-  Object.assign(upload, changes)
-  announce()
-}
-
-function announce(): void {
-  shown = uploads.map(({ id, name, sizeBytes, sentBytes, state, problem, jobId }) => ({
-    id,
-    name,
-    sizeBytes,
-    sentBytes,
-    state,
-    problem,
-    jobId,
-  }))
-  for (const listener of listeners) listener()
+function isAtWork({ state }: Upload): boolean {
+  return state === 'uploading' || state === 'paused' || state === 'checking' || state === 'failed'
 }

@@ -1,28 +1,23 @@
 /** Videos: bring one in, watch it being encoded, play it. */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type DragEvent, useRef, useState } from 'react'
+import { type DragEvent, useEffect, useRef, useState } from 'react'
 import { api, read } from '../../api.ts'
 import { useLiveQuery } from '../../live/live.ts'
 import { useRefusal } from '../../scopes.ts'
 import type { JobSummary } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
-import { bytes, shortId } from '../../ui/format.ts'
+import { shortId } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
 import { Status, shownStatus } from '../../ui/status.tsx'
 import { Duration, Time } from '../../ui/time.tsx'
 import { say } from '../../ui/toasts.tsx'
 import { posterOf } from './player.tsx'
 import { useEncodeProgress } from './progress.ts'
-import {
-  dropUpload,
-  type EncodeWish,
-  pauseUpload,
-  resumeUpload,
-  type ShownUpload,
-  startUpload,
-  useUploads,
-} from './uploads.ts'
+import type { EncodeWish } from './send-upload.ts'
+import { useUploads } from './upload-list.ts'
+import { UploadRow } from './upload-row.tsx'
+import { restoreUploads, takeFile } from './uploads.ts'
 
 const videosKey = ['videos']
 
@@ -35,6 +30,7 @@ const wishes: { name: string; wish: EncodeWish }[] = [
 
 export function Videos() {
   const uploads = useUploads()
+  useEffect(() => void restoreUploads(), [])
   return (
     <Page title="Videos">
       <Drop />
@@ -59,7 +55,7 @@ function Drop() {
   const refusal = useRefusal('enqueue')
   const wish = wishes[chosen]?.wish ?? { preset: 'web' }
   const take = (files: FileList | null) => {
-    for (const file of files ?? []) startUpload(file, wish)
+    for (const file of files ?? []) void takeFile(file, wish)
   }
   const onDrop = (event: DragEvent) => {
     event.preventDefault()
@@ -112,69 +108,6 @@ function Drop() {
         }}
       />
     </section>
-  )
-}
-
-const states = {
-  uploading: 'Uploading',
-  paused: 'Paused',
-  checking: 'Checking',
-  done: 'Arrived',
-  failed: 'Failed',
-}
-
-function UploadRow({ upload }: { upload: ShownUpload }) {
-  const { id, name, sizeBytes, sentBytes, state, problem, jobId } = upload
-  const part = sizeBytes === 0 ? 0 : sentBytes / sizeBytes
-  const isOver = state === 'done'
-  return (
-    <li className="upload">
-      <span className="upload-name">
-        <Foreign>{name}</Foreign>
-        <span className="aside">
-          {states[state]} · {bytes(sentBytes)} of {bytes(sizeBytes)}
-        </span>
-        {problem === null ? null : (
-          <span className="field-error" role="alert">
-            {problem}
-          </span>
-        )}
-      </span>
-      <Meter part={part} label={`${name}: ${Math.round(part * 100)} %`} />
-      <span className="number">{Math.round(part * 100)} %</span>
-      <span className="upload-actions">
-        {jobId === null ? null : (
-          <Link to="/videos/$jobId" params={{ jobId }}>
-            Show it
-          </Link>
-        )}
-        {state === 'uploading' ? (
-          <Button
-            look="quiet"
-            icon="pause"
-            aria-label={`Pause ${name}`}
-            title="Pause"
-            onClick={() => pauseUpload(id)}
-          />
-        ) : null}
-        {state === 'paused' || state === 'failed' ? (
-          <Button
-            look="quiet"
-            icon="play"
-            aria-label={`Go on with ${name}`}
-            title="Go on"
-            onClick={() => resumeUpload(id)}
-          />
-        ) : null}
-        <Button
-          look="quiet"
-          icon="close"
-          aria-label={isOver ? `Take ${name} off the list` : `Give up ${name}`}
-          title={isOver ? 'Off the list' : 'Give up'}
-          onClick={() => dropUpload(id)}
-        />
-      </span>
-    </li>
   )
 }
 

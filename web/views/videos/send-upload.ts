@@ -1,0 +1,109 @@
+/**
+ * How the bytes of one upload get to the storage: by one link, or part by part. A part that fails is sent again by a
+ * fresh link; what has arrived before is not sent again.
+ */
+import { ApiProblem, api, read } from '../../api.ts'
+import type { OpenedUpload, UploadProgress } from '../../types.ts'
+import { putBytes } from './put-bytes.ts'
+
+const partsAtOnce = 3
+const triesPerPart = 4
+const firstWaitMs = 500
+/** Large files on slow lines take hours, and who was interrupted may come back the next morning. */
+const livesSeconds = 86_400
+
+/** What is asked for of the video once it has arrived. */
+export interface EncodeWish {
+  preset: 'web' | 'streaming' | 'webm'
+  quality?: '720p' | '1080p' | '4k'
+}
+
+/** Of parts by number, how many bytes have arrived; the only one is 1. */
+export type Sent = Map<number, number>
+
+export async function openUpload({ name, size, type }: File): Promise<OpenedUpload> {
+  const contentType = type === '' ? 'video/mp4' : type
+  const json = { filename: name, sizeBytes: size, contentType, expiresInSeconds: livesSeconds }
+  return await read(api.v1.videos.uploads.$post({ json }))
+}
+
+export async function readUpload(uploadId: string): Promise<UploadProgress> {
+  return await read(api.v1.videos.uploads[':uploadId'].$get({ param: { uploadId } }))
+}
+
+export async function freshLinks(uploadId: string): Promise<OpenedUpload> {
+  return await read(api.v1.videos.uploads[':uploadId'].resume.$post({ param: { uploadId } }))
+}
+
+export function sentOf({ parts = [] }: UploadProgress): Sent {
+  const arrived = parts.filter(({ done }) => done)
+  return new Map(arrived.map(({ partNumber, sizeBytes }) => [partNumber, sizeBytes]))
+}
+
+/** All of it is there: what remains to be done needs no file. */
+export function hasArrived({ status, parts }: UploadProgress): boolean {
+  return status === 'completed' || parts?.every(({ done }) => done) === true
+}
+
+/** @returns the id of the job; asked for twice, it is one job */
+export async function completeAndEncode(uploadId: string, wish: EncodeWish): Promise<string> {
+  await read(api.v1.videos.uploads[':uploadId'].complete.$post({ param: { uploadId } }))
+  // The storyboard is the player's strip of pictures.
+  const json = { uploadId, ...wish, storyboard: true, idempotencyKey: `dashboard-${uploadId}` }
+  const { jobId } = await read(api.v1.videos.encode.$post({ json }))
+  return jobId
+}
+
+/** @param sent of what arrived before */
+export async function sendBytes(
+  target: OpenedUpload,
+  file: File,
+  { sent, signal, note }: { sent: Sent; signal: AbortSignal; note: (part: number, bytes: number) => void },
+): Promise<void> {
+  if ('url' in target) {
+    const { url, headers } = target
+    await putBytes(url, file, { headers, signal, onSent: (bytes) => note(1, bytes) })
+    return
+  }
+  // All parts but the last are of one size, which the first tells even where it has arrived already.
+  const first = target.parts.find(({ partNumber }) => partNumber === 1)
+  const partBytes = first?.sizeBytes ?? sent.get(1) ?? 0
+  const waiting = [...target.parts]
+  const worker = async () => {
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      const from = (part.partNumber - 1) * partBytes
+      await sendPart(target.uploadId, part, file.slice(from, from + part.sizeBytes), { signal, note })
+    }
+  }
+  await Promise.all(Array.from({ length: partsAtOnce }, worker))
+}
+
+async function sendPart(
+  uploadId: string,
+  part: { partNumber: number; sizeBytes: number; url: string },
+  bytes: Blob,
+  { signal, note }: { signal: AbortSignal; note: (part: number, bytes: number) => void },
+): Promise<void> {
+  const { partNumber, sizeBytes } = part
+  let { url } = part
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await putBytes(url, bytes, { signal, onSent: (sent) => note(partNumber, sent) })
+      note(partNumber, sizeBytes)
+      return
+    } catch (error) {
+      note(partNumber, 0)
+      if (signal.aborted || attempt >= triesPerPart) throw error
+      await new Promise((resolve) => setTimeout(resolve, firstWaitMs * 2 ** attempt))
+      url = await freshLink(uploadId, partNumber)
+    }
+  }
+}
+
+/** The one before may have run out while the connection was gone. */
+async function freshLink(uploadId: string, partNumber: number): Promise<string> {
+  const target = await freshLinks(uploadId)
+  const part = 'parts' in target ? target.parts.find((each) => each.partNumber === partNumber) : undefined
+  if (part === undefined) throw new ApiProblem('The part can’t be sent any more.', null, 'part_gone')
+  return part.url
+}
