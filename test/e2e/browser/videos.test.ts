@@ -92,14 +92,7 @@ test.skipIf(noBrowser)(
     const clip = await Bun.file(await clips.make({ name: 'large.mp4', seconds: 1 })).bytes()
     const bytes = Buffer.concat([clip, Buffer.alloc(66 * mebibyte - clip.length)])
     const page = await browser.open(`${server.url}/videos`)
-    const sent: string[] = []
-    let letSecondPass = false
-    await page.route(/partNumber=/, async (route) => {
-      const part = new URL(route.request().url()).searchParams.get('partNumber') ?? ''
-      if (part === '2' && !letSecondPass) return
-      if (route.request().method() === 'PUT') sent.push(part)
-      await route.continue()
-    })
+    const parts = await holdSecondPart(page)
     await page.getByLabel('Video files').setInputFiles(await clips.write('parts.mp4', bytes))
     await until(
       'the first part to have arrived',
@@ -113,10 +106,10 @@ test.skipIf(noBrowser)(
     )
     await page.getByRole('button', { name: 'Pause parts.mp4' }).click()
     await shows(page, 'Paused')
-    letSecondPass = true
+    parts.letGo()
     await page.getByRole('button', { name: 'Go on with parts.mp4' }).click()
     await page.getByRole('link', { name: 'Show it' }).waitFor()
-    expect(sent).toEqual(['1', '2'])
+    expect(parts.sent).toEqual(['1', '2'])
     await page.getByRole('link', { name: 'Show it' }).click()
     await page.getByRole('link', { name: /^[0-9a-f-]{36}$/ }).click()
     await page
@@ -135,14 +128,7 @@ test.skipIf(noBrowser)(
     const changed = Buffer.from(bytes)
     changed[changed.length - 1] = 1
     const page = await browser.open(`${server.url}/videos`)
-    const sent: string[] = []
-    let letSecondPass = false
-    await page.route(/partNumber=/, async (route) => {
-      const part = new URL(route.request().url()).searchParams.get('partNumber') ?? ''
-      if (part === '2' && !letSecondPass) return
-      if (route.request().method() === 'PUT') sent.push(part)
-      await route.continue()
-    })
+    const parts = await holdSecondPart(page)
     await page.getByLabel('Video files').setInputFiles(file)
     await shows(page, /67\.1 MB of 69\.2 MB/)
     const isFirstDone = async () => (await partsOf(page))[0]?.done === true
@@ -158,12 +144,12 @@ test.skipIf(noBrowser)(
     await shows(page, /“other\.mp4” is another file: it has .* KB, “interrupted\.mp4” has 69\.2 MB\./)
     await chosen.setInputFiles(await clips.write('changed.mp4', changed))
     await shows(page, '“changed.mp4” is not what “interrupted.mp4” was')
-    expect(sent).toEqual(['1'])
+    expect(parts.sent).toEqual(['1'])
 
-    letSecondPass = true
+    parts.letGo()
     await chosen.setInputFiles(file)
     await page.getByRole('link', { name: 'Show it' }).waitFor()
-    expect(sent).toEqual(['1', '2'])
+    expect(parts.sent).toEqual(['1', '2'])
     await until('the other tab to leave it alone', async () => {
       return (await other.locator('.upload').count()) === 0
     })
@@ -216,6 +202,24 @@ test.skipIf(noBrowser)('a page of any other origin is refused by the browser and
   expect(page.complaints.join()).toContain('has been blocked by CORS policy')
   page.complaints.length = 0
 })
+
+/** Lets nothing of the second part through to the storage, until it may go. */
+async function holdSecondPart(page: TestPage): Promise<{ sent: string[]; letGo: () => void }> {
+  const sent: string[] = []
+  let isHeld = true
+  await page.route(/partNumber=/, async (route) => {
+    const part = new URL(route.request().url()).searchParams.get('partNumber') ?? ''
+    if (part === '2' && isHeld) return
+    if (route.request().method() === 'PUT') sent.push(part)
+    await route.continue()
+  })
+  return {
+    sent,
+    letGo: () => {
+      isHeld = false
+    },
+  }
+}
 
 /** What MP4 has for bytes that mean nothing: players pass it over. */
 function unusedBox(sizeBytes: number): Buffer {
