@@ -20,7 +20,7 @@ import {
   finishTarget,
 } from './finish.ts'
 import { checkLimits } from './limits.ts'
-import { outputBound } from './output-bound.ts'
+import { outputLimits } from './output-bound.ts'
 import { PhaseProgress } from './phases.ts'
 import { type EncodePlan, planEncode, soundsOf } from './plan.ts'
 import { type Extras, prepareExtras } from './prepare.ts'
@@ -72,12 +72,7 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {
     ...care,
     videoStream: media.video.index,
-    durationSeconds,
-    longestSeconds: limits.video.durationSeconds,
-    bound: {
-      directory: encoded,
-      bytes: outputBound(targets, { durationSeconds, allowedBytes: limits.video.outputBytes }),
-    },
+    ...outputLimits(targets, { directory: encoded, durationSeconds }, limits),
     progress: ({ percent, ...pace }) => progress.at('encoding', percent / 100, pace),
   })
   const whole = { media, plan, extras, sizeBytes, filename, frameCount, damagedFrames }

@@ -1,4 +1,5 @@
-/** How many bytes FFmpeg may write for a video: what its targets can come to, and what the worker allows. Pure. */
+/** How much FFmpeg may write for a video: what its targets can come to, and what the worker allows. Pure. */
+import type { JobLimits } from '../../core/job.ts'
 import type { Stem } from './ffmpeg-args.ts'
 import { soundsOf, type Target } from './plan.ts'
 
@@ -7,6 +8,17 @@ const allowance = 4
 /** Heads, indexes, subtitles, and videos so short that an average says nothing. */
 const slackBytes = 64 * 1024 ** 2
 
+/** @returns what `runFfmpeg` holds a run to that writes the targets into the directory */
+export function outputLimits(
+  targets: (Target | Stem)[],
+  { directory, durationSeconds }: { directory: string; durationSeconds: number },
+  { video }: Pick<JobLimits, 'video'>,
+) {
+  const bytes = outputBound(targets, { durationSeconds, allowedBytes: video.outputBytes })
+  return { durationSeconds, longestSeconds: video.durationSeconds, bound: { directory, bytes } }
+}
+
+/** In bytes. */
 export function outputBound(
   targets: (Target | Stem)[],
   { durationSeconds, allowedBytes }: { durationSeconds: number; allowedBytes: number },

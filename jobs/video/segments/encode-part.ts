@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type JobContext, JobError } from '../../../core/job.ts'
 import { encodeOptions } from '../encode.ts'
 import { careOf, runFfmpeg } from '../ffmpeg.ts'
-import { outputBound } from '../output-bound.ts'
+import { outputLimits } from '../output-bound.ts'
 import { fetchWatermark } from '../prepare.ts'
 import { measurePiece } from './join.ts'
 import type { PartParams, PartResult, PartTarget } from './part.ts'
@@ -42,12 +42,7 @@ export async function encodePart(part: PartParams, context: JobContext): Promise
     const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {
       ...care,
       videoStream: picture.videoStream,
-      longestSeconds: limits.video.durationSeconds,
-      durationSeconds,
-      bound: {
-        directory,
-        bytes: outputBound(targets, { durationSeconds, allowedBytes: limits.video.outputBytes }),
-      },
+      ...outputLimits(targets, { directory, durationSeconds }, limits),
       expectedFrames: part.frameCount > 0 ? part.frameCount : null,
       progress: (news) => percent.report(news),
     })
