@@ -23,7 +23,7 @@ import { checkLimits } from './limits.ts'
 import { outputLimits } from './output-bound.ts'
 import { PhaseProgress } from './phases.ts'
 import { type EncodePlan, planEncode, soundsOf } from './plan.ts'
-import { type Extras, prepareExtras } from './prepare.ts'
+import { type Extras, fetchWatermark, prepareExtras } from './prepare.ts'
 import { type Media, probe } from './probe.ts'
 import { publish } from './publish.ts'
 import { wantedPieces } from './segments/decide.ts'
@@ -66,7 +66,8 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
 
   const encoded = await makeDirectory(scratchDirectory, 'encoded')
   const { picture, trim, targets } = plan
-  const command = { input, directory: encoded, picture, trim, targets, ...extras }
+  const watermark = await fetchWatermark(plan, context, care)
+  const command = { input, directory: encoded, picture, trim, targets, watermark, ...extras }
   const options = await encodeOptions(command, context, care)
   log.info('encoding', { targets: targets.map(({ name }) => name), arguments: options.join(' ') })
   const { frameCount, damagedFrames } = await runFfmpeg(tools.ffmpeg, options, {

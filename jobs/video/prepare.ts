@@ -1,4 +1,4 @@
-/** What an encode needs beside the source: the watermark in its size, subtitles as text, how loud each sound is. */
+/** What an encode needs beside the source: subtitles as text, how loud each sound is, the watermark in its size. */
 import { join } from 'node:path'
 import type { JobContext } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
@@ -10,8 +10,6 @@ import { extractSubtitles } from './subtitles.ts'
 import { prepareWatermark } from './watermark.ts'
 
 export interface Extras {
-  /** Null where there is none. */
-  watermark: string | null
   subtitles: { path: string; language: string | null; track: SubtitlePlan }[]
   /** Subtitles that are left out, and why. */
   skipped: { name: string; reason: string }[]
@@ -21,16 +19,15 @@ export interface Extras {
 
 type PrepareContext = Pick<JobContext, 'tools' | 'storage' | 'scratchDirectory'>
 
-/** @throws JobError invalid_watermark, source_missing, and as `runFfmpeg` */
+/** @throws JobError as `runFfmpeg` */
 export async function prepareExtras(
   input: string,
   plan: EncodePlan,
   context: PrepareContext,
   care: ToolCare,
 ): Promise<Extras> {
-  const watermark = await fetchWatermark(plan, context, care)
-  const extras: Extras = { watermark, subtitles: [], skipped: [], loudness: new Map() }
   const { tools, scratchDirectory } = context
+  const extras: Extras = { subtitles: [], skipped: [], loudness: new Map() }
   for (const track of plan.subtitles) {
     const path = join(scratchDirectory, track.name)
     const reason = await extractSubtitles(tools.ffmpeg, { input, to: path, track, trim: plan.trim }, care)
@@ -47,7 +44,7 @@ export async function prepareExtras(
   return extras
 }
 
-/** @returns null where there is none @throws JobError invalid_watermark, source_missing */
+/** Where it is used: of a divided video, in its parts. @returns null where there is none @throws JobError invalid_watermark, source_missing */
 export async function fetchWatermark(
   { picture, targets }: { picture: PicturePlan; targets: (Target | Stem)[] },
   { tools, storage, scratchDirectory }: PrepareContext,

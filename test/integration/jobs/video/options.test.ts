@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import type { JobRun } from '../../../../core/testing/run-job.ts'
+import { type JobRun, runJob } from '../../../../core/testing/run-job.ts'
+import encodePart from '../../../../jobs/encode.part.ts'
+import { PartParams } from '../../../../jobs/video/segments/part.ts'
 import {
   brightnessOf,
   colourAt,
@@ -11,6 +13,7 @@ import {
   testClips,
   testFfmpeg,
   testFfprobe,
+  testTools,
 } from '../../../support/clips.ts'
 import { encodeHere } from '../../../support/encode-here.ts'
 
@@ -161,6 +164,21 @@ describe('a watermark', async () => {
     const run = await encodeHere(await readFile(path), {}, { request: { watermark: { key } }, objects })
     expect(failure(run)).toMatchObject({ errorCode: 'invalid_watermark', retry: false })
     expect(run.objects.has('sources/1/source')).toBe(true)
+  })
+
+  test('of a video in pieces is made ready by those that show it, and fails them when it is no picture', async () => {
+    const whole = await clips.make({ name: 'pieces.mp4', size: '64x36', seconds: 4, options: h264 })
+    const request = { outputs: [{ format: 'hls' }], segments: 2, watermark: { key } }
+    const { outcome } = await encodeHere(await readFile(whole), {}, { request })
+    const parts = outcome.kind === 'waits' ? outcome.children : []
+    const ends = []
+    for (const { params } of parts) {
+      const objects = { 'sources/1/source': await readFile(whole), [key]: 'no picture' }
+      const run = await runJob(encodePart, PartParams.parse(params), { tools: testTools, objects })
+      ends.push(run.outcome)
+    }
+    const noPicture = expect.objectContaining({ errorCode: 'invalid_watermark', retry: false })
+    expect(ends).toEqual([expect.objectContaining({ kind: 'succeeded' }), noPicture, noPicture])
   })
 })
 
