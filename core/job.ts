@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import type { BackoffPolicy } from './backoff.ts'
+import type { KnownFfmpeg } from './encode/abilities.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { CatchUpPolicy, OverlapPolicy } from './schedules/row.ts'
 import type { TraceHeaders } from './trace/context.ts'
@@ -183,8 +184,7 @@ export interface JobContext {
   /** What an earlier attempt stored by `saveCheckpoint`, or null. */
   readonly checkpoint: Json
   readonly log: JobLog
-  /** Paths of the FFmpeg binaries that the worker found. */
-  readonly tools: { ffmpeg: string; ffprobe: string }
+  readonly tools: JobTools
   readonly limits: JobLimits
   readonly fleet: Fleet
   readonly storage: JobStorage
@@ -222,6 +222,14 @@ export interface JobContext {
    * the others are cancelled; with `'continue'` it gets to know. When it ends otherwise, its children are cancelled.
    */
   enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
+}
+
+export interface JobTools {
+  /** Paths of the FFmpeg binaries that the worker found. */
+  ffmpeg: string
+  ffprobe: string
+  /** What the worker was told by this ffmpeg when it started. */
+  known?: KnownFfmpeg
 }
 
 /** The workers that live, as its own worker last heard of them; no older than a quarter of a minute. */

@@ -4,7 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
-import type { ChildEnd, Fleet, JobLimits } from '../core/job.ts'
+import type { ChildEnd, Fleet, JobLimits, JobTools } from '../core/job.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { readChildren } from '../core/queue/children.ts'
@@ -27,7 +27,7 @@ export interface AttemptDependencies {
   sql: Pool
   storage: Storage
   reporter: Reporter
-  tools: { ffmpeg: string; ffprobe: string }
+  tools: JobTools
   jobLimits: JobLimits
   /** As it is now. */
   fleet(): Fleet

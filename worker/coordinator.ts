@@ -14,7 +14,7 @@ import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionName } from '../core/definitions/name.ts'
-import type { Fleet } from '../core/job.ts'
+import type { Fleet, JobTools } from '../core/job.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
@@ -28,7 +28,6 @@ import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
 import { readFleet } from '../core/workers/fleet.ts'
 import { Attempt, type AttemptDependencies } from './attempt.ts'
-import type { FfmpegCapabilities } from './ffmpeg-capabilities.ts'
 import { Finisher } from './finisher.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -50,9 +49,9 @@ export interface CoordinatorOptions {
   sql: Pool
   openListener(): Pool
   storage: Storage
-  tools: { ffmpeg: string; ffprobe: string }
+  tools: JobTools
   /** Announced, so that what no worker can encode is refused before it is enqueued. */
-  ffmpeg: FfmpegCapabilities
+  ffmpeg: { version: string; encoders: string[] }
   workerId: string
   config: Config
   /** Where the few variables that job processes may see are taken from. */

@@ -1,25 +1,25 @@
 /** What the FFmpeg at hand is and can do: asked of the binary once at start, not assumed. */
-
-import { encodersOf } from '../core/encode/options.ts'
+import { stat } from 'node:fs/promises'
+import { askAbilities, type KnownFfmpeg } from '../core/encode/abilities.ts'
 
 export interface FfmpegCapabilities {
   version: string
-  /** Those of the encoders we know a use for that the binary has. */
-  encoders: string[]
+  known: KnownFfmpeg
 }
-
-const encodersOfInterest = Object.values(encodersOf).flat()
 
 /** @throws Error when the binary can't be run or has no H.264 or AAC encoder, without which nothing is encoded */
 export async function probeFfmpeg(tools: { ffmpeg: string }): Promise<FfmpegCapabilities> {
-  const version = (await output([tools.ffmpeg, '-hide_banner', '-version'])).split('\n')[0] ?? ''
-  const listed = await output([tools.ffmpeg, '-hide_banner', '-encoders'])
-  const names = new Set(listed.split('\n').map((line) => line.trim().split(/\s+/)[1]))
-  const encoders = encodersOfInterest.filter((name) => names.has(name))
+  const { size, mtimeMs } = await stat(tools.ffmpeg)
+  const ask = (options: string[]) => output([tools.ffmpeg, ...options])
+  const [said, abilities] = await Promise.all([ask(['-hide_banner', '-version']), askAbilities(ask)])
   for (const needed of ['libx264', 'aac']) {
-    if (!encoders.includes(needed)) throw new Error(`${tools.ffmpeg} has no encoder ${needed}`)
+    if (!abilities.encoders.includes(needed)) throw new Error(`${tools.ffmpeg} has no encoder ${needed}`)
   }
-  return { version: version.replace(/^ffmpeg version /, '').split(' ')[0] ?? version, encoders }
+  const version = said.split('\n')[0] ?? ''
+  return {
+    version: version.replace(/^ffmpeg version /, '').split(' ')[0] ?? version,
+    known: { ...abilities, sizeBytes: size, modifiedAtMs: mtimeMs },
+  }
 }
 
 async function output(command: string[]): Promise<string> {

@@ -4,7 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
-import type { JobLimits } from '../core/job.ts'
+import type { JobLimits, JobTools } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
 import type { JobRun, NotBegun, ProcessEnd } from './job-process.ts'
@@ -21,7 +21,7 @@ export interface HookRunnerOptions {
   sql: Pool
   standby: Standby
   scratch: Scratch
-  tools: { ffmpeg: string; ffprobe: string }
+  tools: JobTools
   jobLimits: JobLimits
   log: Log
   /** Those whose code this worker has loaded, by `key@version`. */

@@ -21,14 +21,15 @@ const tools = findFfmpeg({
   ffprobePath: config.FFPROBE_PATH,
   searchPath: process.env.PATH,
 })
-const ffmpeg = await probeFfmpeg(tools)
+const { version, known } = await probeFfmpeg(tools)
+const ffmpeg = { version, encoders: known.encoders }
 const sql = openPool(config, `job-server worker ${workerId}`)
 const tracing = await openTracing(config, log, { program: 'worker', instance: workerId })
 const coordinator = new Coordinator({
   sql,
   openListener: () => openListener(config, `job-server worker ${workerId}`),
   storage: createStorage(config),
-  tools,
+  tools: { ...tools, known },
   ffmpeg,
   workerId,
   config,

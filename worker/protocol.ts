@@ -20,7 +20,7 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type { ChildEnd, ChildJob, Fleet, HookName, JobLimits, TraceHeaders } from '../core/job.ts'
+import type { ChildEnd, ChildJob, Fleet, HookName, JobLimits, JobTools, TraceHeaders } from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { bounds, isShallow } from './bounds.ts'
 
@@ -39,7 +39,7 @@ export interface RunMessage {
   /** Not the job is run, but a hook of it; `file` holds those of its directory. */
   hook: { name: HookName; file: string | null; payload: JsonObject } | null
   scratchDirectory: string
-  tools: { ffmpeg: string; ffprobe: string }
+  tools: JobTools
   limits: JobLimits
   trace: TraceHeaders | null
   /** Whether anybody wants to be told of spans. */

@@ -8,8 +8,9 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { EncodeWish } from '../../core/encode/wish.ts'
 import type { ChildEnd, JobContext } from '../../core/job.ts'
+import { abilitiesOf } from './abilities.ts'
 import { refuseDamaged } from './damage.ts'
-import { findEncoders, requireFilters } from './encoders.ts'
+import { findEncoders, requireToneMapping } from './encoders.ts'
 import { careOf, runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { type EncodeCommand, encodeArguments, syncOption } from './ffmpeg-args.ts'
 import {
@@ -133,7 +134,7 @@ type EncodeOptions = Omit<EncodeCommand, 'encoders' | 'maxPixels' | 'sync' | 'th
   threads?: number
 }
 
-/** @throws JobError as `findEncoders` and `requireFilters` */
+/** @throws JobError as `findEncoders` and `requireToneMapping` */
 export async function encodeOptions(
   { threads = Math.min(maxThreads, availableParallelism()), ...what }: EncodeOptions,
   { tools, limits }: Pick<JobContext, 'tools' | 'limits'>,
@@ -143,12 +144,13 @@ export async function encodeOptions(
     ...('video' in target ? [target.video.codec] : []),
     ...soundsOf(target).map(({ codec }) => codec),
   ])
-  if (what.picture.hdr !== null) await requireFilters(tools.ffmpeg, ['zscale', 'tonemap'], care)
+  const abilities = await abilitiesOf(tools, care)
+  if (what.picture.hdr !== null) requireToneMapping(abilities)
   return encodeArguments({
     ...what,
-    encoders: await findEncoders(tools.ffmpeg, new Set(codecs), care),
+    encoders: findEncoders(abilities, new Set(codecs)),
     maxPixels: limits.video.pixels,
-    sync: await syncOption(tools.ffmpeg, care),
+    sync: syncOption(abilities),
     threads,
   })
 }

@@ -1,7 +1,7 @@
 /** FFmpeg's encoders: how each is told size of the bits, speed, and where its key frames are. */
+import { type FfmpegAbilities, toneMappingFilters } from '../../core/encode/abilities.ts'
 import { type AudioCodec, encodersOf, type VideoCodec } from '../../core/encode/options.ts'
 import { JobError } from '../../core/job.ts'
-import { runTool, type ToolCare } from './ffmpeg.ts'
 import { type AudioPlan, groupSeconds, type VideoPlan } from './plan.ts'
 
 /** Those of a codec's encoders that are there, the better first. */
@@ -11,16 +11,13 @@ export type Encoders = Partial<Record<VideoCodec | AudioCodec, string[]>>
 const leastSvtSide = 64
 
 /** @throws JobError encoder_missing, retried: another worker's FFmpeg may have it */
-export async function findEncoders(
-  ffmpeg: string,
+export function findEncoders(
+  { encoders }: FfmpegAbilities,
   codecs: Iterable<VideoCodec | AudioCodec>,
-  care: ToolCare,
-): Promise<Encoders> {
-  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-encoders'], care)
-  const there = new Set(stdout.split('\n').map((line) => line.trim().split(/\s+/)[1]))
+): Encoders {
   const found: Encoders = {}
   for (const codec of codecs) {
-    const these = encodersOf[codec].filter((name) => there.has(name))
+    const these = encodersOf[codec].filter((name) => encoders.includes(name))
     if (these.length === 0) {
       const names = encodersOf[codec].join(' or ')
       throw new JobError('encoder_missing', `The worker's FFmpeg has no encoder for ${codec}: ${names}.`)
@@ -31,10 +28,8 @@ export async function findEncoders(
 }
 
 /** @throws JobError filter_missing, retried: another worker's FFmpeg may have them */
-export async function requireFilters(ffmpeg: string, filters: string[], care: ToolCare): Promise<void> {
-  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-filters'], care)
-  const there = new Set(stdout.split('\n').map((line) => line.trim().split(/\s+/)[1]))
-  const missing = filters.filter((name) => !there.has(name))
+export function requireToneMapping({ toneMapping }: FfmpegAbilities): void {
+  const missing = toneMappingFilters.filter((name) => !toneMapping.includes(name))
   if (missing.length === 0) return
   const message = `The video is in HDR, and the worker's FFmpeg has no filter to show it on other screens: ${missing.join(', ')}.`
   throw new JobError('filter_missing', message)

@@ -1,7 +1,7 @@
 /** The command line of an encode: each option with what breaks without it. */
 import { join } from 'node:path'
+import type { FfmpegAbilities } from '../../core/encode/abilities.ts'
 import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
-import { runTool, type ToolCare } from './ffmpeg.ts'
 import { filterGraph } from './filters.ts'
 import { type Input, inputOptions } from './input.ts'
 import { type AudioPlan, groupSeconds, type PicturePlan, soundsOf, type Target } from './plan.ts'
@@ -146,9 +146,8 @@ export function containerOptions(target: Target | Stem): string[] {
 
 /**
  * Frames keep their own times (variable frame rate). Left to itself FFmpeg before 2020 fills MP4 up to a constant rate,
- * and a screen recording grows a hundredfold. The option's name changed in FFmpeg 5.1; the binary is asked.
+ * and a screen recording grows a hundredfold. The option's name changed in FFmpeg 5.1.
  */
-export async function syncOption(ffmpeg: string, care: ToolCare): Promise<string[]> {
-  const { stdout } = await runTool('FFmpeg', ffmpeg, ['-hide_banner', '-h', 'long'], care)
-  return stdout.includes('-fps_mode') ? ['-fps_mode', 'vfr'] : ['-vsync', 'vfr']
+export function syncOption({ fpsMode }: FfmpegAbilities): string[] {
+  return [fpsMode ? '-fps_mode' : '-vsync', 'vfr']
 }

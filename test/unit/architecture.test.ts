@@ -23,6 +23,7 @@ interface Rule {
 const importedByJobs = new Set([
   'core/job.ts',
   'core/addresses.ts',
+  'core/encode/abilities.ts',
   'core/encode/options.ts',
   'core/encode/wish.ts',
   'core/stall-timer.ts',
