@@ -316,6 +316,11 @@ export const configFields = {
     default: '30',
     about: 'Days that finished jobs, their attempts and events are kept; dropped by whole weeks.',
   }),
+  DEAD_LETTER_RETENTION_DAYS: field({
+    schema: integer(0, 3650),
+    default: '0',
+    about: 'Days that dead letters are kept, redriven or not; 0: until their job is removed.',
+  }),
   SOURCE_RETENTION_DAYS: field({
     schema: integer(0, 3650),
     default: '30',

@@ -13,6 +13,7 @@ import type { Duty } from '../core/upkeep/duties.ts'
 import { removeOldFires } from '../core/upkeep/fires.ts'
 import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
 import { removeIdleSources } from '../core/upkeep/idle-sources.ts'
+import { removeOldDeadLetters } from '../core/upkeep/old-dead-letters.ts'
 import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
 import { removeOrphans } from '../core/upkeep/orphans.ts'
 import { keepPartitions } from '../core/upkeep/partitions.ts'
@@ -33,6 +34,7 @@ const strayLimit = 100
 /** Links of parts live for an hour, and a transfer that began in the last second of one may end long after it. */
 const strayPartSeconds = 2 * hour
 const retentionLimit = 100
+const letterLimit = 10_000
 const silentWorkerSeconds = 3600
 
 export interface DutyDependencies {
@@ -40,7 +42,11 @@ export interface DutyDependencies {
   storage: Storage
   config: Pick<
     Config,
-    'HISTORY_RETENTION_DAYS' | 'SOURCE_RETENTION_DAYS' | 'OUTPUT_RETENTION' | 'METRICS_NAMESPACE'
+    | 'HISTORY_RETENTION_DAYS'
+    | 'DEAD_LETTER_RETENTION_DAYS'
+    | 'SOURCE_RETENTION_DAYS'
+    | 'OUTPUT_RETENTION'
+    | 'METRICS_NAMESPACE'
   >
   log: Log
 }
@@ -83,6 +89,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
 /** What is to be kept for ever has no duty. */
 function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[] {
   const historyDays = config.HISTORY_RETENTION_DAYS
+  const letterDays = config.DEAD_LETTER_RETENTION_DAYS
   const retentionDays = config.SOURCE_RETENTION_DAYS
   const sources = duty('idle-sources', minute, async () => {
     const options = { retentionDays, historyDays, limit: retentionLimit }
@@ -95,7 +102,13 @@ function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[
     if (jobs > 0) log.info({ jobs, retentionDays: historyDays }, 'outputs.removed')
     return { jobs }
   })
+  const letters = duty('dead-letters', 5 * minute, async () => {
+    const removed = await removeOldDeadLetters(sql, { retentionDays: letterDays, limit: letterLimit })
+    if (removed > 0) log.info({ removed, retentionDays: letterDays }, 'dead_letters.removed')
+    return { removed }
+  })
   return [
+    ...(letterDays === 0 ? [] : [letters]),
     ...(retentionDays === 0 ? [] : [sources]),
     ...(config.OUTPUT_RETENTION === 'history' ? [outputs] : []),
   ]
