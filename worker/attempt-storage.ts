@@ -41,17 +41,13 @@ export class AttemptStorage {
 
   /** Never throws: what can't be done is an answer too. */
   async perform({ request, operation }: StorageRequest): Promise<ToChild> {
-    if ('key' in operation && !(isMediaKey(operation.key) && names(this.#allowed, operation.key))) {
-      const message = "The object is not one that the job's parameters or its children's results name."
-      return { type: 'refused', request, code: 'object_not_allowed', message, retry: false }
-    }
-    if ('multipartId' in operation && !this.#open.has(operation.multipartId)) {
-      const message = 'The parts are not of an output that this attempt is writing.'
-      return { type: 'refused', request, code: 'object_not_allowed', message, retry: false }
-    }
     try {
+      if ('key' in operation) this.#requireNamed(operation.key)
       return { request, ...(await this.#perform(operation)) }
     } catch (error) {
+      if (error instanceof NotAllowed) {
+        return { type: 'refused', request, code: 'object_not_allowed', message: error.message, retry: false }
+      }
       const message = `The storage could not be used: ${error instanceof Error ? error.message : error}`
       return { type: 'refused', request, code: 'storage_unavailable', message, retry: true }
     }
@@ -101,10 +97,15 @@ export class AttemptStorage {
     }
   }
 
+  #requireNamed(key: string): void {
+    if (isMediaKey(key) && names(this.#allowed, key)) return
+    throw new NotAllowed("The object is not one that the job's parameters or its children's results name.")
+  }
+
   #openParts(multipartId: string): { key: string; sizeBytes: number } {
     const open = this.#open.get(multipartId)
-    if (open === undefined) throw new Error('the parts are not open')
-    return open
+    if (open !== undefined) return open
+    throw new NotAllowed('The parts are not of an output that this attempt is writing.')
   }
 
   /** Whether a large output was begun and not brought to its end. */
@@ -131,6 +132,9 @@ export class AttemptStorage {
     for await (const { key } of this.storage.list(prefix)) if (matches(key)) await this.storage.remove(key)
   }
 }
+
+/** What the attempt has no right to. */
+class NotAllowed extends Error {}
 
 /** Whether a string anywhere in the parameters is the key. */
 function names(params: Json, key: string): boolean {
