@@ -1,0 +1,104 @@
+/** What is asked for, with all that the definition and the parent say where it says nothing: the row of a job to be. */
+import { createHash } from 'node:crypto'
+import { checkParams } from '../definitions/check-params.ts'
+import { definitionName } from '../definitions/name.ts'
+import type { RegisteredDefinition } from '../definitions/read.ts'
+import { DefinitionNotFound, IdempotencyConflict, InvalidParams, InvalidWebhook } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { isStorable, type Json } from '../json.ts'
+import { isWebUrl } from '../outside-url.ts'
+import { ownersNamedIn } from '../storage/keys.ts'
+import type { TraceHeaders } from '../trace/context.ts'
+import type { EnqueueInput, ParentJob } from './enqueue.ts'
+
+/** A job as `insertJobs` writes it. */
+export type EnqueueRow = ReturnType<typeof rowOf>
+
+/** @throws DefinitionNotFound, InvalidParams, InvalidWebhook */
+export function rowOf(
+  input: EnqueueInput,
+  definitions: Map<string, RegisteredDefinition>,
+  { parent, trace }: { parent?: ParentJob; trace: TraceHeaders | null },
+) {
+  const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
+  const definition = definitions.get(definitionName({ key, version }))
+  if (definition === undefined) throw new DefinitionNotFound({ key, version })
+  const { metadata = {} } = input
+  for (const [path, value] of Object.entries({ params, metadata })) {
+    if (isStorable(value)) continue
+    const message = 'Text with NUL characters or lone surrogates can not be stored.'
+    throw new InvalidParams(key, [{ path, message }])
+  }
+  checkParams(definition, params)
+  if (input.webhookUrl !== undefined && !isWebUrl(input.webhookUrl)) {
+    throw new InvalidWebhook([{ path: 'webhookUrl', message: 'expected an http:// or https:// URL' }])
+  }
+  const paramsText = JSON.stringify(params, sortKeys)
+  const paramsHash = createHash('sha256').update(paramsText).digest('hex')
+  const unique = input.idempotencyKey === undefined && input.uniqueForSeconds !== undefined
+  return {
+    id: newId(),
+    definition_key: key,
+    definition_version: version,
+    queue: input.queue ?? queueOf(definition, parent),
+    priority: input.priority ?? parent?.priority ?? 0,
+    max_attempts: input.maxAttempts ?? definition.defaultMaxAttempts,
+    timeout_seconds: input.timeoutSeconds ?? definition.timeoutSeconds,
+    backoff: input.backoff === undefined ? null : { ...input.backoff },
+    key_kind: unique ? 'unique' : 'client',
+    key: unique ? `${version}:${paramsHash}` : (input.idempotencyKey ?? null),
+    key_seconds: (unique ? input.uniqueForSeconds : input.idempotencyTtlSeconds) ?? 86_400,
+    params_hash: paramsHash,
+    params,
+    delay_seconds: input.delaySeconds ?? 0,
+    scheduled_at: input.scheduledAt?.toISOString() ?? null,
+    concurrency_key: input.concurrencyKey ?? null,
+    concurrency_key_limit:
+      input.concurrencyKey === undefined
+        ? null
+        : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
+    depends_on: [...new Set(input.dependsOn ?? [])],
+    owners: ownersNamedIn(paramsText),
+    parent_id: parent?.id ?? null,
+    tags: [...new Set([...(parent?.tags ?? []), ...(input.tags ?? [])])],
+    metadata,
+    webhook_url: input.webhookUrl ?? null,
+    traceparent: (input.trace ?? trace)?.traceparent ?? null,
+    tracestate: (input.trace ?? trace)?.tracestate ?? null,
+  }
+}
+
+/** A child stands where its parent does, unless its definition names a queue. */
+function queueOf({ queue }: RegisteredDefinition, parent: ParentJob | undefined): string {
+  return queue === 'default' && parent !== undefined ? parent.queue : queue
+}
+
+/** Inputs of one batch that repeat a key: the statement may meet each key once. @throws IdempotencyConflict */
+export function withoutRepeats(rows: EnqueueRow[]): {
+  first: EnqueueRow[]
+  sameAs: Map<EnqueueRow, EnqueueRow>
+} {
+  const byKey = new Map<string, EnqueueRow>()
+  const sameAs = new Map<EnqueueRow, EnqueueRow>()
+  const first = rows.filter((row) => {
+    if (row.key === null) return true
+    const name = JSON.stringify([row.definition_key, row.key_kind, row.key])
+    const earlier = byKey.get(name)
+    if (earlier === undefined) {
+      byKey.set(name, row)
+      return true
+    }
+    if (earlier.params_hash !== row.params_hash) {
+      throw new IdempotencyConflict({ key: row.key, jobId: earlier.id })
+    }
+    sameAs.set(row, earlier)
+    return false
+  })
+  return { first, sameAs }
+}
+
+/** Equal parameters hash alike whatever the order of their keys. */
+function sortKeys(_key: string, value: Json): Json {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

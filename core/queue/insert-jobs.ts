@@ -1,0 +1,129 @@
+/**
+ * The one statement that writes jobs: idempotency keys, lanes, jobs, what they wait for and use, and their first events.
+ * It runs on connections of others too, hence the quoted names.
+ */
+import type { Sql } from '../db.ts'
+import type { EnqueueRow } from './enqueue-row.ts'
+import { jsonParameter } from './row.ts'
+
+/** By the id of each row the job that it became, or met by its key. `otherParams`: the one it met has others. */
+export type Written = Map<string, { jobId: string; otherParams: boolean }>
+
+export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
+  // Parts stand in the statement only where they are wanted: their planning is not free.
+  const keyed = rows.some(({ key }) => key !== null)
+  const depends = rows.some(({ depends_on }) => depends_on.length > 0)
+  // jobs_pk and idempotency_keys_pk.
+  const written = await sql<{ id: string; jobId: string; otherParams: boolean }[]>`
+    with given as materialized (
+      select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+        id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
+        timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
+        params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
+        concurrency_key_limit int, depends_on uuid[], owners uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text,
+        traceparent text, tracestate text
+      )
+    ),
+    ${keyed ? holdKeys(sql) : sql``}
+    met as materialized (
+      select
+        given.*,
+        ${keyed ? sql`coalesce(key_held.job_id, given.id)` : sql`given.id`} as job_id,
+        ${keyed ? sql`coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false)` : sql`false`} as other_params,
+        greatest(given.scheduled_at, case when delay_seconds > 0 then now() + make_interval(secs => delay_seconds) end) as due_at,
+        ${depends ? sql`exists (select from unnest(given.depends_on) as dependency (id) join job_server.jobs using (id))` : sql`false`} as waits
+      from given
+      ${
+        keyed
+          ? sql`
+              left join key_held
+                on key_held.definition_key = given.definition_key and key_held.kind = given.key_kind and key_held.key = given.key`
+          : sql``
+      }
+    ),
+    laned as (
+      insert into job_server.lanes (queue, definition_key, definition_version)
+      select distinct queue, definition_key, definition_version from met
+      where job_id = id and not exists (
+        select from job_server.lanes
+        where lanes.queue = met.queue and lanes.definition_key = met.definition_key
+          and lanes.definition_version = met.definition_version
+      )
+      on conflict do nothing
+    ),
+    created as (
+      insert into job_server.jobs (
+        id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, backoff,
+        idempotency_key, concurrency_key, concurrency_key_limit, parent_id, params, scheduled_at, tags, metadata,
+        traceparent, tracestate
+      )
+      select
+        id, definition_key, definition_version, queue,
+        case
+          when waits then 'waiting'
+          when due_at > now() then 'scheduled'
+          when concurrency_key is not null then 'blocked'
+          else 'ready'
+        end,
+        priority, greatest(due_at, now()), max_attempts, timeout_seconds, backoff,
+        case when key_kind = 'client' then key end, concurrency_key, concurrency_key_limit, parent_id, params,
+        case when due_at > now() then due_at end, tags, metadata, traceparent, tracestate
+      from met
+      where job_id = id
+      order by id
+      returning id
+    ),
+    ${depends ? noteDependencies(sql) : sql``}
+    ${rows.some((row) => row.webhook_url !== null) ? watchEnds(sql) : sql``}
+    ${rows.some((row) => row.owners.length > 0) ? noteUses(sql) : sql``}
+    noted as (
+      insert into job_server.events (job_id, event_type)
+      select id, 'queued' from created order by id
+    )
+    select id, job_id as "jobId", other_params as "otherParams" from met`
+  return new Map(written.map(({ id, ...job }) => [id, job]))
+}
+
+/**
+ * `on conflict do update` rather than `do nothing`: it waits for a concurrent request with the same key and gives back
+ * the winner's row.
+ */
+function holdKeys(sql: Sql) {
+  return sql`
+    key_held as (
+      insert into job_server.idempotency_keys as held (definition_key, kind, key, job_id, params_hash, expires_at)
+      select definition_key, key_kind, key, id, decode(params_hash, 'hex'), now() + make_interval(secs => key_seconds)
+      from given
+      where key is not null
+      order by definition_key, key_kind, key
+      on conflict on constraint idempotency_keys_pk do update set
+        job_id = case when held.expires_at <= now() then excluded.job_id else held.job_id end,
+        params_hash = case when held.expires_at <= now() then excluded.params_hash else held.params_hash end,
+        expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
+      returning definition_key, kind, key, job_id, params_hash
+    ),`
+}
+
+function noteDependencies(sql: Sql) {
+  return sql`
+    depending as (
+      insert into job_server.job_dependencies (job_id, depends_on)
+      select met.id, unnest(met.depends_on) from met where met.job_id = met.id and waits
+    ),`
+}
+
+function watchEnds(sql: Sql) {
+  return sql`
+    watched as (
+      insert into job_server.job_webhooks (job_id, url)
+      select id, webhook_url from met where job_id = id and webhook_url is not null
+    ),`
+}
+
+function noteUses(sql: Sql) {
+  return sql`
+    used as (
+      insert into job_server.source_uses (owner_id, job_id)
+      select unnest(owners), id from met where job_id = id
+    ),`
+}
