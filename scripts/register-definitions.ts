@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
+import { definitionName } from '../core/definitions/name.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
 import { createLog } from '../core/log.ts'
 import { pruneCodeSchedules } from '../core/schedules/sync.ts'
@@ -24,7 +25,7 @@ for (const { file, error } of broken) console.error(`${file}: ${error}`)
 const sql = openPool(config, 'job-server register-definitions')
 try {
   await registerDefinitions(sql, definitions)
-  for (const { key, version } of definitions) console.log(`registered ${key}@${version}`)
+  for (const definition of definitions) console.log(`registered ${definitionName(definition)}`)
   // A file that does not load may well have a schedule.
   if (process.argv.includes('--prune') && broken.length === 0) {
     for (const name of await pruneCodeSchedules(sql, definitions)) console.log(`removed schedule ${name}`)

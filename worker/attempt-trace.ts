@@ -2,6 +2,7 @@
  * An attempt in the trace of its job: the wait before it, the attempt, and the spans that the job makes within. Error
  * codes are told and messages are not: those may hold links and what else is a secret.
  */
+import { definitionNameOf } from '../core/definitions/name.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
 import { messaging } from '../core/queue/send-span.ts'
@@ -26,12 +27,11 @@ export class AttemptTrace {
     job: ClaimedJob,
   ) {
     const parent = parseTrace(job.traceparent, job.tracestate)
-    const definition = `${job.definitionKey}@${job.definitionVersion}`
     const common = {
       ...messaging,
       'messaging.destination.name': job.queue,
       'messaging.message.id': job.lease.jobId,
-      'job_server.definition': definition,
+      'job_server.definition': definitionNameOf(job),
       'job_server.attempt': job.attempt,
     }
     this.#span = tracer.start(`process ${job.definitionKey}`, {

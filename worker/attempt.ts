@@ -4,6 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { definitionNameOf } from '../core/definitions/name.ts'
 import type { ChildEnd, Fleet, JobLimits, JobTools } from '../core/job.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
@@ -234,8 +235,8 @@ export class Attempt {
 
   /** Of whom a log line tells. */
   #subject() {
-    const { lease, attempt, definitionKey, definitionVersion } = this.job
-    const definition = `${definitionKey}@${definitionVersion}`
+    const { lease, attempt } = this.job
+    const definition = definitionNameOf(this.job)
     return { jobId: lease.jobId, attempt, definition, traceId: this.#trace.context?.traceId }
   }
 

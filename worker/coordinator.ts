@@ -13,7 +13,7 @@
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
-import { definitionName } from '../core/definitions/name.ts'
+import { definitionName, definitionNameOf } from '../core/definitions/name.ts'
 import type { Fleet, JobTools } from '../core/job.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
@@ -249,7 +249,7 @@ export class Coordinator {
     const free = this.options.config.MAX_CONCURRENT_EXECUTIONS - this.#turns.size
     const claimedAt = performance.now()
     const jobs = await this.#claimUpTo(free, [...this.#definitions.values()])
-    const turns = jobs.map((job) => ({ name: nameOfJob(job), claimedAt, jobs: [job] }))
+    const turns = jobs.map((job) => ({ name: definitionNameOf(job), claimedAt, jobs: [job] }))
     try {
       // Fewer than there is room for: nothing waits that could go along.
       if (turns.length === free) await this.#fill(turns)
@@ -282,7 +282,7 @@ export class Coordinator {
     )
     for (const job of more) {
       const [shortest] = turns
-        .filter(({ name }) => name === nameOfJob(job))
+        .filter(({ name }) => name === definitionNameOf(job))
         .sort((one, other) => one.jobs.length - other.jobs.length)
       shortest?.jobs.push(job)
     }
@@ -398,8 +398,4 @@ export class Coordinator {
     this.#state = 'stopped'
     this.#stopping = undefined
   }
-}
-
-function nameOfJob({ definitionKey, definitionVersion }: ClaimedJob): string {
-  return definitionName({ key: definitionKey, version: definitionVersion })
 }

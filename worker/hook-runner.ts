@@ -4,6 +4,7 @@
  */
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
+import { definitionNameOf } from '../core/definitions/name.ts'
 import type { JobLimits, JobTools } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
@@ -66,7 +67,7 @@ export class HookRunner {
 
   async #run(hook: HookRun): Promise<void> {
     const { sql, log } = this.options
-    const definition = this.options.definitions().get(`${hook.definitionKey}@${hook.definitionVersion}`)
+    const definition = this.options.definitions().get(definitionNameOf(hook))
     if (definition === undefined) return
     const end = await this.#perform(hook, definition)
     if (end.kind === 'stopped' && end.reason === 'interrupted') return

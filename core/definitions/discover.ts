@@ -9,6 +9,7 @@ import { type HookName, hookNames, type JobDefinition, type RateLimit } from '..
 import type { JsonObject } from '../json.ts'
 import { type DefinitionSchedule, refusedParams, scheduleShape } from '../schedules/in-code.ts'
 import { findJobFiles, isHooksFile, type JobFile } from './job-files.ts'
+import { definitionName } from './name.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
 export interface DefinitionRecord {
@@ -136,7 +137,7 @@ export function assembleDiscovery(
     const outcome = outcomes.get(path)
     if (outcome?.kind === 'broken') found.broken.push({ file: path, error: outcome.error })
     if (outcome?.kind !== 'definition') continue
-    const name = `${outcome.record.key}@${outcome.record.version}`
+    const name = definitionName(outcome.record)
     const other = seen.get(name)
     if (other !== undefined)
       found.broken.push({ file: path, error: `${name} is already defined in ${other}` })

@@ -2,3 +2,13 @@
 export function definitionName({ key, version }: { key: string; version: number }): string {
   return `${key}@${version}`
 }
+
+/** That of a job, a schedule or whatever else names one. */
+export function definitionNameOf({ definitionKey, definitionVersion }: NamesDefinition): string {
+  return definitionName({ key: definitionKey, version: definitionVersion })
+}
+
+interface NamesDefinition {
+  definitionKey: string
+  definitionVersion: number
+}

@@ -2,6 +2,7 @@
 import type { Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
 import { internalDefinitions, isInternal } from './internal.ts'
+import { definitionName } from './name.ts'
 
 export interface DefinitionView {
   key: string
@@ -41,7 +42,7 @@ export async function readDefinitions(
     inputs
       .filter(({ definitionKey }) => options.internal || !isInternal(definitionKey))
       .map(({ definitionKey: key, definitionVersion: version = 1 }) => [
-        `${key}@${version}`,
+        definitionName({ key, version }),
         { key, version },
       ]),
   )
@@ -54,5 +55,5 @@ export async function readDefinitions(
       params_schema as "paramsSchema"
     from job_server.definitions
     join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
-  return new Map(rows.map((row) => [`${row.key}@${row.version}`, row]))
+  return new Map(rows.map((row) => [definitionName(row), row]))
 }

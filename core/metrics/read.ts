@@ -5,6 +5,7 @@
  */
 import type { Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
+import { definitionNameOf } from '../definitions/name.ts'
 import type { JobStatus } from '../job-state.ts'
 import { liveStatusColumn } from '../queue/read.ts'
 import { endGroups, type Fragment } from './groups.ts'
@@ -45,7 +46,7 @@ export async function readDefinitionMetrics(sql: Sql): Promise<DefinitionMetrics
     order by definition_key, definition_version`
   const definitions = new Map<string, DefinitionMetrics>()
   for (const { definitionKey, definitionVersion, status, jobs, ...tried } of rows) {
-    const name = `${definitionKey}@${definitionVersion}`
+    const name = definitionNameOf({ definitionKey, definitionVersion })
     const known = definitions.get(name) ?? {
       definitionKey,
       definitionVersion,

@@ -1,6 +1,7 @@
 /** Refuses schedules that could not do what they say, with every reason at once. */
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
+import { definitionName } from '../definitions/name.ts'
 import { readDefinitions } from '../definitions/read.ts'
 import { DefinitionNotFound, InvalidParams, InvalidSchedule } from '../errors.ts'
 import { isStorable } from '../json.ts'
@@ -54,7 +55,7 @@ export async function checkWork(
   work: Pick<ScheduleSettings, 'definitionKey' | 'definitionVersion' | 'params'>,
 ): Promise<void> {
   const { definitionKey: key, definitionVersion: version, params } = work
-  const definition = (await readDefinitions(sql, [work])).get(`${key}@${version}`)
+  const definition = (await readDefinitions(sql, [work])).get(definitionName({ key, version }))
   if (definition === undefined) throw new DefinitionNotFound({ key, version })
   if (!isStorable(params)) {
     const message = 'Text with NUL characters or lone surrogates can not be stored.'

@@ -4,6 +4,7 @@
  */
 import { v5 } from 'uuid'
 import { databaseTime, type Sql } from '../db.ts'
+import { definitionName } from '../definitions/name.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { aimAfter } from './due.ts'
 import type { DefinitionSchedule } from './in-code.ts'
@@ -103,7 +104,7 @@ export async function pruneCodeSchedules(
 
 function rowOf({ key, version, schedule }: ScheduledDefinition, now: Date) {
   if (schedule === null) return null
-  const name = `${key}@${version}`
+  const name = definitionName({ key, version })
   const id = v5(name, namespace)
   const { startsAt, endsAt } = schedule
   const { nextFireAt, dueAt } = aimAfter(

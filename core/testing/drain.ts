@@ -8,6 +8,7 @@
 import { backoffSeconds } from '../backoff.ts'
 import type { Pool } from '../db.ts'
 import { type DefinitionRecord, recordOf } from '../definitions/discover.ts'
+import { definitionName, definitionNameOf } from '../definitions/name.ts'
 import { registerDefinitions } from '../definitions/register.ts'
 import type { JobDefinition } from '../job.ts'
 import { admitWaiting } from '../queue/admit.ts'
@@ -45,7 +46,7 @@ export async function drain(
   const loaded = new Map<string, { definition: JobDefinition; record: DefinitionRecord }>()
   for (const definition of definitions as JobDefinition[]) {
     const record = recordOf(definition, { file: 'drain', hooks: { file: null, names: [] } })
-    loaded.set(`${record.key}@${record.version}`, { definition, record })
+    loaded.set(definitionName(record), { definition, record })
   }
   const records = [...loaded.values()].map(({ record }) => record)
   await registerDefinitions(sql, records)
@@ -56,7 +57,7 @@ export async function drain(
     await admitWaiting(sql, null)
     const request = { workerId: 'drain', definitions: records, queues: [], limit: 1, leaseSeconds }
     const [job] = await claim(sql, request, { limited: true })
-    const code = job && loaded.get(`${job.definitionKey}@${job.definitionVersion}`)
+    const code = job && loaded.get(definitionNameOf(job))
     if (job === undefined || code === undefined) break
     drained.push(await perform(sql, job, code.definition, code.record))
   }

@@ -1,5 +1,6 @@
 /** Commands about jobs. */
 import { readFile } from 'node:fs/promises'
+import { definitionNameOf } from '../../core/definitions/name.ts'
 import { UsageError } from '../command-line.ts'
 import { type Api, bodyOf, type Command, first } from './command.ts'
 import { ago, facts, table } from './table.ts'
@@ -94,7 +95,7 @@ export const jobCommands: Command[] = [
           ['job', 'definition', 'status', 'attempts', 'queued', 'error'],
           page.jobs.map((job) => [
             job.jobId,
-            `${job.definitionKey}@${job.definitionVersion}`,
+            definitionNameOf(job),
             job.status,
             `${job.attempts}/${job.maxAttempts}`,
             ago(job.queuedAt),
@@ -159,7 +160,7 @@ function summaryOf(job: Job): Record<string, unknown> {
   const { attemptHistory: _attempts, definitionKey, definitionVersion, attempts, maxAttempts, ...rest } = job
   return {
     ...rest,
-    definition: `${definitionKey}@${definitionVersion}`,
+    definition: definitionNameOf({ definitionKey, definitionVersion }),
     attempts: `${attempts} of ${maxAttempts}`,
   }
 }

@@ -1,4 +1,5 @@
 /** Commands about dead letters, queues and schedules. */
+import { definitionNameOf } from '../../core/definitions/name.ts'
 import { bodyOf, type Command, first } from './command.ts'
 import { ago, table } from './table.ts'
 
@@ -16,7 +17,7 @@ export const operationCommands: Command[] = [
           ['dead letter', 'definition', 'attempts', 'failed', 'error', 'redriven as'],
           page.jobs.map((letter) => [
             letter.dlqJobId,
-            `${letter.definitionKey}@${letter.definitionVersion}`,
+            definitionNameOf(letter),
             letter.attempts,
             ago(letter.movedToDlqAt),
             letter.errorCode,
@@ -125,7 +126,7 @@ export const operationCommands: Command[] = [
           answer.schedules.map((schedule) => [
             schedule.scheduleId,
             schedule.name,
-            `${schedule.definitionKey}@${schedule.definitionVersion}`,
+            definitionNameOf(schedule),
             schedule.description,
             schedule.enabled ? ago(schedule.nextFireAt) : 'disabled',
             ago(schedule.lastFireAt),
