@@ -132,7 +132,7 @@ export class BenchDatabase {
 
   /** What its processes are started with. */
   get processEnvironment(): Record<string, string | undefined> {
-    return { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url, DATABASE_PREPARE: 'on' }
+    return { ...this.environment, LOG_LEVEL: 'warn', DATABASE_URL: this.url }
   }
 
   async #start(

@@ -98,10 +98,10 @@ export const configFields = {
       'password: the one in DATABASE_URL. iam: a token of AWS IAM for the user in it, made for each connection; wants TLS.',
   }),
   DATABASE_PREPARE: field({
-    schema: z.enum(['on', 'off'], 'expected on or off'),
-    default: 'off',
+    schema: z.enum(['auto', 'on', 'off'], 'expected auto, on or off'),
+    default: 'auto',
     about:
-      'on: statements are prepared once for each connection, which makes them cheaper by half. Only where DATABASE_URL leads to PostgreSQL itself, without a pooler in transaction mode between.',
+      'Whether statements are prepared once for each connection, which makes them cheaper by half, and which no pooler in transaction mode may stand between. auto: where DATABASE_URL is found to lead to PostgreSQL itself; functions do not.',
   }),
   DATABASE_POOL_SIZE: field({
     schema: integer(1, 100),
