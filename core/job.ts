@@ -232,7 +232,10 @@ export interface JobTools {
   known?: KnownFfmpeg
 }
 
-/** The workers that live, as its own worker last heard of them; no older than a quarter of a minute. */
+/**
+ * The workers that live, as they were when the attempt began. Asked for where the definition has `onChildren`; other
+ * jobs are told of their own worker alone.
+ */
 export interface Fleet {
   /** Jobs that they run at once. */
   slots: number

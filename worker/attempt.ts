@@ -30,8 +30,8 @@ export interface AttemptDependencies {
   reporter: Reporter
   tools: JobTools
   jobLimits: JobLimits
-  /** As it is now. */
-  fleet(): Fleet
+  /** As it is now, for a job that is about to begin. */
+  fleetFor(definition: DefinitionRecord): Promise<Fleet>
   stopGraceSeconds: number
   log: Log
   /** What the process gets as parameters; null: the job is not wanted any more. */
@@ -47,6 +47,7 @@ export interface AttemptDependencies {
 interface RunInput {
   params: JsonObject
   children: ChildEnd[] | null
+  fleet: Fleet
 }
 
 export class Attempt {
@@ -133,7 +134,8 @@ export class Attempt {
     const params = await dependencies.paramsOf(job)
     if (params === null) return { kind: 'cancelled' }
     const children = await this.#readChildren()
-    const ended = await this.#runProcess({ params, children })
+    const fleet = await dependencies.fleetFor(definition)
+    const ended = await this.#runProcess({ params, children, fleet })
     this.#output.end()
     const { end, peakMemoryBytes } = ended
     if (end.kind === 'waits') return end
@@ -178,7 +180,7 @@ export class Attempt {
     return children
   }
 
-  #message({ params, children }: RunInput, { scratchDirectory, waitIn }: Place): JobToRun {
+  #message({ params, children, fleet }: RunInput, { scratchDirectory, waitIn }: Place): JobToRun {
     const { job, definition } = this
     return {
       file: definition.file,
@@ -195,7 +197,7 @@ export class Attempt {
       limits: this.dependencies.jobLimits,
       trace: this.#trace.headers,
       recordsSpans: this.#trace.isRecorded,
-      fleet: this.dependencies.fleet(),
+      fleet,
       logLimitBytes: definition.logLimitBytes,
       nice: definition.nice,
       asksBackoff: job.backoff === null,

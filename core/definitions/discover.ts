@@ -30,6 +30,8 @@ export interface DefinitionRecord {
   logLimitBytes: number
   nice: number
   runsPerProcess: number
+  /** Whether its jobs may be divided into children, and go on when those have ended. */
+  hasChildren: boolean
   schedule: DefinitionSchedule | null
   /** Lifecycle hooks that the definition has, or its directory for all of its definitions. */
   hooks: HookName[]
@@ -88,6 +90,9 @@ const shape = z
     hooks: hooksShape.default([]),
     params: z.instanceof(z.ZodType, { error: 'expected a zod schema' }),
     run: z.custom<JobDefinition['run']>((value) => typeof value === 'function', 'expected a function'),
+    onChildren: z
+      .custom<JobDefinition['onChildren']>((value) => typeof value === 'function', 'expected a function')
+      .optional(),
   })
   .superRefine(({ schedule, params }, context) => {
     for (const issue of refusedParams(schedule, params)) context.addIssue(issue)
@@ -167,9 +172,10 @@ export function recordOf(
   definition: unknown,
   { file, hooks: shared }: { file: string; hooks: SharedHooks },
 ): DefinitionRecord {
-  const { run: _run, params, hooks, ...rest } = parsed(shape, definition)
+  const { run: _run, onChildren, params, hooks, ...rest } = parsed(shape, definition)
   const paramsSchema = z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject
-  return withHooks({ file, ...rest, hooks, hooksFile: null, paramsSchema }, shared)
+  const hasChildren = onChildren !== undefined
+  return withHooks({ file, ...rest, hasChildren, hooks, hooksFile: null, paramsSchema }, shared)
 }
 
 async function defaultExport(file: string, expected: string): Promise<unknown> {

@@ -22,6 +22,7 @@ const anything: DefinitionRecord = {
   logLimitBytes: 1_048_576,
   nice: 0,
   runsPerProcess: 1,
+  hasChildren: false,
   schedule: null,
   hooks: [],
   hooksFile: null,

@@ -93,7 +93,7 @@ async function endOf(
     reporter: new Reporter(sql, log),
     tools: { ffmpeg: '', ffprobe: '' },
     jobLimits: defaultJobLimits,
-    fleet: () => ({ slots: 1, freeSlots: 0 }),
+    fleetFor: async () => ({ slots: 1, freeSlots: 0 }),
     stopGraceSeconds: 1,
     paramsOf,
     tracer: passingTracer,
