@@ -1,6 +1,7 @@
 /** The upkeep of the product: what is done, and how often. */
 import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
+import type { Json } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { foldTallies } from '../core/metrics/fold.ts'
 import { measure } from '../core/metrics/measure.ts'
@@ -30,10 +31,12 @@ const hour = 3600
 const rescueLimit = 1000
 const keyLimit = 10_000
 const tallyLimit = 100_000
-const strayLimit = 100
+/** Objects are removed in transactions of so many: what they lock is waited for by who enqueues. */
+const batch = 100
+/** Of batches, at most: other duties wait meanwhile. */
+const batchesPerRun = 5
 /** Links of parts live for an hour, and a transfer that began in the last second of one may end long after it. */
 const strayPartSeconds = 2 * hour
-const retentionLimit = 100
 const letterLimit = 10_000
 const silentWorkerSeconds = 3600
 
@@ -55,19 +58,21 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   const retentionDays = config.HISTORY_RETENTION_DAYS
   const namespace = config.METRICS_NAMESPACE
   return [
-    duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
+    folding(sql),
     // Workers rescue from one another; this is for when none is left.
     duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
     duty('waiting-jobs', minute, async () => {
       await sweep(sql)
       return null
     }),
-    duty('hooks', minute, async () => ({ givenUp: await giveUpHooks(sql) })),
-    duty('rate-starts', minute, async () => ({ removed: await removeOldStarts(sql) })),
     duty('uploads', minute, () => expireUploads(sql, storage)),
-    duty('stray-outputs', minute, async () => ({
-      attempts: await removeStrayOutputs(sql, storage, { limit: strayLimit }),
-      parts: await removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit: strayLimit }),
+    duty('hooks', 5 * minute, async () => ({ givenUp: await giveUpHooks(sql) })),
+    duty('rate-starts', 5 * minute, async () => ({ removed: await removeOldStarts(sql) })),
+    duty('stray-outputs', 5 * minute, async () => ({
+      attempts: await whileFull(() => removeStrayOutputs(sql, storage, { limit: batch })),
+      parts: await whileFull(() =>
+        removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit: batch }),
+      ),
     })),
     ...retentionDuties({ sql, storage, config, log }),
     duty('idempotency-keys', 5 * minute, async () => ({
@@ -86,19 +91,34 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   ]
 }
 
+function folding(sql: Pool): Duty<{ ends: number; claims: number }> {
+  return {
+    ...duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
+    rest: { seconds: 30, after: ({ ends, claims }) => ends + claims === 0 },
+  }
+}
+
 /** What is to be kept for ever has no duty. */
 function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[] {
   const historyDays = config.HISTORY_RETENTION_DAYS
   const letterDays = config.DEAD_LETTER_RETENTION_DAYS
   const retentionDays = config.SOURCE_RETENTION_DAYS
-  const sources = duty('idle-sources', minute, async () => {
-    const options = { retentionDays, historyDays, limit: retentionLimit }
-    const { removed, inUse } = await removeIdleSources(sql, storage, options)
+  const sources = duty('idle-sources', 5 * minute, async () => {
+    const options = { retentionDays, historyDays, limit: batch }
+    let removed = 0
+    let inUse = 0
+    await whileFull(async () => {
+      const looked = await removeIdleSources(sql, storage, options)
+      removed += looked.removed
+      inUse += looked.inUse
+      return looked.removed + looked.inUse
+    })
     if (removed > 0) log.info({ removed, retentionDays }, 'sources.removed')
     return { removed, inUse }
   })
-  const outputs = duty('old-outputs', minute, async () => {
-    const jobs = await removeOldOutputs(sql, storage, { retentionDays: historyDays, limit: retentionLimit })
+  const outputs = duty('old-outputs', 5 * minute, async () => {
+    const options = { retentionDays: historyDays, limit: batch }
+    const jobs = await whileFull(() => removeOldOutputs(sql, storage, options))
     if (jobs > 0) log.info({ jobs, retentionDays: historyDays }, 'outputs.removed')
     return { jobs }
   })
@@ -129,6 +149,21 @@ async function logMeasures(sql: Pool, namespace: string, log: Log) {
   return { ...measures }
 }
 
-function duty(name: string, intervalSeconds: number, run: Duty['run']): Duty {
+/** One batch after another, until one is not full. @returns how many all of them did */
+async function whileFull(run: () => Promise<number>): Promise<number> {
+  let sum = 0
+  for (let batches = 0; batches < batchesPerRun; batches++) {
+    const done = await run()
+    sum += done
+    if (done < batch) break
+  }
+  return sum
+}
+
+function duty<Outcome extends Json>(
+  name: string,
+  intervalSeconds: number,
+  run: () => Promise<Outcome>,
+): Duty<Outcome> {
   return { name, intervalSeconds, run }
 }

@@ -6,7 +6,7 @@
 import type { Family } from '../core/metrics/exposition.ts'
 import { lead, resign } from '../core/schedules/lead.ts'
 import { registerDuties } from '../core/upkeep/duties.ts'
-import { beat, signOff } from '../core/workers/beat.ts'
+import { type Beat, signOff } from '../core/workers/beat.ts'
 import { doDuties, fire, type TickDependencies, tellWebhooks } from './tick.ts'
 
 const beatMs = 10_000
@@ -58,12 +58,16 @@ export class Scheduler {
   async runOnce(): Promise<number> {
     const { sql, id, leaseSeconds, duties, log } = this.options
     try {
-      await this.#appear()
+      if (!this.#isRegistered) await registerDuties(sql, duties)
+      this.#isRegistered = true
       const names = duties.map(({ name }) => name)
+      const beat = this.#nextBeat()
       const { epoch, nextDueInSeconds, nextDutyInSeconds, hasNews } = await lead(sql, id, {
         leaseSeconds,
         duties: names,
+        beat,
       })
+      if (beat !== undefined) this.#beatAt = performance.now() + beatMs
       if (epoch !== this.#epoch) log.info({ epoch }, epoch === null ? 'leadership.lost' : 'leadership.taken')
       this.#epoch = epoch
       if (epoch === null) return this.#pollMs
@@ -87,13 +91,10 @@ export class Scheduler {
     })
   }
 
-  async #appear(): Promise<void> {
-    const { sql, id, info, duties, ownMetrics } = this.options
-    if (!this.#isRegistered) await registerDuties(sql, duties)
-    this.#isRegistered = true
-    if (performance.now() < this.#beatAt) return
-    this.#beatAt = performance.now() + beatMs
-    await beat(sql, { id, kind: 'scheduler', slots: 0, info, metrics: ownMetrics() })
+  #nextBeat(): Beat | undefined {
+    const { id, info, ownMetrics } = this.options
+    if (performance.now() < this.#beatAt) return undefined
+    return { id, kind: 'scheduler', slots: 0, info, metrics: ownMetrics() }
   }
 
   /** Beside the schedules: however long it takes, they fire in time. */

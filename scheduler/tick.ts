@@ -8,7 +8,7 @@ import { flushHints } from '../core/queue/wake.ts'
 import { type Fired, fireDue } from '../core/schedules/fire-due.ts'
 import { inScope } from '../core/trace/scope.ts'
 import type { Tracer } from '../core/trace/tracer.ts'
-import { type Duty, registerDuties, runDueDuty } from '../core/upkeep/duties.ts'
+import { type Duty, registerDuties, runDueDuties } from '../core/upkeep/duties.ts'
 import { type DispatchOptions, dispatchWebhooks } from '../core/webhooks/dispatch.ts'
 
 export interface TickDependencies {
@@ -60,11 +60,10 @@ export async function tellWebhooks({ sql, webhooks, log }: TickDependencies): Pr
 
 /** @returns how many were due */
 export async function doDuties({ sql, duties, log }: TickDependencies): Promise<number> {
-  for (let count = 0; ; count++) {
-    const done = await runDueDuty(sql, duties)
-    if (done === null) return count
-    const { name: duty, outcome, error } = done
+  const runs = await runDueDuties(sql, duties)
+  for (const { name: duty, outcome, error } of runs) {
     if (error === undefined) log.debug({ duty, outcome }, 'upkeep.done')
     else log.error({ err: error, duty }, 'upkeep.failed')
   }
+  return runs.length
 }

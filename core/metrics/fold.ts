@@ -16,8 +16,10 @@ export async function foldTallies(
 ): Promise<{ ends: number; claims: number }> {
   const ends = await foldEnds(sql, options.limit)
   const claims = await foldClaims(sql, options.limit)
-  await sql`
-    delete from job_server.end_minutes where minute < now() - make_interval(days => ${minutesKeptDays})`
+  if (ends > 0) {
+    await sql`
+      delete from job_server.end_minutes where minute < now() - make_interval(days => ${minutesKeptDays})`
+  }
   return { ends, claims }
 }
 

@@ -11,6 +11,7 @@
  */
 import type { Sql } from '../db.ts'
 import { hasNews } from '../webhooks/news.ts'
+import { type Beat, beating } from '../workers/beat.ts'
 
 export interface Leadership {
   /** Null while another leads. */
@@ -25,12 +26,13 @@ export interface Leadership {
 
 /**
  * Takes or renews leadership for `leaseSeconds`.
- * @param duties names of those that the holder knows
+ * @param options.duties names of those that the holder knows
+ * @param options.beat a sign of life that goes along
  */
 export async function lead(
   sql: Sql,
   holder: string,
-  { leaseSeconds, duties }: { leaseSeconds: number; duties: string[] },
+  { leaseSeconds, duties, beat }: { leaseSeconds: number; duties: string[]; beat?: Beat | undefined },
 ): Promise<Leadership> {
   // leases_pk, schedules_due_idx
   const [row] = await sql<Leadership[]>`
@@ -44,6 +46,7 @@ export async function lead(
       where held.holder = excluded.holder or held.expires_at < now()
       returning epoch
     )
+    ${beat === undefined ? sql`` : sql`, alive as (${beating(sql, beat)})`}
     select
       (select epoch from held),
       (

@@ -72,6 +72,7 @@ export async function removeStrayParts(
       order by begun_at
       limit ${options.limit}
       for update skip locked`
+    if (stray.length === 0) return 0
     for (const { key, multipartId } of stray) await storage.abortMultipart(key, multipartId)
     await tx`
       delete from job_server.output_parts as parts

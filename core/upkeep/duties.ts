@@ -3,15 +3,18 @@
  * claimed for the run, and the claim of one that died runs out. Runs fall on whole multiples of the interval, so that
  * a tick that comes once a minute finds a duty of each minute due every time.
  */
+import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
 import type { Json } from '../json.ts'
 import { jsonParameter } from '../queue/row.ts'
 
-export interface Duty {
+export interface Duty<Outcome extends Json = Json> {
   name: string
   intervalSeconds: number
   /** @returns what it did, in numbers */
-  run(): Promise<Json>
+  run(): Promise<Outcome>
+  /** Until it is next due in place of the interval, after a run of which this is true. */
+  rest?: { seconds: number; after(outcome: Outcome): boolean }
 }
 
 export interface DutyView {
@@ -28,6 +31,8 @@ export interface DutyView {
 
 /** After so long a run counts as dead. */
 const claimSeconds = 300
+/** What takes so long is recorded at once. */
+const longSeconds = 1
 
 /** Writes down which duties there are. Those of another version of the program stay. */
 export async function registerDuties(sql: Sql, duties: Duty[]): Promise<void> {
@@ -50,37 +55,78 @@ export interface DutyRun {
   error: unknown
 }
 
-/** Runs the duty that is due for longest. @returns null when none is due */
-export async function runDueDuty(sql: Sql, duties: Duty[]): Promise<DutyRun | null> {
-  const [claim] = await sql<{ name: string; run: string }[]>`
-    with next as (
+/**
+ * Runs the duties that are due, one after the other. One statement claims them all and one records what they did: most
+ * find nothing to do, and would cost more statements to claim than to run. Those of a runner that dies wait until its
+ * claim has run out.
+ */
+export async function runDueDuties(sql: Sql, duties: Duty[]): Promise<DutyRun[]> {
+  const claims = await sql<{ name: string; run: string }[]>`
+    with due as (
       select name from job_server.upkeep_duties
       where name = any(${duties.map(({ name }) => name)}) and next_run_at <= now()
         and (running_until is null or running_until < now())
-      order by next_run_at, name
-      limit 1
       for update skip locked
     )
     update job_server.upkeep_duties as duty set
       run = run + 1,
       running_until = now() + make_interval(secs => ${claimSeconds}),
       last_started_at = now(),
-      next_run_at = date_bin(make_interval(secs => interval_seconds), now(), '2000-01-01Z') + make_interval(secs => interval_seconds)
-    from next
-    where duty.name = next.name
+      next_run_at = ${nextMultiple(sql, sql`interval_seconds`)}
+    from due
+    where duty.name = due.name
     returning duty.name, run`
-  const duty = duties.find(({ name }) => name === claim?.name)
-  if (claim === undefined || duty === undefined) return null
-  const done = await carryOut(duty)
-  // The run names itself: one that took too long does not write over its successor.
+  const runs: DutyRun[] = []
+  let unrecorded: Done[] = []
+  for (const duty of duties) {
+    const claim = claims.find(({ name }) => name === duty.name)
+    if (claim === undefined) continue
+    const done = { ...(await carryOut(duty)), run: claim.run }
+    runs.push(done)
+    unrecorded.push(done)
+    // Nobody should take what took long for still running.
+    if (done.durationSeconds < longSeconds) continue
+    await record(sql, unrecorded)
+    unrecorded = []
+  }
+  await record(sql, unrecorded)
+  return runs
+}
+
+interface Done extends DutyRun {
+  /** The run names itself: one that took too long does not write over its successor. */
+  run: string
+  durationSeconds: number
+  /** Until it is next due; null: its interval. */
+  restSeconds: number | null
+}
+
+async function record(sql: Sql, done: Done[]): Promise<void> {
+  if (done.length === 0) return
+  const rows = done.map(({ name, run, outcome, error, durationSeconds, restSeconds }) => ({
+    name,
+    run,
+    outcome,
+    error: error === undefined ? null : sentenceOf(error),
+    durationSeconds,
+    restSeconds,
+  }))
   await sql`
-    update job_server.upkeep_duties set
+    update job_server.upkeep_duties as duty set
       running_until = null,
-      last_duration_seconds = extract(epoch from clock_timestamp() - last_started_at),
-      last_outcome = ${sql.json(jsonParameter(done.outcome))},
-      last_error = ${done.error === undefined ? null : sentenceOf(done.error)}
-    where name = ${claim.name} and run = ${claim.run}`
-  return done
+      last_duration_seconds = done."durationSeconds",
+      last_outcome = done.outcome,
+      last_error = done.error,
+      next_run_at = case when done."restSeconds" is null then next_run_at else ${nextMultiple(sql, sql`done."restSeconds"`)} end
+    from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as done (
+      name text, run bigint, outcome jsonb, error text, "durationSeconds" float8, "restSeconds" float8
+    )
+    where duty.name = done.name and duty.run = done.run`
+}
+
+/** The next time that is a whole multiple of so many seconds. */
+function nextMultiple(sql: Sql, seconds: postgres.PendingQuery<postgres.Row[]>) {
+  return sql`date_bin(make_interval(secs => ${seconds}), now(), '2000-01-01Z') + make_interval(secs => ${seconds})`
 }
 
 export async function listDuties(sql: Sql): Promise<DutyView[]> {
@@ -92,11 +138,15 @@ export async function listDuties(sql: Sql): Promise<DutyView[]> {
     order by name`
 }
 
-async function carryOut({ name, run }: Duty): Promise<DutyRun> {
+async function carryOut({ name, run, rest }: Duty): Promise<Omit<Done, 'run'>> {
+  const startedAt = performance.now()
+  const durationSeconds = () => (performance.now() - startedAt) / 1000
   try {
-    return { name, outcome: await run(), error: undefined }
+    const outcome = await run()
+    const restSeconds = rest?.after(outcome) ? rest.seconds : null
+    return { name, outcome, error: undefined, durationSeconds: durationSeconds(), restSeconds }
   } catch (error) {
-    return { name, outcome: null, error }
+    return { name, outcome: null, error, durationSeconds: durationSeconds(), restSeconds: null }
   }
 }
 

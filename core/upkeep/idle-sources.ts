@@ -23,6 +23,7 @@ export async function removeIdleSources(
       order by coalesce(used_at, ended_at)
       limit ${options.limit}
       for update skip locked`
+    if (idle.length === 0) return { removed: 0, inUse: 0 }
     const inUse = await noteUses(
       tx,
       idle.map(({ id }) => id),
@@ -47,7 +48,6 @@ async function noteUses(
   ids: string[],
   { retentionDays, historyDays }: { retentionDays: number; historyDays: number },
 ): Promise<Set<string>> {
-  if (ids.length === 0) return new Set()
   // source_uses_pk, jobs_pk, job_history_pk of one partition, dead_letters_original_job_unique; schedules are few.
   const inUse = await tx<{ id: string }[]>`
     with uses as (

@@ -28,6 +28,7 @@ export async function removeOldOutputs(
       order by job_id
       limit ${options.limit}
       for update skip locked`
+    if (old.length === 0) return 0
     // Again, as a statement of its own: it sees what was enqueued until the lock was had, and what comes later waits.
     const unread = await tx<{ jobId: string }[]>`
       select job_id from job_server.job_outputs

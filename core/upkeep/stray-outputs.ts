@@ -29,6 +29,7 @@ export async function removeStrayOutputs(
       order by remove_after
       limit ${options.limit}
       for update skip locked`
+    if (strays.length === 0) return 0
     for (const { jobId, leaseEpoch } of strays) {
       for await (const { key } of storage.list(attemptPrefix(jobId, leaseEpoch))) await storage.remove(key)
     }

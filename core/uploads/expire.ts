@@ -26,6 +26,7 @@ export async function expireUploads(
       order by expires_at
       limit ${batch}
       for update skip locked`
+    if (removable.length === 0) return { removed: 0 }
     for (const upload of removable) await removeBytes(storage, upload)
     await tx`
       update job_server.uploads set

@@ -14,8 +14,13 @@ export interface Beat {
   metrics?: Family[]
 }
 
-export async function beat(sql: Sql, { id, kind, slots, info, metrics = [] }: Beat): Promise<void> {
-  await sql`
+export async function beat(sql: Sql, sign: Beat): Promise<void> {
+  await beating(sql, sign)
+}
+
+/** The same as a statement, or a part of one. */
+export function beating(sql: Sql, { id, kind, slots, info, metrics = [] }: Beat) {
+  return sql`
     insert into job_server.workers (id, kind, slots, info, metrics)
     values (${id}, ${kind}, ${slots}, ${sql.json(jsonParameter(info))}, ${sql.json(metrics)})
     on conflict on constraint workers_pk do update set

@@ -14,7 +14,7 @@ interface Duty {
   lastStartedAt: string | null
 }
 
-test('an idle worker and an idle scheduler send about one statement a second', async () => {
+test('an idle worker and an idle scheduler each send no more than a statement a second', async () => {
   const workerLine = await openLine(server.database.url)
   const leaderLine = await openLine(server.database.url)
   await server.startWorker({
@@ -28,9 +28,9 @@ test('an idle worker and an idle scheduler send about one statement a second', a
   const [worker, leader] = await statementsWithinAMinute(workerLine, leaderLine)
   expect(worker).toBeGreaterThan(0)
   expect(worker).toBeLessThanOrEqual(observedMs / 1000)
-  // Beside the lease it does the upkeep that is due every ten seconds.
   expect(leader).toBeGreaterThan(0)
-  expect(leader).toBeLessThanOrEqual((2 * observedMs) / 1000)
+  // The upkeep of each half minute may fall into it.
+  expect(leader).toBeLessThanOrEqual(observedMs / 1000 + 4)
 })
 
 /** Sent while no new minute began: then most of the upkeep is due, all at once. */

@@ -78,7 +78,7 @@ export async function openLine(
 }
 
 /**
- * Counts Parse and Query messages of a client (PostgreSQL's frontend protocol, version 3: a type byte, then the length
+ * Counts Bind and Query messages of a client: a statement that was prepared before comes without a Parse (PostgreSQL's frontend protocol, version 3: a type byte, then the length
  * that counts itself; the very first message has no type).
  */
 function statementCounter(found: () => void): (bytes: Buffer) => void {
@@ -92,7 +92,7 @@ function statementCounter(found: () => void): (bytes: Buffer) => void {
       const size = header + rest.readInt32BE(header)
       if (rest.length < size) return
       const type = isFirst ? '' : String.fromCharCode(rest[0] ?? 0)
-      if (type === 'P' || type === 'Q') found()
+      if (type === 'B' || type === 'Q') found()
       isFirst = false
       rest = rest.subarray(size)
     }

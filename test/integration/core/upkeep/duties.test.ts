@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { type Duty, listDuties, registerDuties, runDueDuty } from '../../../../core/upkeep/duties.ts'
+import { type Duty, listDuties, registerDuties, runDueDuties } from '../../../../core/upkeep/duties.ts'
 import { testClock } from '../../../support/clock.ts'
 
 const clock = await testClock('2026-01-01T00:00:00Z')
@@ -30,8 +30,8 @@ function counting(name: string, intervalSeconds: number): Duty & { runs: number 
 test('a duty runs once in its interval, and says what it did', async () => {
   const sweep = counting('sweep', 60)
   const duties = await registered(sweep)
-  expect(await runDueDuty(sql, duties)).toMatchObject({ name: 'sweep', outcome: { runs: 1 } })
-  expect(await runDueDuty(sql, duties)).toBeNull()
+  expect(await runDueDuties(sql, duties)).toMatchObject([{ name: 'sweep', outcome: { runs: 1 } }])
+  expect(await runDueDuties(sql, duties)).toEqual([])
   expect(await listDuties(sql)).toMatchObject([
     {
       name: 'sweep',
@@ -50,7 +50,7 @@ test('a tick that comes a little earlier in its minute than the last finds the d
   const duties = await registered(sweep)
   for (const time of ['00:00:02', '00:01:01', '00:02:03', '00:03:00']) {
     await clock.set(`2026-01-01T${time}Z`)
-    await runDueDuty(sql, duties)
+    await runDueDuties(sql, duties)
   }
   expect(sweep.runs).toBe(4)
 })
@@ -58,8 +58,8 @@ test('a tick that comes a little earlier in its minute than the last finds the d
 test('of many who look at once, one runs it', async () => {
   const sweep = counting('sweep', 60)
   const duties = await registered(sweep)
-  const done = await Promise.all(Array.from({ length: 5 }, () => runDueDuty(sql, duties)))
-  expect(done.filter((run) => run !== null)).toHaveLength(1)
+  const done = await Promise.all(Array.from({ length: 5 }, () => runDueDuties(sql, duties)))
+  expect(done.flat()).toHaveLength(1)
   expect(sweep.runs).toBe(1)
 })
 
@@ -70,9 +70,9 @@ test('one that fails is recorded, and comes again in its time', async () => {
     run: () => Promise.reject(new Error('secret')),
   }
   const duties = await registered(failing)
-  expect(await runDueDuty(sql, duties)).toMatchObject({
-    error: expect.objectContaining({ message: 'secret' }),
-  })
+  expect(await runDueDuties(sql, duties)).toMatchObject([
+    { error: expect.objectContaining({ message: 'secret' }) },
+  ])
   const [view] = await listDuties(sql)
   expect(view).toMatchObject({
     lastOutcome: null,
@@ -95,25 +95,72 @@ test('one whose runner died is taken over, and the late end of the dead changes 
     },
   }
   const duties = await registered(slow)
-  const first = runDueDuty(sql, duties)
+  const first = runDueDuties(sql, duties)
   await begun.promise
   await clock.set('2026-01-01T00:04:59Z')
-  expect(await runDueDuty(sql, [counting('slow', 60)])).toBeNull()
+  expect(await runDueDuties(sql, [counting('slow', 60)])).toEqual([])
   await clock.set('2026-01-01T00:05:01Z')
-  expect(await runDueDuty(sql, [counting('slow', 60)])).toMatchObject({ outcome: { runs: 1 } })
+  expect(await runDueDuties(sql, [counting('slow', 60)])).toMatchObject([{ outcome: { runs: 1 } }])
   going.resolve()
   await first
   expect(await listDuties(sql)).toMatchObject([{ lastOutcome: { runs: 1 } }])
 })
 
+test('all that are due are run in their order, and one that fails keeps none from it', async () => {
+  const order: string[] = []
+  const noting = (name: string): Duty => ({
+    name,
+    intervalSeconds: 60,
+    run: async () => {
+      order.push(name)
+      if (name === 'second') throw new Error('broken')
+      return { name }
+    },
+  })
+  const later = counting('later', 60)
+  const duties = await registered(noting('first'), noting('second'), noting('third'), later)
+  await sql`update job_server.upkeep_duties set next_run_at = now() + interval '1 hour' where name = 'later'`
+  await runDueDuties(sql, duties)
+  expect(order).toEqual(['first', 'second', 'third'])
+  const views = (await listDuties(sql)).map(({ name, lastOutcome, running }) => ({
+    name,
+    lastOutcome,
+    running,
+  }))
+  expect(views).toEqual([
+    { name: 'first', lastOutcome: { name: 'first' }, running: false },
+    { name: 'later', lastOutcome: null, running: false },
+    { name: 'second', lastOutcome: null, running: false },
+    { name: 'third', lastOutcome: { name: 'third' }, running: false },
+  ])
+})
+
+test('a duty may rest for longer after a run that found nothing to do', async () => {
+  let found = 3
+  const folding: Duty<number> = {
+    name: 'folding',
+    intervalSeconds: 10,
+    run: async () => found,
+    rest: { seconds: 30, after: (count) => count === 0 },
+  }
+  const duties = await registered(folding)
+  await clock.set('2026-01-01T00:00:02Z')
+  await runDueDuties(sql, duties)
+  expect(await listDuties(sql)).toMatchObject([{ nextRunAt: new Date('2026-01-01T00:00:10Z') }])
+  found = 0
+  await clock.set('2026-01-01T00:00:10Z')
+  await runDueDuties(sql, duties)
+  expect(await listDuties(sql)).toMatchObject([{ nextRunAt: new Date('2026-01-01T00:00:30Z') }])
+})
+
 test('a shorter interval counts at once', async () => {
   const duties = await registered(counting('sweep', 3600))
-  await runDueDuty(sql, duties)
+  await runDueDuties(sql, duties)
   await registerDuties(sql, [counting('sweep', 60)])
   expect(await listDuties(sql)).toMatchObject([{ nextRunAt: new Date('2026-01-01T00:01:00Z') }])
 })
 
 test('a scheduler leaves alone what only others know', async () => {
   await registered(counting('newer', 60))
-  expect(await runDueDuty(sql, [counting('sweep', 60)])).toBeNull()
+  expect(await runDueDuties(sql, [counting('sweep', 60)])).toEqual([])
 })
