@@ -14,7 +14,7 @@ import type { Config } from '../core/config.ts'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionName, definitionNameOf } from '../core/definitions/name.ts'
-import type { Fleet, JobTools } from '../core/job.ts'
+import type { JobTools } from '../core/job.ts'
 import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
@@ -26,9 +26,9 @@ import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
-import { readFleet } from '../core/workers/fleet.ts'
 import { Attempt, type AttemptDependencies } from './attempt.ts'
 import { Finisher } from './finisher.ts'
+import { FleetView } from './fleet-view.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LimitWatch } from './limits.ts'
@@ -88,12 +88,13 @@ export class Coordinator {
   #looking: Promise<void> | undefined
   #lookAgain = false
   #tendWanted = false
+  #leasesWanted = false
   #limited = false
   #admittedUpTo: string | null = null
   #beatAt = Number.NEGATIVE_INFINITY
-  #fleet: Fleet
   #pollTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
+  #leaseTimer: NodeJS.Timeout | undefined
 
   constructor(private readonly options: CoordinatorOptions) {
     const { sql, config, log } = options
@@ -103,7 +104,6 @@ export class Coordinator {
       metrics: this.#metrics,
       log,
     })
-    this.#fleet = { slots: config.MAX_CONCURRENT_EXECUTIONS, freeSlots: 0 }
     this.#listener = new WakeListener({
       open: options.openListener,
       sql,
@@ -132,13 +132,14 @@ export class Coordinator {
       metrics: this.#metrics,
       log,
     })
+    const fleet = new FleetView(sql, { slots: config.MAX_CONCURRENT_EXECUTIONS, log })
     this.#attemptDependencies = {
       sql,
       storage: options.storage,
       reporter: this.#reporter,
       tools: options.tools,
       jobLimits: jobLimitsOf(config),
-      fleet: () => this.#fleet,
+      fleetFor: (definition) => fleet.tell(definition),
       stopGraceSeconds: config.CANCEL_GRACE_SECONDS,
       log,
       paramsOf: (job) => prepareParams(sql, job, config),
@@ -175,8 +176,8 @@ export class Coordinator {
     await this.#standby.start()
     this.#keeper.start()
     await this.#listener.start()
-    this.#pollTimer = setInterval(() => this.wake(), this.options.config.POLL_INTERVAL_SECONDS * 1000)
-    this.wake()
+    this.#pollTimer = setInterval(() => this.#poll(), this.options.config.POLL_INTERVAL_SECONDS * 1000)
+    this.#poll()
   }
 
   /** Drains: resolves when nothing of this coordinator runs any more and every job has an end or went back. */
@@ -195,6 +196,12 @@ export class Coordinator {
   wake(): void {
     this.#tendWanted = true
     this.#lookSoon()
+  }
+
+  /** Whoever died is noticed here: so it also learns when the leases of others end that are not renewed. */
+  #poll(): void {
+    this.#leasesWanted = true
+    this.wake()
   }
 
   #lookSoon(): void {
@@ -231,10 +238,18 @@ export class Coordinator {
     const rescued = await rescue(sql, { limit: rescueLimit })
     // Who lost its lease may have died between the end of a job and what follows from it.
     if (rescued.length > 0) await sweep(sql)
-    const { staged, nextDueInSeconds, limited, blocked } = await stage(sql, { limit: stageLimit })
+    const leases = this.#leasesWanted
+    const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, blocked } = await stage(sql, {
+      limit: stageLimit,
+      leases,
+    })
+    if (leases) this.#leasesWanted = false
     if (staged === stageLimit || rescued.length === rescueLimit) this.wake()
     this.#limited = limited
-    this.#wakeIn(nextDueInSeconds)
+    this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => this.wake())
+    if (leases) {
+      this.#leaseTimer = this.#inSeconds(nextLeaseEndInSeconds, this.#leaseTimer, () => this.#poll())
+    }
     if (blocked) {
       this.#admittedUpTo = await admitWaiting(sql, this.#admittedUpTo)
       // More keys wait than one look takes.
@@ -305,7 +320,6 @@ export class Coordinator {
     const metrics = [...this.#metrics.families(), ...limits, ...usageFamilies('job_server_worker')]
     const slots = config.MAX_CONCURRENT_EXECUTIONS
     await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
-    this.#fleet = await readFleet(sql)
   }
 
   /** Resolves when the turn is under way, or its jobs given back. */
@@ -365,10 +379,15 @@ export class Coordinator {
     for (const { job } of this.#attempts.values()) if (job.lease.jobId === jobId) this.#keeper.renew()
   }
 
-  #wakeIn(seconds: number | null): void {
-    clearTimeout(this.#dueTimer)
-    if (seconds === null || seconds > this.options.config.POLL_INTERVAL_SECONDS) return
-    this.#dueTimer = setTimeout(() => this.wake(), seconds * 1000 + 1)
+  /** In place of an earlier timer; none where the poll comes first. */
+  #inSeconds(
+    seconds: number | null,
+    earlier: NodeJS.Timeout | undefined,
+    act: () => void,
+  ): NodeJS.Timeout | undefined {
+    clearTimeout(earlier)
+    if (seconds === null || seconds > this.options.config.POLL_INTERVAL_SECONDS) return undefined
+    return setTimeout(act, seconds * 1000 + 1)
   }
 
   async #signOff(): Promise<void> {
@@ -383,6 +402,7 @@ export class Coordinator {
     this.#state = 'draining'
     clearInterval(this.#pollTimer)
     clearTimeout(this.#dueTimer)
+    clearTimeout(this.#leaseTimer)
     await this.#looking
     for (const turn of this.#turns) turn.giveBack()
     const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)

@@ -9,6 +9,8 @@ export interface Staged {
   limited: boolean
   /** Whether jobs are blocked by their concurrency key. */
   blocked: boolean
+  /** Until the next lease runs out unless it is renewed; null: none is held, or that was not asked for. */
+  nextLeaseEndInSeconds: number | null
 }
 
 /**
@@ -25,7 +27,11 @@ export function hasReadyJobs(sql: Sql) {
   ) is not null`
 }
 
-export async function stage(sql: Sql, options: { limit: number }): Promise<Staged> {
+/**
+ * @param options.leases whether the end of leases is asked for: behind many jobs that have ended since the last vacuum
+ *   that is not found at once
+ */
+export async function stage(sql: Sql, options: { limit: number; leases?: boolean }): Promise<Staged> {
   // jobs_due_idx for both; skip locked lets any number of stagers share the work. The rest are probes of one row
   // each: jobs_blocked_idx, and for the few limited definitions jobs_ready_idx and rate_starts_idx.
   const [row] = await sql<Staged[]>`
@@ -78,6 +84,20 @@ export async function stage(sql: Sql, options: { limit: number }): Promise<Stage
       (
         (select id from job_server.jobs where state = 'blocked' order by concurrency_key limit 1) is not null
         or exists (select from staged where state = 'blocked')
-      ) as blocked`
-  return row ?? { staged: 0, nextDueInSeconds: null, limited: false, blocked: false }
+      ) as blocked,
+      ${options.leases ? nextLeaseEnd(sql) : sql`null::float8`} as next_lease_end_in_seconds`
+  return (
+    row ?? { staged: 0, nextDueInSeconds: null, limited: false, blocked: false, nextLeaseEndInSeconds: null }
+  )
+}
+
+/** Of those that have run out already the next rescue takes care. */
+function nextLeaseEnd(sql: Sql) {
+  // jobs_lease_idx
+  return sql`(
+    select extract(epoch from lease_expires_at - now())::float8 from job_server.jobs
+    where state = 'running' and lease_expires_at > now()
+    order by lease_expires_at
+    limit 1
+  )`
 }

@@ -38,7 +38,8 @@ async function hasScratch({ pid }: { pid: number }): Promise<boolean> {
 }
 
 test('an encode whose worker is killed is finished once, by another worker', async () => {
-  const dying = await server.startWorker()
+  // Long enough to see what is gone before the other takes over.
+  const dying = await server.startWorker({ LEASE_DURATION_SECONDS: '8' })
   const job = await encodeByLink(server, clip)
   await isInTheMiddle(job)
   const heir = await server.startWorker()
@@ -64,6 +65,21 @@ test('an encode whose worker is killed is finished once, by another worker', asy
   await mkdir(join(server.scratch, 'job-server-scratch', `${hostname()}.${dying.pid}`))
   await server.startWorker()
   expect(await hasScratch(dying)).toBe(false)
+  await Promise.all(server.workers.map((worker) => worker.stop(20)))
+})
+
+test('a worker that seldom looks for work takes over as soon as the leases of a dead one end', async () => {
+  const lease = { LEASE_DURATION_SECONDS: '2' }
+  const dying = await server.startWorker(lease)
+  const job = await encodeByLink(server, clip)
+  await isInTheMiddle(job)
+  // Nobody else hints at work, and the deadline of the test is far shorter.
+  const heir = await server.startWorker({ ...lease, POLL_INTERVAL_SECONDS: '300' })
+  dying.signal('SIGKILL')
+  expect((await job.reaches('succeeded')).attemptHistory).toMatchObject([
+    { workerId: dying.name, outcome: 'lease_expired' },
+    { workerId: heir.name, outcome: 'succeeded' },
+  ])
   await Promise.all(server.workers.map((worker) => worker.stop(20)))
 })
 
