@@ -30,6 +30,8 @@ export interface Running {
   url: string
   pid: number
   stop(): Promise<void>
+  /** With SIGKILL. */
+  kill(): Promise<void>
 }
 
 export class BenchDatabase {
@@ -73,9 +75,14 @@ export class BenchDatabase {
     await Promise.all(this.#processes.splice(0).map((child) => child.stop(stopGraceSeconds)))
   }
 
-  async startApi(): Promise<Running> {
+  async startApi(environment: Record<string, string> = {}): Promise<Running> {
     const port = await anyPort()
-    return await this.#start('api', 'api/server.ts', { PORT: String(port) }, `http://127.0.0.1:${port}`)
+    const settings = { PORT: String(port), ...environment }
+    return await this.#start('api', 'api/server.ts', settings, `http://127.0.0.1:${port}`)
+  }
+
+  async startScheduler(environment: Record<string, string> = {}): Promise<Running> {
+    return await this.#start('scheduler', 'scheduler/main.ts', environment, '')
   }
 
   /** With four slots and the defaults for all else that is not given. */
@@ -120,6 +127,13 @@ export class BenchDatabase {
     return event.atMs
   }
 
+  /** In milliseconds since 1970 with their fractions, by the database's clock. */
+  async timeMs(): Promise<number> {
+    const [now] = await this.sql<[{ ms: number }]>`
+      select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`
+    return now.ms
+  }
+
   async #readFinished(jobIds: string[]) {
     return await this.sql<
       (SucceededJob & { status: string; errorCode: string | null; errorSummary: string | null })[]
@@ -152,12 +166,21 @@ export class BenchDatabase {
       this.#ended = `${name} ended by itself with status ${status}:\n${child.lastLines}`
     })
     await child.ready
-    const stop = async () => {
+    const end = async (act: () => Promise<unknown>) => {
       const place = this.#processes.indexOf(child)
       if (place !== -1) this.#processes.splice(place, 1)
-      await child.stop(stopGraceSeconds)
+      await act()
     }
-    return { url, pid: child.pid, stop }
+    return {
+      url,
+      pid: child.pid,
+      stop: () => end(() => child.stop(stopGraceSeconds)),
+      kill: () =>
+        end(async () => {
+          child.signal('SIGKILL')
+          await child.exited
+        }),
+    }
   }
 
   async #administer(act: (admin: postgres.Sql) => Promise<unknown>): Promise<void> {

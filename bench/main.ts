@@ -12,6 +12,7 @@ import { type Circumstances, currentLoad, readCircumstances } from './circumstan
 import { coldStartBench } from './cold-start.ts'
 import { encodeBench } from './encode.ts'
 import { enqueueBench } from './enqueue.ts'
+import { idleBench } from './idle.ts'
 import { latencyBench } from './latency.ts'
 import { memoryBench } from './memory.ts'
 import { peersBench } from './peers.ts'
@@ -20,6 +21,7 @@ import { processBench } from './process.ts'
 import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
 import { queuesBench } from './queues.ts'
+import { recoveryBench } from './recovery.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { segmentsBench } from './segments.ts'
 import { BenchStack } from './stack.ts'
@@ -38,6 +40,8 @@ const benches = [
   blockedBench,
   pickUpBench,
   queuesBench,
+  recoveryBench,
+  idleBench,
   memoryBench,
 ]
 const defaultLimitSeconds = 300

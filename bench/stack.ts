@@ -22,6 +22,7 @@ export class BenchStack {
   readonly #databases: BenchDatabase[] = []
   readonly #others: ChildProcess[] = []
   #starting: Promise<void> | undefined
+  #counting: Promise<EmbeddedServer> | undefined
 
   /** @param environment PATH and where FFmpeg is; nothing else of it reaches what is measured */
   constructor(environment: Record<string, string | undefined>) {
@@ -44,16 +45,22 @@ export class BenchStack {
   async stop(): Promise<void> {
     // What is only coming up can't be stopped yet.
     await this.#starting?.catch(() => {})
+    await this.#counting?.catch(() => {})
     await Promise.all(this.#databases.map((database) => database.stopProcesses()))
     await Promise.all(this.#others.map((child) => child.stop(stopGraceSeconds)))
     await Promise.all(this.#servers.map((server) => server.stop()))
     if (this.#directory !== '') await rm(this.#directory, { recursive: true, force: true })
   }
 
-  /** A database of the bench's own, migrated, with all definitions registered. */
-  async openDatabase(): Promise<BenchDatabase> {
+  /**
+   * A database of the bench's own, migrated, with all definitions registered.
+   * @param options.counted on a PostgreSQL beside the other that counts statements and times what it reads and writes
+   *   (pg_stat_statements, track_io_timing), which is not free
+   */
+  async openDatabase({ counted = false } = {}): Promise<BenchDatabase> {
     const name = `bench_${this.#databases.length + 1}`
-    const database = new BenchDatabase(name, this.#environment)
+    const server = counted ? await this.#countingServer() : undefined
+    const database = new BenchDatabase(name, { ...this.#environment, ...server?.environment })
     this.#databases.push(database)
     await database.open()
     return database
@@ -83,6 +90,27 @@ export class BenchStack {
     this.#others.push(child)
     child.exited.then(() => this.#others.splice(this.#others.indexOf(child), 1))
     return child
+  }
+
+  #countingServer(): Promise<EmbeddedServer> {
+    this.#counting ??= this.#startCounting()
+    return this.#counting
+  }
+
+  async #startCounting(): Promise<EmbeddedServer> {
+    const server = await startPostgres({
+      directory: join(this.#directory, 'postgres-counting'),
+      port: await anyPort(),
+      disposable: false,
+      settings: {
+        shared_preload_libraries: 'pg_stat_statements',
+        'pg_stat_statements.max': '10000',
+        track_io_timing: 'on',
+        track_wal_io_timing: 'on',
+      },
+    })
+    this.#servers.push(server)
+    return server
   }
 
   async #start(): Promise<void> {

@@ -28,6 +28,7 @@ process.exit(0)
 async function measure(peer: OpenPeer, order: PeerOrder): Promise<unknown> {
   if (order.measure === 'jobs') return await jobsPerSecond(peer, order)
   if (order.measure === 'enqueue') return await enqueuePerSecond(peer, order)
+  if (order.measure === 'idle') return await idle(peer)
   return await waits(peer, order)
 }
 
@@ -50,6 +51,11 @@ async function enqueuePerSecond(peer: OpenPeer, { jobs }: { jobs: number }): Pro
   const startedAt = performance.now()
   await peer.enqueue(jobs)
   return (jobs * 1000) / (performance.now() - startedAt)
+}
+
+async function idle(peer: OpenPeer): Promise<never> {
+  await peer.work(() => {})
+  return await new Promise(() => {})
 }
 
 /** Milliseconds from before jobs are enqueued to the first line of each, with calls at fixed distances. */

@@ -14,11 +14,12 @@ const Options = z.object({
   password: z.string(),
   /** Without fsync, for data that nobody will miss. */
   disposable: z.boolean(),
+  settings: z.record(z.string(), z.string()),
 })
 
 const patienceMs = 10_000
 
-const { directory, port, password, disposable } = Options.parse(JSON.parse(process.argv[2] ?? '{}'))
+const { directory, port, password, disposable, settings } = Options.parse(JSON.parse(process.argv[2] ?? '{}'))
 const said: string[] = []
 const server = new EmbeddedPostgres({
   databaseDir: directory,
@@ -32,6 +33,7 @@ const server = new EmbeddedPostgres({
   postgresFlags: [
     ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
     ...(disposable ? ['-c', 'fsync=off', '-c', 'full_page_writes=off'] : []),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ],
   onLog: (line) => said.push(String(line).trim()),
   onError: (line) => said.push(String(line).trim()),

@@ -13,18 +13,22 @@ export interface EmbeddedServer {
   stop(): Promise<void>
 }
 
-/** @param options.disposable without fsync, for tests */
+/**
+ * @param options.disposable without fsync, for tests
+ * @param options.settings of PostgreSQL, on top of its defaults
+ */
 export async function startPostgres(options: {
   directory: string
   port: number
   disposable: boolean
+  settings?: Record<string, string>
 }): Promise<EmbeddedServer> {
-  const { directory, port, disposable } = options
+  const { directory, port, disposable, settings = {} } = options
   const password = await keptPassword(`${directory}.password`)
   const child = new ChildProcess({
     name: 'postgres',
     entry: 'scripts/embedded/postgres.ts',
-    arguments: [JSON.stringify({ directory, port, password, disposable })],
+    arguments: [JSON.stringify({ directory, port, password, disposable, settings })],
   })
   await child.ready
   return {
