@@ -1,6 +1,6 @@
 /** The small parts that every view is made of. */
 import type { ButtonHTMLAttributes, ReactNode } from 'react'
-import { messageOf } from '../api.ts'
+import { ApiProblem, messageOf } from '../api.ts'
 import { useRefusal } from '../scopes.ts'
 import type { Scope } from '../types.ts'
 import { Icon, type IconName } from './icons.tsx'
@@ -103,13 +103,14 @@ export function Empty({
   )
 }
 
-/** What could not be read, why, and another try. */
+/** What could not be read, why, and another try where one can help. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const isForbidden = error instanceof ApiProblem && error.status === 403
   return (
     <div className="failure" role="alert">
       <p className="failure-title">This could not be loaded.</p>
       <p>{messageOf(error)}</p>
-      {retry === undefined ? null : (
+      {retry === undefined || isForbidden ? null : (
         <Button icon="retry" onClick={retry}>
           Try again
         </Button>

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'react'
 import { Button, Foreign } from './basics.tsx'
 import { bytes } from './format.ts'
-import { say } from './toasts.tsx'
+import { say, sayFailure } from './toasts.tsx'
 
 const shownCharacters = 4000
 
@@ -37,7 +37,12 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
       icon="copy"
       aria-label={label}
       title={label}
-      onClick={() => void navigator.clipboard.writeText(text).then(() => say('Copied.'))}
+      onClick={() => {
+        navigator.clipboard.writeText(text).then(
+          () => say('Copied.'),
+          (error: unknown) => sayFailure('It can’t be copied.', error),
+        )
+      }}
     />
   )
 }

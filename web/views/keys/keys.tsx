@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { api, read } from '../../api.ts'
 import { signIn, useSession } from '../../session.ts'
 import type { ApiKey, Scope } from '../../types.ts'
+import { Allowed } from '../../ui/allowed.tsx'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { Checks } from '../../ui/checks.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
@@ -21,6 +22,14 @@ const scopes: { scope: Scope; allows: string }[] = [
 ]
 
 export function Keys() {
+  return (
+    <Allowed title="Keys" needs="admin">
+      <All />
+    </Allowed>
+  )
+}
+
+function All() {
   const keys = useQuery({
     queryKey: keysKey,
     queryFn: () => read(api.v1.keys.$get()),
@@ -116,7 +125,13 @@ function Revoke({ apiKey }: { apiKey: ApiKey }) {
   })
   return (
     <>
-      <Button look="quiet" icon="trash" isBusy={revoke.isPending} onClick={() => setAsking(true)}>
+      <Button
+        needs="admin"
+        look="quiet"
+        icon="trash"
+        isBusy={revoke.isPending}
+        onClick={() => setAsking(true)}
+      >
         Revoke
       </Button>
       <Confirm
@@ -218,6 +233,7 @@ function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void })
         <FormEnd
           error={make.error}
           action="Make the key"
+          needs="admin"
           isBusy={make.isPending}
           isDisabled={chosen.length === 0}
           onCancel={onClose}

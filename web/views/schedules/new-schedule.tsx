@@ -121,7 +121,13 @@ function ScheduleForm({ definition, onClose }: { definition: Definition; onClose
         </select>
       </Field>
       <ParamsFields form={form} />
-      <FormEnd error={make.error} action="Make the schedule" isBusy={make.isPending} onCancel={onClose} />
+      <FormEnd
+        error={make.error}
+        action="Make the schedule"
+        needs="admin"
+        isBusy={make.isPending}
+        onCancel={onClose}
+      />
     </form>
   )
 }

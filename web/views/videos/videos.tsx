@@ -30,7 +30,10 @@ const wishes: { name: string; wish: EncodeWish }[] = [
 
 export function Videos() {
   const uploads = useUploads()
-  useEffect(() => void restoreUploads(), [])
+  const refusal = useRefusal('enqueue')
+  useEffect(() => {
+    if (refusal === null) void restoreUploads()
+  }, [refusal])
   return (
     <Page title="Videos">
       <Drop />

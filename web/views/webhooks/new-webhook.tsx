@@ -85,6 +85,7 @@ export function NewWebhook({ onClose }: { onClose: () => void }) {
         <FormEnd
           error={make.error}
           action="Make the webhook"
+          needs="admin"
           isBusy={make.isPending}
           isDisabled={chosen.length === 0}
           onCancel={onClose}

@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { Delivery, Webhook } from '../../types.ts'
+import { Allowed } from '../../ui/allowed.tsx'
 import { Button, Card, Empty, Failure, Foreign, Page, Skeleton } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
@@ -16,6 +17,14 @@ import { WebhookState } from './webhooks.tsx'
 const webhooksKey = ['webhooks']
 
 export function WebhookView() {
+  return (
+    <Allowed title="Webhook" needs="admin">
+      <One />
+    </Allowed>
+  )
+}
+
+function One() {
   const { webhookId } = useParams({ from: '/webhooks/$webhookId' })
   const webhook = useQuery({
     queryKey: [...webhooksKey, webhookId],
@@ -93,11 +102,19 @@ function Actions({ webhook }: { webhook: Webhook }) {
   })
   return (
     <>
-      <Button look="quiet" icon="trash" aria-label="Remove" title="Remove" onClick={() => setAsking(true)} />
-      <Button icon="keys" isBusy={rotate.isPending} onClick={() => rotate.mutate()}>
+      <Button
+        needs="admin"
+        look="quiet"
+        icon="trash"
+        aria-label="Remove"
+        title="Remove"
+        onClick={() => setAsking(true)}
+      />
+      <Button needs="admin" icon="keys" isBusy={rotate.isPending} onClick={() => rotate.mutate()}>
         New secret
       </Button>
       <Button
+        needs="admin"
         icon={webhook.enabled ? 'pause' : 'play'}
         isBusy={enable.isPending}
         onClick={() => enable.mutate(!webhook.enabled)}
@@ -105,6 +122,7 @@ function Actions({ webhook }: { webhook: Webhook }) {
         {webhook.enabled ? 'Pause' : 'Go on'}
       </Button>
       <Button
+        needs="admin"
         icon="play"
         look="primary"
         isBusy={test.isPending}
@@ -213,6 +231,7 @@ function SendAgain({ delivery: { deliveryId, webhookId } }: { delivery: Delivery
   })
   return (
     <Button
+      needs="admin"
       look="quiet"
       icon="retry"
       aria-label="Send again"

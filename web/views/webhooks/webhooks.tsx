@@ -4,12 +4,21 @@ import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, read } from '../../api.ts'
 import type { Webhook } from '../../types.ts'
+import { Allowed } from '../../ui/allowed.tsx'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Time } from '../../ui/time.tsx'
 import { NewWebhook } from './new-webhook.tsx'
 
 export function Webhooks() {
+  return (
+    <Allowed title="Webhooks" needs="admin">
+      <All />
+    </Allowed>
+  )
+}
+
+function All() {
   const webhooks = useQuery({
     queryKey: ['webhooks'],
     queryFn: () => read(api.v1.webhooks.$get({ query: { limit: '1000' } })),
