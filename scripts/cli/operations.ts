@@ -1,6 +1,7 @@
 /** Commands about dead letters, queues and schedules. */
 import { definitionNameOf } from '../../core/definitions/name.ts'
 import { bodyOf, type Command, first } from './command.ts'
+import { redriveMatching } from './redrive.ts'
 import { ago, table } from './table.ts'
 
 export const operationCommands: Command[] = [
@@ -47,23 +48,18 @@ export const operationCommands: Command[] = [
         print.answer(answer, () => [`${answer.jobId}  ${answer.status}`])
         return 0
       }
-      const answer = await bodyOf(
-        await api.v1.dlq.redrive.$post({
-          json: {
-            definitionKey: options.text('definition'),
-            errorCode: options.text('error-code'),
-            limit: options.number('limit'),
-            maxAttempts,
-          },
-        }),
-      )
+      const filter = { definitionKey: options.text('definition'), errorCode: options.text('error-code') }
+      const answer = await redriveMatching(api, { ...filter, maxAttempts }, options.number('limit'))
       print.answer(answer, () =>
-        answer.jobs.length === 0
+        answer.redriven === 0
           ? ['There is nothing to redrive.']
-          : table(
-              ['dead letter', 'new job'],
-              answer.jobs.map((redriven) => [redriven.dlqJobId, redriven.jobId]),
-            ),
+          : [
+              ...table(
+                ['dead letter', 'new job'],
+                answer.jobs.map((redriven) => [redriven.dlqJobId, redriven.jobId]),
+              ),
+              `${answer.redriven} redriven`,
+            ],
       )
       return 0
     },

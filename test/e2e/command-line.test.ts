@@ -115,6 +115,29 @@ test('a failed job is retried and dead letters are redriven', async () => {
   expect(rest.jobs.map(({ dlqJobId }: { dlqJobId: string }) => dlqJobId)).not.toContain(letters[0].dlqJobId)
 })
 
+test('all dead letters that match are redriven by one command, which says how many they were', async () => {
+  const { sql } = server.database
+  expect((await server.request('POST', '/v1/queues/kept/pause')).status).toBe(200)
+  // More than the API takes in a request that does not say how many.
+  await sql`
+    insert into job_server.dead_letters (
+      id, original_job_id, definition_key, definition_version, queue, priority, attempts, max_attempts,
+      timeout_seconds, params, error_code, queued_at, finished_at
+    )
+    select
+      gen_random_uuid(), gen_random_uuid(), 'echo', 1, 'kept', 0, 1, 1, 60, '{}',
+      case when number <= 120 then 'many' else 'other' end, now(), now()
+    from generate_series(1, 125) as number`
+  const limited = await jobs(['dlq', 'redrive', '--error-code', 'many', '--limit', '3'])
+  expect(limited.output).toMatch(/\n3 redriven\n$/)
+  const all = await jobs(['dlq', 'redrive', '--error-code', 'many'])
+  expect(all.output).toMatch(/\n117 redriven\n$/)
+  expect((await jobs(['dlq', 'redrive', '--error-code', 'many'])).output).toBe(
+    'There is nothing to redrive.\n',
+  )
+  expect(await json('dlq', 'redrive', '--definition', 'echo')).toMatchObject({ redriven: 5 })
+})
+
 test('queues are paused, seen paused, and resumed', async () => {
   expect((await jobs(['queues', 'pause', 'side'])).status).toBe(0)
   expect((await jobs(['queues', 'list'])).output).toMatch(/^side +0 .*paused \d+ s ago$/m)
