@@ -1,17 +1,15 @@
 /** What can be done about one job. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
 import { api, read } from '../../api.ts'
 import type { Job } from '../../types.ts'
 import { Button } from '../../ui/basics.tsx'
-import { Confirm } from '../../ui/dialog.tsx'
+import { RemoveButton } from '../../ui/remove-button.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
 
 export function JobActions({ job }: { job: Job }) {
   const navigate = useNavigate()
   const queries = useQueryClient()
-  const [isAsking, setAsking] = useState(false)
   const param = { jobId: job.jobId }
   const isFinished = job.finishedAt !== null
 
@@ -48,13 +46,10 @@ export function JobActions({ job }: { job: Job }) {
     <>
       {isFinished ? (
         <>
-          <Button
-            look="quiet"
-            icon="trash"
-            needs="admin"
-            aria-label="Remove"
-            title="Remove"
-            onClick={() => setAsking(true)}
+          <RemoveButton
+            title="Remove this job?"
+            text="Its attempts, events, logs and outputs go with it. This can’t be undone."
+            onConfirm={() => remove.mutate()}
           />
           <Button
             needs="enqueue"
@@ -83,14 +78,6 @@ export function JobActions({ job }: { job: Job }) {
           </Button>
         </>
       )}
-      <Confirm
-        title="Remove this job?"
-        text="Its attempts, events, logs and outputs go with it. This can’t be undone."
-        action="Remove it"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => remove.mutate()}
-      />
     </>
   )
 }

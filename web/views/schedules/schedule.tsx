@@ -1,14 +1,13 @@
 /** One schedule: its times to come, and what became of those that were. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { useState } from 'react'
 import { ApiProblem, api, read } from '../../api.ts'
 import { useLiveQuery } from '../../live/live.ts'
 import type { Fire, Schedule } from '../../types.ts'
-import { Button, Card, Empty, Failure, Foreign, Loaded, Page, Skeleton } from '../../ui/basics.tsx'
-import { Confirm } from '../../ui/dialog.tsx'
+import { Card, Empty, Failure, Foreign, Loaded, Page, Skeleton } from '../../ui/basics.tsx'
 import { dateTime, shortId } from '../../ui/format.ts'
 import { JsonBlock } from '../../ui/json.tsx'
+import { RemoveButton } from '../../ui/remove-button.tsx'
 import { Time } from '../../ui/time.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
 import { ScheduleActions } from './schedules.tsx'
@@ -154,7 +153,6 @@ function FireRow({ fire }: { fire: Fire }) {
 function Remove({ schedule }: { schedule: Schedule }) {
   const navigate = useNavigate()
   const queries = useQueryClient()
-  const [isAsking, setAsking] = useState(false)
   const remove = useMutation({
     mutationFn: () =>
       read(api.v1.schedules[':scheduleId'].$delete({ param: { scheduleId: schedule.scheduleId } })),
@@ -166,23 +164,11 @@ function Remove({ schedule }: { schedule: Schedule }) {
     onError: (error) => sayFailure('It could not be removed.', error),
   })
   return (
-    <>
-      <Button
-        needs="admin"
-        look="quiet"
-        icon="trash"
-        aria-label="Remove"
-        title="Remove"
-        onClick={() => setAsking(true)}
-      />
-      <Confirm
-        title={`Remove ${schedule.name}?`}
-        text="Its history goes with it; its jobs go on."
-        action="Remove it"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => remove.mutate()}
-      />
-    </>
+    <RemoveButton
+      title={`Remove ${schedule.name}?`}
+      text="Its history goes with it; its jobs go on."
+      because={schedule.source === 'code' ? 'It is defined in code: remove it there.' : undefined}
+      onConfirm={() => remove.mutate()}
+    />
   )
 }

@@ -1,14 +1,13 @@
 /** One webhook: how it fares, what was sent to it and what came back. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { useState } from 'react'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { Delivery, Webhook } from '../../types.ts'
 import { Allowed } from '../../ui/allowed.tsx'
 import { Button, Card, Empty, Failure, Foreign, Page, Skeleton } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
-import { Confirm } from '../../ui/dialog.tsx'
 import { shortId } from '../../ui/format.ts'
+import { RemoveButton } from '../../ui/remove-button.tsx'
 import { Time } from '../../ui/time.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
 import { Secret } from './new-webhook.tsx'
@@ -70,7 +69,6 @@ function Shown({ webhook }: { webhook: Webhook }) {
 function Actions({ webhook }: { webhook: Webhook }) {
   const queries = useQueryClient()
   const navigate = useNavigate()
-  const [isAsking, setAsking] = useState(false)
   const param = { webhookId: webhook.webhookId }
   const onSettled = () => queries.invalidateQueries({ queryKey: webhooksKey })
   const onError = (error: unknown) => sayFailure('That did not work.', error)
@@ -102,13 +100,10 @@ function Actions({ webhook }: { webhook: Webhook }) {
   })
   return (
     <>
-      <Button
-        needs="admin"
-        look="quiet"
-        icon="trash"
-        aria-label="Remove"
-        title="Remove"
-        onClick={() => setAsking(true)}
+      <RemoveButton
+        title="Remove this webhook?"
+        text="What is on the way to it is cancelled, and its log goes with it."
+        onConfirm={() => remove.mutate()}
       />
       <Button needs="admin" icon="keys" isBusy={rotate.isPending} onClick={() => rotate.mutate()}>
         New secret
@@ -134,14 +129,6 @@ function Actions({ webhook }: { webhook: Webhook }) {
       {rotate.data === undefined ? null : (
         <Secret secret={rotate.data.secret} onClose={() => rotate.reset()} />
       )}
-      <Confirm
-        title="Remove this webhook?"
-        text="What is on the way to it is cancelled, and its log goes with it."
-        action="Remove it"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => remove.mutate()}
-      />
     </>
   )
 }
