@@ -16,6 +16,8 @@ export interface Bench {
 export interface BenchContext {
   stack: BenchStack
   rounds: number
+  /** Of the size that a bench has by default; default 1. Only those that take long look at it. */
+  scale: number
   onStep(step: string): void
 }
 

@@ -1,5 +1,5 @@
 /**
- * `bun run bench [name…] [--rounds n] [--json]`: measures the product against a peer or the physical limit, in the
+ * `bun run bench [name…] [--rounds n] [--scale n] [--json]`: measures the product against a peer or the physical limit, in the
  * same run. Figures go to standard output, what happens meanwhile to standard error. Everything it starts and writes
  * is gone when it ends, also when it is interrupted.
  */
@@ -17,6 +17,7 @@ import { latencyBench } from './latency.ts'
 import { memoryBench } from './memory.ts'
 import { peersBench } from './peers.ts'
 import { pickUpBench } from './pick-up.ts'
+import { pinnedBench } from './pinned.ts'
 import { processBench } from './process.ts'
 import { qualityBench } from './quality.ts'
 import { queueBench } from './queue.ts'
@@ -24,6 +25,7 @@ import { queuesBench } from './queues.ts'
 import { recoveryBench } from './recovery.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
 import { segmentsBench } from './segments.ts'
+import { sizesBench } from './sizes.ts'
 import { BenchStack } from './stack.ts'
 
 const benches = [
@@ -43,6 +45,8 @@ const benches = [
   recoveryBench,
   idleBench,
   memoryBench,
+  sizesBench,
+  pinnedBench,
 ]
 const defaultLimitSeconds = 300
 const EX_USAGE = 64
@@ -96,7 +100,12 @@ async function runOne(bench: Bench): Promise<BenchResult> {
     () => timeout.reject(new Error(`${name} takes longer than ${limitSeconds} s`)),
     limitSeconds * 1000,
   )
-  const context = { stack, rounds, onStep: (step: string) => onStep(`${name}: ${step}`) }
+  const context = {
+    stack,
+    rounds,
+    scale: options.scale,
+    onStep: (step: string) => onStep(`${name}: ${step}`),
+  }
   const measurements = await Promise.race([bench.run(context), timeout.promise])
   clearTimeout(timer)
   return { name, about, rounds, seconds: (performance.now() - startedAt) / 1000, measurements }
@@ -106,11 +115,15 @@ function onStep(step: string): void {
   console.error(`… ${step}`)
 }
 
-function readOptions(): { chosen: Bench[]; rounds: number | undefined; json: boolean } {
+function readOptions(): { chosen: Bench[]; rounds: number | undefined; scale: number; json: boolean } {
   try {
     const { values, positionals } = parseArgs({
       args: process.argv.slice(2),
-      options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+      options: {
+        json: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+        scale: { type: 'string', default: '1' },
+      },
       allowPositionals: true,
     })
     const unknown = positionals.find((wanted) => !benches.some(({ name }) => name === wanted))
@@ -118,7 +131,12 @@ function readOptions(): { chosen: Bench[]; rounds: number | undefined; json: boo
     if (values.rounds !== undefined && !/^[1-9]\d?$/.test(values.rounds)) {
       throw new Error(`--rounds  expected an integer from 1 to 99, got ${JSON.stringify(values.rounds)}`)
     }
+    const scale = Number(values.scale)
+    if (!(scale > 0 && scale <= 10)) {
+      throw new Error(`--scale  expected a number above 0, up to 10, got ${JSON.stringify(values.scale)}`)
+    }
     return {
+      scale,
       chosen: benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
       rounds: values.rounds === undefined ? undefined : Number(values.rounds),
       json: values.json,
@@ -126,7 +144,7 @@ function readOptions(): { chosen: Bench[]; rounds: number | undefined; json: boo
   } catch (error) {
     const names = benches.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')
     console.error(
-      `${error instanceof Error ? error.message : error}\n\nbun run bench [name…] [--rounds n] [--json]\n${names}`,
+      `${error instanceof Error ? error.message : error}\n\nbun run bench [name…] [--rounds n] [--scale n] [--json]\n${names}`,
     )
     process.exit(EX_USAGE)
   }

@@ -9,6 +9,7 @@ import { claim } from '../core/queue/claim.ts'
 import { enqueueMany } from '../core/queue/enqueue.ts'
 import type { BenchDatabase } from './database.ts'
 import mark from './jobs/mark.ts'
+import { drain } from './verbs.ts'
 
 const waitingCount = 100_000
 const finishedCount = 200_000
@@ -55,10 +56,7 @@ export async function seedBlocked(
 }
 
 /** With the attempts and events of each job. */
-export async function seedHistory(
-  database: BenchDatabase,
-  drain: (database: BenchDatabase, count: number, limit: number) => Promise<void>,
-): Promise<void> {
+export async function seedHistory(database: BenchDatabase): Promise<void> {
   await enqueueMany(
     database.sql,
     Array.from({ length: originals }, () => ({ definitionKey: mark.key })),

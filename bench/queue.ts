@@ -3,9 +3,7 @@
  * themselves when much else waits or lies in history.
  */
 import postgres from 'postgres'
-import { claim } from '../core/queue/claim.ts'
-import { enqueue, enqueueMany } from '../core/queue/enqueue.ts'
-import { finish } from '../core/queue/finish.ts'
+import { enqueue } from '../core/queue/enqueue.ts'
 import { type Bench, type BenchContext, byCallers, interleave, perSecond } from './bench.ts'
 import { type BenchDatabase, poolSize } from './database.ts'
 import mark from './jobs/mark.ts'
@@ -18,13 +16,13 @@ import {
   seedDelayed,
   seedHistory,
 } from './queue-load.ts'
+import { batchSize, drain, enqueueBatches } from './verbs.ts'
 
 /** What one by one enqueues, claims of ten take. */
 const few = 1000
 /** What batches enqueue, claims of a hundred take. */
 const many = 5000
 const underLoadJobs = 3000
-const batchSize = 500
 /** The floor does so many times as much, or its part of a round would be over before it meets the noise that ours does. */
 const floorTimes = 5
 
@@ -129,7 +127,7 @@ async function underLoad(context: BenchContext): Promise<Measurement[]> {
     empty: await open('nothing', async () => {}),
     delayed: await open(delayedJobs, seedDelayed),
     blocked: await open(blockedJobs, (database) => seedBlocked(database)),
-    history: await open(finishedJobs, (database) => seedHistory(database, drain)),
+    history: await open(finishedJobs, seedHistory),
   }
   const rate = async (database: BenchDatabase) => {
     await enqueueBatches(database, underLoadJobs)
@@ -157,31 +155,4 @@ async function underLoad(context: BenchContext): Promise<Measurement[]> {
     against(blockedJobs, rates.blocked),
     against(finishedJobs, rates.history),
   ]
-}
-
-async function enqueueBatches({ sql }: BenchDatabase, count: number): Promise<void> {
-  for (let enqueued = 0; enqueued < count; enqueued += batchSize) {
-    const inputs = Array.from({ length: Math.min(batchSize, count - enqueued) }, () => ({
-      definitionKey: mark.key,
-    }))
-    await enqueueMany(sql, inputs)
-  }
-}
-
-/** One batch after the other. @throws Error when there are fewer jobs, or one can't be finished */
-async function drain({ sql, definitions }: BenchDatabase, count: number, limit: number): Promise<void> {
-  const request = { workerId: 'bench', definitions, queues: [], limit, leaseSeconds: 60 }
-  for (let done = 0; done < count; ) {
-    const jobs = await claim(sql, request, { limited: false })
-    if (jobs.length === 0) throw new Error(`there were ${done} jobs to claim, not ${count}`)
-    const { finished } = await finish(
-      sql,
-      jobs.map(({ lease }) => ({ lease, end: { kind: 'succeeded', result: null } })),
-    )
-    const succeeded = finished.filter(({ status }) => status === 'succeeded')
-    if (succeeded.length !== jobs.length) {
-      throw new Error(`of ${jobs.length} jobs ${succeeded.length} could be finished`)
-    }
-    done += jobs.length
-  }
 }

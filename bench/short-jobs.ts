@@ -11,7 +11,7 @@ const pollMs = 10
 
 /**
  * Jobs a second, from when the warm-up is worked off until all are in history.
- * @param database without other jobs that could run
+ * @param database without other jobs that could run, but for those of a priority below 0
  * @param options.queues the jobs stand in them by turns, and the worker serves them alone; default: the definition's
  */
 export async function shortJobRate(
@@ -42,11 +42,21 @@ async function enqueueShort({ sql }: BenchDatabase, count: number, queues: strin
   }
 }
 
-/** @returns how many are left, once they are no more than that */
+/** @returns how many are left of those enqueued here, once they are no more than that */
 async function until({ sql }: BenchDatabase, limit: number): Promise<number> {
   for (;;) {
+    // jobs_ready_idx and jobs_running_idx: those of lower priority, however many, are not read.
     const [row] = await sql<{ left: number }[]>`
-      select count(*)::int as left from job_server.jobs where definition_key = ${short.key}`
+      select (
+        (
+          select count(*) from job_server.lanes
+          join job_server.jobs using (queue, definition_key, definition_version)
+          where definition_key = ${short.key} and state = 'ready' and priority >= 0
+        ) + (
+          select count(*) from job_server.jobs
+          where definition_key = ${short.key} and definition_version = 1 and state = 'running' and priority >= 0
+        )
+      )::int as left`
     const left = row?.left ?? 0
     if (left <= limit) return left
     await Bun.sleep(pollMs)

@@ -4,6 +4,7 @@ import type { Pool } from '../core/db.ts'
 import type { Json } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { foldTallies } from '../core/metrics/fold.ts'
+import { keepLiveCount } from '../core/metrics/live.ts'
 import { measure } from '../core/metrics/measure.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { giveUpHooks } from '../core/queue/hooks.ts'
@@ -59,6 +60,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   const namespace = config.METRICS_NAMESPACE
   return [
     folding(sql),
+    counting(sql),
     // Workers rescue from one another; this is for when none is left.
     duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
     duty('waiting-jobs', minute, async () => {
@@ -95,6 +97,14 @@ function folding(sql: Pool): Duty<{ ends: number; claims: number }> {
   return {
     ...duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
     rest: { seconds: 30, after: ({ ends, claims }) => ends + claims === 0 },
+  }
+}
+
+/** Looks less often while there is nothing to count, or the last count is to rest. */
+function counting(sql: Pool): Duty<{ jobs: number | null }> {
+  return {
+    ...duty('live-count', 10, async () => ({ jobs: await keepLiveCount(sql) })),
+    rest: { seconds: 30, after: ({ jobs }) => jobs === null },
   }
 }
 

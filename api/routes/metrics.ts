@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { readLatency } from '../../core/metrics/latency.ts'
+import { liveCountedAt } from '../../core/metrics/live.ts'
 import {
   readDefinitionMetrics,
   readMinutes,
@@ -51,8 +52,14 @@ const Performance = z
   })
   .meta({ id: 'Performance' })
 
+export const liveCounted = z.iso
+  .datetime()
+  .nullable()
+  .describe('When unfinished jobs were last counted, of which there are very many; null: for this answer.')
+
 const Summary = z.object({
   summary: z.object({ total: count, byStatus: StatusCounts }),
+  liveCountedAt: liveCounted,
   performance: Performance,
   throughput: z
     .object({ lastHour: count, lastDay: count, lastWeek: count })
@@ -98,11 +105,13 @@ export function metricsRoutes({ sql }: AppDependencies) {
   }
 
   async function readSummary() {
-    const [{ byStatus, performance }, throughput] = await Promise.all([
+    const [{ byStatus, performance }, throughput, countedAt] = await Promise.all([
       readOverall(),
       readRecentThroughput(sql),
+      liveCountedAt(sql),
     ])
-    return { summary: { total: totalOf(byStatus), byStatus }, performance, throughput }
+    const summary = { total: totalOf(byStatus), byStatus }
+    return { summary, liveCountedAt: countedAt, performance, throughput }
   }
 
   return new Hono<ApiEnv>()
@@ -116,6 +125,7 @@ export function metricsRoutes({ sql }: AppDependencies) {
             schema: Summary,
             example: {
               summary: { total: 100, byStatus },
+              liveCountedAt: null,
               performance: examplePerformance,
               throughput: { lastHour: 12, lastDay: 94, lastWeek: 94 },
             },
@@ -192,7 +202,8 @@ export function metricsRoutes({ sql }: AppDependencies) {
         summary: 'Waiting and run times by the minute',
         answers: {
           200: {
-            description: 'A point for each minute, oldest first: of the last 1,000 finished jobs of each.',
+            description:
+              'A point for each minute, oldest first: of the last 1,000 finished jobs of each, or of fewer (250) where the minutes are many (60).',
             schema: z.object({ data: z.array(MinuteLatency) }),
             example: {
               data: [

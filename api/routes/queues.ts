@@ -1,11 +1,13 @@
 /** Queues: how full they are, pause and resume. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { liveCountedAt } from '../../core/metrics/live.ts'
 import { pauseQueue, resumeQueue } from '../../core/queues/pause.ts'
 import { listQueues } from '../../core/queues/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { text, validate } from '../validate.ts'
+import { liveCounted } from './metrics.ts'
 
 const QueueParam = z.object({ name: text(100) })
 
@@ -44,12 +46,15 @@ export function queueRoutes({ sql }: AppDependencies) {
         answers: {
           200: {
             description: 'By name: those that have jobs, are paused or are named by a definition.',
-            schema: z.object({ queues: z.array(Queue) }),
-            example: { queues: [example] },
+            schema: z.object({ queues: z.array(Queue), liveCountedAt: liveCounted }),
+            example: { queues: [example], liveCountedAt: null },
           },
         },
       }),
-      async (c) => c.json({ queues: await listQueues(sql) }),
+      async (c) => {
+        const [queues, countedAt] = await Promise.all([listQueues(sql), liveCountedAt(sql)])
+        return c.json({ queues, liveCountedAt: countedAt })
+      },
     )
     .post(
       '/:name/pause',

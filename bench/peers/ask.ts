@@ -14,7 +14,7 @@ async function ask(stack: BenchStack, order: PeerOrder): Promise<unknown> {
 /** @returns a rate a second */
 export async function askRate(
   stack: BenchStack,
-  order: Extract<PeerOrder, { measure: 'jobs' | 'enqueue' }>,
+  order: Extract<PeerOrder, { measure: 'jobs' | 'enqueue' | 'sustained' }>,
 ): Promise<number> {
   return z.number().parse(await ask(stack, order))
 }

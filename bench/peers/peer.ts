@@ -45,6 +45,7 @@ export interface PeerPayload {
 export type PeerOrder = { peer: PeerName; url: string } & (
   | { measure: 'jobs'; jobs: number; warmUp: number; blocked?: { jobs: number; lanes: string[] } }
   | { measure: 'enqueue'; jobs: number }
+  | { measure: 'sustained'; seconds: number; backlog: number }
   | { measure: 'waits'; jobs: number; perCall: number; everyMs: number }
   /** Nothing of its own: it works until it is ended. */
   | { measure: 'idle' }

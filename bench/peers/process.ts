@@ -16,6 +16,7 @@ const opened: Record<PeerName, (url: string) => Promise<OpenPeer>> = {
   bullmqPostgres: openBullmqPostgres,
 }
 const pollMs = 10
+const perCall = 1000
 
 process.send?.('ready')
 const order: PeerOrder = JSON.parse(process.argv[2] ?? '{}')
@@ -29,6 +30,7 @@ async function measure(peer: OpenPeer, order: PeerOrder): Promise<unknown> {
   if (order.measure === 'jobs') return await jobsPerSecond(peer, order)
   if (order.measure === 'enqueue') return await enqueuePerSecond(peer, order)
   if (order.measure === 'idle') return await idle(peer)
+  if (order.measure === 'sustained') return await sustainedPerSecond(peer, order)
   return await waits(peer, order)
 }
 
@@ -56,6 +58,26 @@ async function enqueuePerSecond(peer: OpenPeer, { jobs }: { jobs: number }): Pro
 async function idle(peer: OpenPeer): Promise<never> {
   await peer.work(() => {})
   return await new Promise(() => {})
+}
+
+/** Jobs a second over the whole time, with a backlog that is filled up as it is worked off. */
+async function sustainedPerSecond(
+  peer: OpenPeer,
+  { seconds, backlog }: Extract<PeerOrder, { measure: 'sustained' }>,
+): Promise<number> {
+  let done = 0
+  await peer.enqueue(backlog)
+  await peer.work(() => {
+    done++
+  })
+  const startedAt = performance.now()
+  for (let enqueued = backlog; performance.now() - startedAt < seconds * 1000; ) {
+    const room = backlog - (enqueued - done)
+    if (room >= perCall) await peer.enqueue(perCall)
+    else await Bun.sleep(pollMs)
+    if (room >= perCall) enqueued += perCall
+  }
+  return (done * 1000) / (performance.now() - startedAt)
 }
 
 /** Milliseconds from before jobs are enqueued to the first line of each, with calls at fixed distances. */

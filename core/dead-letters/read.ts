@@ -69,16 +69,26 @@ export interface DeadLetterGroup {
 
 /** Those that nobody has redriven yet, by definition and error, none of our own; the largest groups first. */
 export async function groupDeadLetters(sql: Sql): Promise<DeadLetterGroup[]> {
-  // dead_letters_open_idx finds them; there are as many to read as there is work to do.
+  // dead_letters_open_idx finds them, as many as there is work to do; dead_letters_definition_idx the newest of each.
   return await sql<DeadLetterGroup[]>`
-    select
-      definition_key, error_code, count(*)::float8 as count, min(moved_to_dlq_at) as first_at, max(moved_to_dlq_at) as last_at,
-      (array_agg(error_summary order by moved_to_dlq_at desc))[1] as error_summary
-    from job_server.dead_letters
-    where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
-    group by definition_key, error_code
-    order by count desc, definition_key, error_code
-    limit 500`
+    with largest as materialized (
+      select
+        definition_key, error_code, count(*)::float8 as count, min(moved_to_dlq_at) as first_at, max(moved_to_dlq_at) as last_at
+      from job_server.dead_letters
+      where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
+      group by definition_key, error_code
+      order by count desc, definition_key, error_code
+      limit 500
+    )
+    select largest.*, error_summary
+    from largest
+    cross join lateral (
+      select error_summary from job_server.dead_letters as newest
+      where newest.definition_key = largest.definition_key and moved_to_dlq_at = last_at
+        and newest.error_code is not distinct from largest.error_code and redriven_at is null
+      limit 1
+    ) as newest
+    order by count desc, definition_key, error_code`
 }
 
 export async function readDeadLetter(sql: Sql, id: string): Promise<DeadLetter | null> {

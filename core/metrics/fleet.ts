@@ -5,6 +5,7 @@
 import type { Sql } from '../db.ts'
 import { type Bucket, type Family, family, histogram } from './exposition.ts'
 import { claimGroups } from './groups.ts'
+import { liveGroups } from './live.ts'
 import { endsSoFar } from './read.ts'
 import { readReported } from './reported.ts'
 
@@ -42,13 +43,15 @@ async function readQueues(sql: Sql): Promise<Family[]> {
       state: string
       jobs: number
       oldest: number | null
+      age: number
     }[]
   >`
     select
       queue, definition_key as definition, definition_version as version,
-      case when cancel_requested_at is not null then 'cancelling' else state end as state, count(*)::float8 as jobs,
-      extract(epoch from now() - min(greatest(turn_at, scheduled_at)) filter (where state = 'ready'))::float8 as oldest
-    from job_server.jobs
+      case when cancelling then 'cancelling' else state end as state, sum(jobs)::float8 as jobs,
+      extract(epoch from max(counted_at - oldest_at))::float8 as oldest,
+      max(extract(epoch from now() - counted_at))::float8 as age
+    from (${liveGroups(sql)}) as live
     group by 1, 2, 3, 4`
   const oldest = new Map<string, number>()
   for (const row of rows) oldest.set(row.queue, Math.max(oldest.get(row.queue) ?? 0, row.oldest ?? 0))
@@ -57,13 +60,19 @@ async function readQueues(sql: Sql): Promise<Family[]> {
       'gauge',
       'job_server_jobs',
       'Jobs that are not finished, by state.',
-      rows.map(({ jobs, oldest: _oldest, ...labels }) => ({ labels, value: jobs })),
+      rows.map(({ jobs, oldest: _oldest, age: _age, ...labels }) => ({ labels, value: jobs })),
     ),
     family(
       'gauge',
       'job_server_queue_oldest_seconds',
       'Seconds for which the oldest claimable job has been waiting.',
       [...oldest].map(([queue, value]) => ({ labels: { queue }, value })),
+    ),
+    family(
+      'gauge',
+      'job_server_jobs_count_age_seconds',
+      'Age of the count of jobs that are not finished; 0: they were few enough to be counted now.',
+      [{ value: Math.max(0, ...rows.map(({ age }) => age)) }],
     ),
   ]
 }

@@ -15,8 +15,10 @@ export interface MinuteLatency {
   run: Percentiles | null
 }
 
-/** Jobs of a minute that are looked at: half a hundred of them lie beyond the 95th percentile. */
-const sample = 1000
+/** Jobs of a minute that are looked at, at most: half a hundred of them lie beyond the 95th percentile. */
+const largestSample = 1000
+/** Jobs that are looked at in all: so many are read within some tens of milliseconds. */
+const mostRead = 15_000
 
 /**
  * One point for each of the last minutes, oldest first. Of each minute the finished jobs are read that were enqueued last,
@@ -45,7 +47,7 @@ export async function readLatency(sql: Sql, options: { minutes: number }): Promi
         select definition_key, attempts, queued_at, scheduled_at, started_at, finished_at from job_server.job_history
         where id >= job_server.uuid_v7_floor(period) and id < job_server.uuid_v7_floor(period + interval '1 minute')
         order by id desc
-        limit ${sample}
+        limit ${Math.min(largestSample, Math.floor(mostRead / options.minutes))}
       ) as last
       where attempts = 1 and started_at is not null and definition_key <> all(${internalDefinitions}::text[])
     ) as finished on true

@@ -1,5 +1,6 @@
 /** The few numbers by which a fleet of workers is scaled and watched, in one statement. */
 import type { Sql } from '../db.ts'
+import { liveGroups } from './live.ts'
 
 export interface Measures {
   /** Jobs that a worker could take now; those of paused queues are left out. */
@@ -16,12 +17,12 @@ export interface Measures {
 /** Three beats of a worker, and then some. */
 const aliveSeconds = 45
 
-/** Reads jobs_ready_idx, jobs_lease_idx and dead_letters_open_idx, so its cost grows with what waits and runs alone. */
+/** Beside the count of what waits it reads jobs_lease_idx and dead_letters_open_idx: what runs, and what failed. */
 export async function measure(sql: Sql): Promise<Measures> {
   const [measures] = await sql<Measures[]>`
     with waiting as (
-      select count(*)::int as jobs, extract(epoch from now() - min(greatest(turn_at, scheduled_at))) as seconds
-      from job_server.jobs
+      select coalesce(sum(jobs), 0)::int as jobs, extract(epoch from max(counted_at - oldest_at)) as seconds
+      from (${liveGroups(sql)}) as live
       where state = 'ready'
         and not exists (select from job_server.queues where name = queue and paused_at is not null)
     ),

@@ -1,14 +1,14 @@
 /**
  * Metrics of all jobs, live and finished. The finished are read from totals, and from the tallies that are not folded
- * yet, in one snapshot with the live ones: a job that just moves is counted once. What it costs grows with the jobs
- * that are not finished and with the tallies of the last seconds, not with history.
+ * yet, in one snapshot with the live ones: a job that just moves is counted once. What it costs grows with the tallies
+ * of the last seconds, not with history, and with the jobs that are not finished only while they are few.
  */
 import type { Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import { definitionNameOf } from '../definitions/name.ts'
 import type { JobStatus } from '../job-state.ts'
-import { liveStatusColumn } from '../queue/read.ts'
 import { endGroups, type Fragment } from './groups.ts'
+import { liveGroups } from './live.ts'
 import { noJobs, noTries, type StatusCounts, sumOfTries, type Tried } from './summary.ts'
 
 export interface DefinitionMetrics {
@@ -27,9 +27,10 @@ export async function readDefinitionMetrics(sql: Sql): Promise<DefinitionMetrics
   const rows = await sql<Row[]>`
     with counted as (
       select
-        definition_key, definition_version, ${liveStatusColumn(sql)},
-        1 as jobs, 0 as tried, 0 as retried, 0 as run_seconds, 0 as queue_seconds
-      from job_server.jobs
+        definition_key, definition_version,
+        case when state <> 'running' then 'queued' when cancelling then 'cancelling' else 'running' end as status,
+        jobs, 0 as tried, 0 as retried, 0 as run_seconds, 0 as queue_seconds
+      from (${liveGroups(sql)}) as live
       where ${counted(sql)}
       union all
       select

@@ -1,5 +1,6 @@
 /** Reads how full the queues are. */
 import type { Sql } from '../db.ts'
+import { liveGroups } from '../metrics/live.ts'
 
 export interface QueueView {
   name: string
@@ -22,13 +23,13 @@ export async function listQueues(sql: Sql): Promise<QueueView[]> {
     with counted as (
       select
         queue,
-        count(*) filter (where state = 'ready')::int as ready,
-        count(*) filter (where state = 'blocked')::int as blocked,
-        count(*) filter (where state = 'scheduled')::int as scheduled,
-        count(*) filter (where state = 'running')::int as running,
-        count(*) filter (where state = 'waiting')::int as waiting,
-        extract(epoch from now() - min(turn_at) filter (where state = 'ready'))::float8 as oldest_age_seconds
-      from job_server.jobs
+        sum(jobs) filter (where state = 'ready')::int as ready,
+        sum(jobs) filter (where state = 'blocked')::int as blocked,
+        sum(jobs) filter (where state = 'scheduled')::int as scheduled,
+        sum(jobs) filter (where state = 'running')::int as running,
+        sum(jobs) filter (where state = 'waiting')::int as waiting,
+        extract(epoch from max(counted_at - oldest_at))::float8 as oldest_age_seconds
+      from (${liveGroups(sql)}) as live
       group by queue
     ),
     names as (

@@ -14,6 +14,7 @@ const noJobs = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelling: 0, 
 test('before the first job there is nothing to count', async () => {
   expect(await get('/v1/metrics')).toEqual({
     summary: { total: 0, byStatus: noJobs },
+    liveCountedAt: null,
     performance: { successRate: 0, avgProcessingTime: null, avgQueueTime: null, retryRate: 0 },
     throughput: { lastHour: 0, lastDay: 0, lastWeek: 0 },
   })

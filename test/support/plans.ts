@@ -10,6 +10,7 @@ export interface Plan {
   'Node Type': string
   'Relation Name'?: string
   'Actual Rows': number
+  'Actual Loops': number
   'Shared Hit Blocks': number
   'Shared Read Blocks': number
   Plans?: Plan[]
@@ -66,10 +67,10 @@ function asGiven(parameter: unknown): never {
   ) as never
 }
 
-/** Of the tables that `which` finds. */
+/** Of the tables that `which` finds; what did not run read nothing. */
 export function wholeTablesRead(plan: Plan, which: RegExp): string[] {
   const here =
-    plan['Node Type'] === 'Seq Scan' && which.test(plan['Relation Name'] ?? '')
+    plan['Node Type'] === 'Seq Scan' && plan['Actual Loops'] > 0 && which.test(plan['Relation Name'] ?? '')
       ? [`${plan['Relation Name']} by ${plan['Node Type']}`]
       : []
   return [...here, ...(plan.Plans ?? []).flatMap((below) => wholeTablesRead(below, which))]
