@@ -40,15 +40,16 @@ export async function liveCountedAt(sql: Sql): Promise<Date | null> {
  * @returns how many jobs there were, null where they were not counted
  */
 export async function keepLiveCount(sql: Sql, options: { manyPages?: number } = {}): Promise<number | null> {
-  const [look] = await sql<{ isMany: boolean; isDue: boolean }[]>`
+  const [look] = await sql<{ isMany: boolean; isKept: boolean; isDue: boolean }[]>`
     select
       pg_relation_size('job_server.jobs') > ${options.manyPages ?? manyPages}::bigint * current_setting('block_size')::int as is_many,
+      exists (select from job_server.live_count) as is_kept,
       not exists (
         select from job_server.live_count
         where valid_until > now() + make_interval(secs => ${validSeconds})
       ) as is_due`
   if (!look?.isMany) {
-    await sql`delete from job_server.live_count`
+    if (look?.isKept) await sql`delete from job_server.live_count`
     return null
   }
   if (!look.isDue) return null
