@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { openPool } from '../../../../core/db.ts'
 import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import type { ClaimedJob } from '../../../../core/queue/claim.ts'
@@ -7,15 +8,18 @@ import { stage } from '../../../../core/queue/stage.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
+// The ends of a storm do not wait in line behind its claims.
+const ends = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 2 }, 'test ends')
+afterAll(() => ends.end())
 
 afterEach(async () => {
   await sql`truncate job_server.jobs, job_server.lanes, job_server.definitions, job_server.rate_starts, job_server.queues`
 })
 
-const succeed = async (jobs: ClaimedJob[]) => {
+const succeed = async (jobs: ClaimedJob[], on = sql) => {
   await finish(
-    sql,
+    on,
     jobs.map(({ lease }) => ({ lease, end: { kind: 'succeeded', result: null } as const })),
   )
 }
@@ -38,11 +42,11 @@ async function storm(
         running.set(group, count)
         most.set(group, Math.max(most.get(group) ?? 0, count))
       }
-      // The work, or a breath before the next look: with none at all the claims crowd out the ends.
+      // The work, or a breath before the next look.
       await Bun.sleep(20)
       // Counted down before the database knows: what is measured is never less than what is.
       for (const job of jobs) running.set(options.groupOf(job), (running.get(options.groupOf(job)) ?? 0) - 1)
-      await succeed(jobs)
+      await succeed(jobs, ends)
       done += jobs.length
     }
   }
