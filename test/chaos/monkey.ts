@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import type { ChildProcess } from '../../scripts/child-process.ts'
 import { type EmbeddedServer, startPostgres } from '../../scripts/embedded/servers.ts'
-import { childrenOf } from '../support/processes.ts'
+import { childrenOf, killQuietly } from '../support/processes.ts'
 
 export interface Scene {
   /** Each is replaced when it has ended, however it ended. */
@@ -94,12 +94,4 @@ async function terminate(scene: Scene, which: string): Promise<void> {
     `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'job-server worker%' ${which}`,
   )
   await admin.end()
-}
-
-function killQuietly(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It ended by itself meanwhile.
-  }
 }

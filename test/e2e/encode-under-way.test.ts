@@ -7,7 +7,7 @@ import { encodeByLink, problemOf, statusOf } from '../support/video-client.ts'
 
 const clips = await testClips()
 const server = await startServer({
-  environment: { FFMPEG_PATH: await clips.slowFfmpeg(), MAX_CONCURRENT_EXECUTIONS: '1' },
+  environment: { FFMPEG_PATH: (await clips.slowFfmpeg()).path, MAX_CONCURRENT_EXECUTIONS: '1' },
 })
 
 test('progress moves and never goes back, and the events tell the story in order', async () => {
@@ -53,9 +53,8 @@ test('cancelling an encode ends its FFmpeg, and leaves no output and nothing in 
 
   const asked = await server.request('POST', `/v1/jobs/${job.id}/cancel`)
   expect(asked.status).toBe(202)
-  // Far more than the second it may take: a busy machine is no failure.
-  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0, 10)
-  const cancelled = await job.reaches('cancelled', 10)
+  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0)
+  const cancelled = await job.reaches('cancelled')
   expect(cancelled).toMatchObject({ attempts: 1, result: null })
   expect(cancelled.attemptHistory).toMatchObject([{ outcome: 'cancelled' }])
 
@@ -72,5 +71,5 @@ test('cancelling an encode ends its FFmpeg, and leaves no output and nothing in 
 
 test('the slot of a cancelled encode takes the next job', async () => {
   const job = await server.enqueue('echo', { message: 'next' })
-  await job.reaches('succeeded', 10)
+  await job.reaches('succeeded')
 })

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
 import { testClips } from '../support/clips.ts'
 import { toolsOf } from '../support/leftovers.ts'
+import { killQuietly } from '../support/processes.ts'
 import { startServer, type TestJob } from '../support/server.ts'
 import { until } from '../support/until.ts'
 import { encodeByLink } from '../support/video-client.ts'
@@ -10,7 +11,11 @@ import { encodeByLink } from '../support/video-client.ts'
 const clips = await testClips()
 const server = await startServer({
   workers: 0,
-  environment: { MAX_CONCURRENT_EXECUTIONS: '2', FFMPEG_PATH: await clips.slowFfmpeg() },
+  environment: {
+    MAX_CONCURRENT_EXECUTIONS: '2',
+    FFMPEG_PATH: (await clips.slowFfmpeg()).path,
+    LEASE_DURATION_SECONDS: '6',
+  },
 })
 let clip = ''
 beforeAll(async () => {
@@ -49,20 +54,16 @@ async function encode(): Promise<TestJob> {
 
 /** Three pieces and the sound; two workers of two slots are at them, and their FFmpegs stand still. */
 async function atWork(video: TestJob): Promise<{ parts: Part[]; goOn(): void; kill(): void }> {
-  const tools = await until('all parts to be encoded', async () => {
-    const found = (await toolsOf(server)).filter(({ command }) => command.includes('/part/'))
-    return found.length === 4 && found
-  })
+  const pids = new Set<number>()
   const signal = (name: NodeJS.Signals) => {
-    for (const { pid } of tools) {
-      try {
-        process.kill(pid, name)
-      } catch {
-        // It went with its worker.
-      }
-    }
+    for (const pid of pids) killQuietly(pid, name)
   }
-  signal('SIGSTOP')
+  // Each as soon as it is there: the first would be through before the last begins.
+  await until('all parts to be encoded', async () => {
+    for (const { pid, command } of await toolsOf(server)) if (command.includes('/part/')) pids.add(pid)
+    signal('SIGSTOP')
+    return pids.size === 4
+  })
   const parts = await partsOf(video)
   expect(parts.map(({ status }) => status)).toEqual(['running', 'running', 'running', 'running'])
   return { parts, goOn: () => signal('SIGCONT'), kill: () => signal('SIGKILL') }
@@ -106,9 +107,12 @@ test('parts that are lost with their worker are done again, and no others; progr
 }, 180_000)
 
 test('parts stand where their video does: queue, priority and tags', async () => {
+  const { sql } = server.database
+  await server.request('POST', '/v1/queues/default/pause')
   const video = await encode()
-  await server.database
-    .sql`update job_server.jobs set priority = 7, tags = '{night}', queue = 'night' where id = ${video.id}`
+  await sql`insert into job_server.lanes (queue, definition_key, definition_version) values ('night', 'encode.video', 1)`
+  await sql`update job_server.jobs set priority = 7, tags = '{night}', queue = 'night' where id = ${video.id}`
+  await server.request('POST', '/v1/queues/default/resume')
   const { parts, goOn } = await atWork(video)
   goOn()
   for (const part of parts) {

@@ -39,8 +39,8 @@ export interface Clips {
   directory: string
   /** @returns the path of the clip */
   make(recipe: Recipe): Promise<string>
-  /** @returns the path of an FFmpeg that takes as long for a clip as it plays, on any machine: to be met at work */
-  slowFfmpeg(): Promise<string>
+  /** An FFmpeg that takes as long for a clip as it plays, on any machine: to be met at work. Told to hurry, it does with the next. */
+  slowFfmpeg(): Promise<{ path: string; hurry(): Promise<void>; dawdle(): Promise<void> }>
   /** Writes bytes beside the clips. */
   write(name: string, bytes: Uint8Array | string): Promise<string>
 }
@@ -66,8 +66,10 @@ export async function testClips(): Promise<Clips> {
     },
     slowFfmpeg: async () => {
       const path = join(directory, 'slow-ffmpeg')
-      await writeFile(path, `#!/bin/sh\nexec ${JSON.stringify(ffmpeg)} -re "$@"\n`, { mode: 0o755 })
-      return path
+      const hurries = join(directory, 'ffmpeg-hurries')
+      const pace = `[ -e ${JSON.stringify(hurries)} ] || set -- -re "$@"`
+      await writeFile(path, `#!/bin/sh\n${pace}\nexec ${JSON.stringify(ffmpeg)} "$@"\n`, { mode: 0o755 })
+      return { path, hurry: () => writeFile(hurries, ''), dawdle: () => rm(hurries, { force: true }) }
     },
     write: async (name, bytes) => {
       const path = join(directory, name)

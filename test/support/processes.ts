@@ -22,6 +22,14 @@ export async function processesNaming(text: string): Promise<RunningProcess[]> {
   return found
 }
 
+export function killQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
 /** Pids of the processes that the process started and that live. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const children: number[] = []

@@ -20,7 +20,7 @@ const patienceSeconds = 90
 const clips = await testClips()
 const foreign = await servePage()
 const server = await startServer({
-  environment: { FFMPEG_PATH: await clips.slowFfmpeg(), CORS_ORIGINS: foreign.origin },
+  environment: { FFMPEG_PATH: (await clips.slowFfmpeg()).path, CORS_ORIGINS: foreign.origin },
 })
 const storage = new URL(server.bucket.config.S3_ENDPOINT ?? '').origin
 const browser = await openBrowser([server.url, storage, foreign.origin, foreign.strange])
