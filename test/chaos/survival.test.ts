@@ -77,7 +77,7 @@ function startWorker(place: number): void {
 
 async function stopWorkers(): Promise<void> {
   isOver = true
-  await Promise.all(scene.workers.map((worker) => worker.stop(20)))
+  await Promise.all(scene.workers.map((worker) => worker.stop(60)))
 }
 
 let isOver = false

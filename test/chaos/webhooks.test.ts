@@ -12,6 +12,7 @@ const environment = {
   WEBHOOK_ALLOWED_HOSTS: '127.0.0.1',
   WEBHOOK_RETRY_SECONDS: '0.2,0.2,0.2,0.2,0.2,0.2,0.2,0.2,0.2',
   SCHEDULER_LEASE_SECONDS: '1',
+  LEASE_DURATION_SECONDS: '4',
 }
 const receiver = await testReceiver({
   // Long enough for a worker to be killed between the answer and its record.

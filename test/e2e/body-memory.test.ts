@@ -9,7 +9,7 @@ const bodyBytes = 1024 * mebibyte
 
 const server = await startServer()
 // It has registered the definitions. What is measured is the way in: nobody is to encode it.
-await Promise.all(server.workers.map((worker) => worker.stop(20)))
+await Promise.all(server.workers.map((worker) => worker.stop(60)))
 const clips = await testClips()
 
 interface Footprint {

@@ -29,7 +29,7 @@ test('on SIGTERM what ends within the grace ends, and nothing new is claimed', a
 test('what does not end within the grace goes back at once, and no attempt is spent', async () => {
   const worker = await server.startWorker({ SHUTDOWN_GRACE_SECONDS: '0' })
   const job = await tickingJob(60)
-  await worker.stop(20)
+  await worker.stop(60)
   expect(await job.read()).toMatchObject({ status: 'queued', attempts: 0 })
   expect((await job.events()).at(-1)).toMatchObject({ eventType: 'interrupted' })
   await server.request('POST', `/v1/jobs/${job.id}/cancel`)

@@ -8,7 +8,10 @@ import { startServer, type TestJob } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
 const jobs = fileURLToPath(new URL('../fixtures/jobs', import.meta.url))
-const server = await startServer({ workers: 0, environment: { JOBS_DIR: jobs } })
+const server = await startServer({
+  workers: 0,
+  environment: { JOBS_DIR: jobs, LEASE_DURATION_SECONDS: '4' },
+})
 
 async function blockingJob(): Promise<TestJob> {
   const job = await server.enqueue('misbehave', { how: 'leave children and daemons and block' })

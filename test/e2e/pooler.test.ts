@@ -35,7 +35,7 @@ describe.skipIf(pgbouncer === null)('behind PgBouncer in transaction mode', () =
     await until('it to run', async () => (await endless.read()).status === 'running')
     await server.request('POST', `/v1/jobs/${endless.id}/cancel`)
     await endless.reaches('cancelled')
-    await worker.stop(10)
+    await worker.stop(60)
   })
 
   test('nothing is prepared', async () => {

@@ -222,11 +222,11 @@ test('when the leader dies, another takes over within seconds; when it ends well
   await until('the second to lead', async () => (await leader()) === second.name, leaseSeconds * 2)
 
   const third = await schedulers.start()
-  await second.stop(10)
+  await second.stop(60)
   await until('the third to lead', async () => (await leader()) === third.name, leaseSeconds)
   const { workers } = await (await server.request('GET', '/v1/workers')).json()
   expect(workers.map(({ id }: { id: string }) => id)).not.toContain(second.name)
-  await third.stop(10)
+  await third.stop(60)
 })
 
 test('the command line makes, shows, runs, disables and removes schedules', async () => {

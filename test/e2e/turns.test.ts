@@ -101,7 +101,7 @@ test.each(['take long', 'block'] as const)(
       expect(await job.reaches('succeeded')).toMatchObject({ attempts: 1 })
       expect(await attemptsOf(job)).toEqual(['interrupted', 'succeeded'])
     }
-    await other.stop(20)
+    await other.stop(60)
     server.workers.splice(server.workers.indexOf(other), 1)
     await long?.reaches('succeeded')
   },
@@ -121,7 +121,7 @@ test('a worker that drains gives back what it has not begun, and no attempt is s
   const jobs = await enqueue('take long', ...times<Deed>(10, 'return'))
   await jobs[0]?.reaches('running')
   const [worker] = server.workers.splice(0)
-  await worker?.stop(20)
+  await worker?.stop(60)
   await server.startWorker()
   for (const job of jobs.slice(1)) expect(await job.reaches('succeeded')).toMatchObject({ attempts: 1 })
 })

@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { afterAll, expect, inject } from 'vitest'
 import { openPool, type Pool } from '../../core/db.ts'
 import { templateDatabase } from './backend.ts'
-import { until } from './until.ts'
+import { emptied, until } from './until.ts'
 
 export interface TestDatabase {
   url: string
@@ -25,9 +25,12 @@ export async function testDatabase(options = { empty: false }): Promise<TestData
   const sql = openPool({ DATABASE_URL: url.href, DATABASE_POOL_SIZE: 10 }, 'test')
   afterAll(async () => {
     await sql.end({ timeout: 5 })
-    const left = await admin<{ application: string }[]>`
-      select application_name as application from pg_stat_activity
-      where datname = ${name} and backend_type = 'client backend'`
+    // PostgreSQL takes a moment to see that a client is gone.
+    const left = await emptied(
+      () => admin<{ application: string }[]>`
+        select application_name as application from pg_stat_activity
+        where datname = ${name} and backend_type = 'client backend'`,
+    )
     await admin.unsafe(`drop database ${name} with (force)`)
     await admin.end()
     expect(left, 'connections left open').toEqual([])

@@ -40,7 +40,7 @@ export function testSchedulers(
   }
   afterAll(async () => {
     for (const child of all) child.signal('SIGCONT')
-    await Promise.all(all.map((child) => child.stop(10)))
+    await Promise.all(all.map((child) => child.stop(60)))
   })
   return {
     all,

@@ -7,9 +7,9 @@ import { afterAll, expect } from 'vitest'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
-import { processesNaming } from './processes.ts'
+import { killQuietly, processesNaming } from './processes.ts'
 import { type TestStorage, testStorage } from './storage.ts'
-import { until } from './until.ts'
+import { emptied, until } from './until.ts'
 
 export interface TestServer {
   url: string
@@ -45,7 +45,10 @@ export interface TestJob {
   events(): Promise<{ eventType: string; payload: Record<string, unknown> }[]>
 }
 
-/** @param environment on top of what the processes need; durations are short so that failures show soon */
+/**
+ * @param environment on top of what the processes need. What is about the end of a lease asks for a short one; elsewhere
+ *   a busy machine must not cost a worker its jobs
+ */
 export async function startServer(
   options: {
     workers?: number
@@ -66,7 +69,6 @@ export async function startServer(
     DATABASE_URL: database.url,
     ...bucket.environment,
     SCRATCH_DIRECTORY: scratch,
-    LEASE_DURATION_SECONDS: '3',
     POLL_INTERVAL_SECONDS: '1',
     SHUTDOWN_GRACE_SECONDS: '2',
     PORT: String(port),
@@ -93,10 +95,11 @@ export async function startServer(
   }
   // Registered after those of database and bucket, so it runs before them.
   afterAll(async () => {
-    await Promise.all([api, ...workers].map((child) => child.stop(20)))
-    const left = await processesNaming(scratch)
-    for (const { pid } of left) process.kill(pid, 'SIGKILL')
-    const directories = await leftInScratch(scratch)
+    await Promise.all([api, ...workers].map((child) => child.stop(60)))
+    // What killed workers had is cleared away by their guardians.
+    const left = await emptied(() => processesNaming(scratch))
+    const directories = await emptied(() => leftInScratch(scratch))
+    for (const { pid } of left) killQuietly(pid, 'SIGKILL')
     await rm(scratch, { recursive: true, force: true })
     expect(left, 'processes left behind').toEqual([])
     expect(directories, 'scratch directories left behind').toEqual([])
@@ -117,7 +120,7 @@ export async function startServer(
     return {
       id,
       read,
-      reaches: async (status, deadlineSeconds = 40) => {
+      reaches: async (status, deadlineSeconds = 90) => {
         const final = ['succeeded', 'failed', 'cancelled']
         const reached = await until(
           `job ${id} to be ${status}`,

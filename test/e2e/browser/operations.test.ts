@@ -75,7 +75,7 @@ test.skipIf(noBrowser)('a schedule is made with a look at its times, and its fir
     await fired.getByRole('link').first().click()
     await page.locator('.page-head .status', { hasText: 'Succeeded' }).waitFor()
   } finally {
-    await scheduler.stop(20)
+    await scheduler.stop(60)
   }
 })
 
