@@ -11,10 +11,11 @@ import type { Log } from '../core/log.ts'
 import { Scratch } from './scratch.ts'
 
 const source = fileURLToPath(new URL('./child.ts', import.meta.url))
+const warmUp = fileURLToPath(new URL('./child-warm-up.ts', import.meta.url))
 
 export class ChildProgram {
   readonly #place: Scratch
-  #command = [source]
+  #command = [source, warmUp]
   #hasPlace = false
 
   /** @param root where directories of coordinators are made */
@@ -47,14 +48,14 @@ export class ChildProgram {
         bytecode: true,
         plugins: [localesOnDemand(zod)],
       })
-      this.#command = [join(this.directory, 'child.js'), zod]
+      this.#command = [join(this.directory, 'child.js'), warmUp, zod]
     } catch (error) {
       this.log.warn({ err: error }, 'child_program.not_built')
     }
   }
 
   async stop(): Promise<void> {
-    this.#command = [source]
+    this.#command = [source, warmUp]
     if (this.#hasPlace) await this.#place.stop()
     this.#hasPlace = false
   }

@@ -34,15 +34,19 @@ void listen()
 
 // No await at the top: the bundle with bytecode can't have it.
 async function listen(): Promise<void> {
-  const [zodPath] = process.argv.slice(2)
+  const [warmUpPath = '', zodPath] = process.argv.slice(2)
   if (zodPath !== undefined) provideZod(zodPath)
   channel.send({ type: 'ready' })
-  // Every job file needs it for its parameters: a process that waits has the time, and a job that comes meanwhile
-  // would wait for the same import.
-  await import('zod')
+  await warmUp(warmUpPath)
   channel.await()
   if (current?.message.waitIn === null) setTimeout(() => channel.listen(), deafMs)
   else channel.listen()
+}
+
+/** A process that waits has the time, and a job that comes meanwhile would wait for the same. */
+async function warmUp(path: string): Promise<void> {
+  const { default: definition }: { default: JobDefinition } = await import(path)
+  definition.params.safeParse({})
 }
 
 function receive(message: ToChild): void {

@@ -79,7 +79,7 @@ export class HookRunner {
   async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd | NotBegun> {
     const { standby, scratch, tools, jobLimits, log } = this.options
     const name = `hook-${hook.id}`
-    const scratchDirectory = await scratch.make(name)
+    const scratchDirectory = scratch.make(name)
     const { process } = standby.take({ ...definition, runsPerProcess: 1 })
     const { attempt, params, ...payload } = hook.payload
     const run = process.run(

@@ -3,6 +3,7 @@
  * attempt. What coordinators of this host that no longer run left behind is removed at start; containers that
  * share a volume have host names of their own, so none takes another's process id for its own.
  */
+import { mkdirSync } from 'node:fs'
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,9 +29,10 @@ export class Scratch {
     await mkdir(this.directory, { recursive: true })
   }
 
-  async make(name: string): Promise<string> {
+  /** A job waits for it: the way over another thread and back takes ten times as long as the system needs. */
+  make(name: string): string {
     const directory = join(this.directory, name)
-    await mkdir(directory)
+    mkdirSync(directory)
     return directory
   }
 

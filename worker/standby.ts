@@ -11,6 +11,8 @@ import type { WorkerMetrics } from './worker-metrics.ts'
 
 /** A used process that nobody needs for so long is ended. */
 const usedIdleMs = 30_000
+/** So long the job that was taken up has the machine to itself, before the next process is started. */
+const handOverMs = 15
 
 export interface Taken {
   process: JobProcess
@@ -90,9 +92,8 @@ export class Standby {
   #takeFresh(): JobProcess {
     const ready = this.#fresh.shift()
     this.options.metrics.took(ready === undefined ? 'spawned' : 'standby')
-    const process = ready ?? this.#spawn()
-    this.#refill()
-    return process
+    setTimeout(() => this.#refill(), handOverMs)
+    return ready ?? this.#spawn()
   }
 
   #takeUsed(code: string): JobProcess | undefined {

@@ -153,7 +153,7 @@ export class Turn {
     const { scratch, standby, limits } = this.dependencies
     const name = this.#seats === 0 ? this.name : `${this.name}-${this.#seats}`
     this.#seats++
-    const directory = await scratch.make(name)
+    const directory = scratch.make(name)
     const taken = standby.take(this.definition)
     const watch = limits.watch({
       tree: taken.process.tree,

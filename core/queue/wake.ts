@@ -9,12 +9,13 @@ export const workChannel = 'job_server_work'
 export const cancelChannel = 'job_server_cancel'
 export const watchChannel = 'job_server_watch'
 
-const coalesceMs = 10
+const coalesceMs = 5
 
 interface Hints {
   /** `performance.now()` of the last one. */
   sentAt: number
   timer: NodeJS.Timeout | undefined
+  sending: Promise<void>
 }
 const hintsOf = new WeakMap<Pool, Hints>()
 
@@ -24,29 +25,36 @@ const hintsOf = new WeakMap<Pool, Hints>()
  */
 export function hintWork(sql: Sql): void {
   if (!isPool(sql)) return
-  const hints = hintsOf.get(sql) ?? { sentAt: Number.NEGATIVE_INFINITY, timer: undefined }
+  const never = { sentAt: Number.NEGATIVE_INFINITY, timer: undefined, sending: Promise.resolve() }
+  const hints: Hints = hintsOf.get(sql) ?? never
   hintsOf.set(sql, hints)
-  hints.timer ??= setTimeout(
-    () => {
-      // A lost hint costs one poll interval, and a pool that was just closed needs none.
-      send(sql, hints).catch(() => {})
-    },
-    Math.max(0, hints.sentAt + coalesceMs - performance.now()),
-  )
+  if (hints.timer !== undefined) return
+  const earlyMs = hints.sentAt + coalesceMs - performance.now()
+  if (earlyMs > 0) hints.timer = setTimeout(() => send(sql, hints), earlyMs)
+  else send(sql, hints)
 }
 
-/** Sends the hint that still waits: for a process that is about to end. */
+/** Resolves when the last hint is sent: for a process that is about to end. */
 export async function flushHints(sql: Pool): Promise<void> {
   const hints = hintsOf.get(sql)
-  if (hints?.timer === undefined) return
-  clearTimeout(hints.timer)
-  await send(sql, hints)
+  if (hints === undefined) return
+  if (hints.timer !== undefined) {
+    clearTimeout(hints.timer)
+    send(sql, hints)
+  }
+  await hints.sending
 }
 
-async function send(sql: Pool, hints: Hints): Promise<void> {
+/** Nobody waits for the disk: a hint tells of what is committed already, and is nothing that a crash could lose. */
+function send(sql: Pool, hints: Hints): void {
   hints.timer = undefined
   hints.sentAt = performance.now()
-  await sql`select pg_notify(${workChannel}, '')`
+  const sent = sql`select set_config('synchronous_commit', 'off', true), pg_notify(${workChannel}, '')`
+  // A lost one costs one poll interval, and a pool that was just closed needs none.
+  hints.sending = sent.then(
+    () => {},
+    () => {},
+  )
 }
 
 /** Tells the owner of a running job that it is to be cancelled. */

@@ -35,6 +35,7 @@ afterAll(async () => {
 })
 
 const child = fileURLToPath(new URL('../../../worker/child.ts', import.meta.url))
+const warmUp = fileURLToPath(new URL('../../../worker/child-warm-up.ts', import.meta.url))
 const definition = recordOf(echo, {
   file: fileURLToPath(new URL('../../../jobs/echo.ts', import.meta.url)),
   hooks: { file: null, names: [] },
@@ -76,7 +77,7 @@ async function endOf(
   }
   const { promise, resolve } = Promise.withResolvers<End>()
   const take = () => {
-    const command = [left.shift() ?? child]
+    const command = [left.shift() ?? child, warmUp]
     const process = new JobProcess({ command, directory, environment, guardian, log })
     return { process, runsPerProcess: 1, waitIn: directory, giveBack: () => {} }
   }
