@@ -11,7 +11,6 @@ const blockedJobs = 100_000
 const ourJobs = 20_000
 /** With so many blocked jobs before them it does a hundredth of what it does else: a round has to end. */
 const theirJobs = 3_000
-const warmUpShare = 0.2
 
 export const blockedBench: Bench = {
   name: 'blocked',
@@ -50,7 +49,7 @@ async function ourRate({ stack }: BenchContext, { isBlocked }: { isBlocked: bool
   return await stack.withDatabase(async (database) => {
     if (isBlocked) await seedBlocked(database, { keys, priority: 10 })
     await database.sql`vacuum (analyze)`
-    return await shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare })
+    return await shortJobRate(database, { jobs: ourJobs })
   })
 }
 
@@ -61,7 +60,6 @@ async function theirRate({ stack }: BenchContext, { isBlocked }: { isBlocked: bo
       measure: 'jobs',
       url,
       jobs: theirJobs,
-      warmUp: theirJobs * warmUpShare,
       ...(isBlocked ? { blocked: { jobs: blockedJobs, lanes: keys } } : {}),
     }),
   )

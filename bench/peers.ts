@@ -6,8 +6,6 @@ import { type Peer, type PeerName, peers } from './peers/peer.ts'
 import { shortJobRate, shortJobsLabel } from './short-jobs.ts'
 
 const ourJobs = 30_000
-/** Of the jobs of a round; it is not counted. */
-const warmUpShare = 0.2
 
 export const peersBench: Bench = {
   name: 'peers',
@@ -34,9 +32,7 @@ export const peersBench: Bench = {
 }
 
 async function ourRate({ stack }: BenchContext): Promise<number> {
-  return await stack.withDatabase((database) =>
-    shortJobRate(database, { jobs: ourJobs, warmUp: ourJobs * warmUpShare }),
-  )
+  return await stack.withDatabase((database) => shortJobRate(database, { jobs: ourJobs }))
 }
 
 async function rateOf(
@@ -45,7 +41,7 @@ async function rateOf(
   { jobs, store }: Peer,
   redis: string | null,
 ): Promise<number> {
-  const order = { peer: name, measure: 'jobs', jobs, warmUp: jobs * warmUpShare } as const
+  const order = { peer: name, measure: 'jobs', jobs } as const
   if (store === 'redis') return await askRate(stack, { ...order, url: redis ?? '' })
   return await stack.withDatabase(({ url }) => askRate(stack, { ...order, url }))
 }

@@ -4,7 +4,6 @@ import { compare } from './measurement.ts'
 import { shortJobRate } from './short-jobs.ts'
 
 const jobs = 20_000
-const warmUpShare = 0.2
 
 export const queuesBench: Bench = {
   name: 'queues',
@@ -33,7 +32,5 @@ export const queuesBench: Bench = {
 
 async function rateOver({ stack }: BenchContext, count: number): Promise<number> {
   const queues = Array.from({ length: count }, (_, place) => `bench-${place}`)
-  return await stack.withDatabase((database) =>
-    shortJobRate(database, { jobs, warmUp: jobs * warmUpShare, queues }),
-  )
+  return await stack.withDatabase((database) => shortJobRate(database, { jobs, queues }))
 }

@@ -1,12 +1,13 @@
 /** Jobs that do nothing, in processes that run many, through a whole worker: the rate that peers are held against. */
 import { enqueueMany } from '../core/queue/enqueue.ts'
+import { byThousands } from './by-thousands.ts'
 import type { BenchDatabase } from './database.ts'
 import short from './jobs/short.ts'
+import { warmUpOf } from './warm-up.ts'
 
 export const slots = 4
 export const shortJobsLabel = `Job Server, ${slots} slots, processes that run 1,000 jobs`
 
-const perCall = 1000
 const pollMs = 10
 
 /**
@@ -16,10 +17,10 @@ const pollMs = 10
  */
 export async function shortJobRate(
   database: BenchDatabase,
-  options: { jobs: number; warmUp: number; queues?: string[] },
+  options: { jobs: number; queues?: string[] },
 ): Promise<number> {
-  const { jobs, warmUp, queues } = options
-  await enqueueShort(database, warmUp + jobs, queues ?? [])
+  const { jobs, queues } = options
+  await enqueueShort(database, warmUpOf(jobs) + jobs, queues ?? [])
   const worker = await database.startWorker({
     MAX_CONCURRENT_EXECUTIONS: String(slots),
     ...(queues === undefined ? {} : { QUEUES: queues.join(',') }),
@@ -33,13 +34,15 @@ export async function shortJobRate(
 }
 
 async function enqueueShort({ sql }: BenchDatabase, count: number, queues: string[]): Promise<void> {
-  for (let enqueued = 0; enqueued < count; enqueued += perCall) {
-    const inputs = Array.from({ length: Math.min(perCall, count - enqueued) }, (_, place) => ({
-      definitionKey: short.key,
-      queue: queues[place % queues.length],
-    }))
-    await enqueueMany(sql, inputs)
-  }
+  await byThousands(count, (part) =>
+    enqueueMany(
+      sql,
+      Array.from({ length: part }, (_, place) => ({
+        definitionKey: short.key,
+        queue: queues[place % queues.length],
+      })),
+    ),
+  )
 }
 
 /** @returns how many are left of those enqueued here, once they are no more than that */

@@ -13,7 +13,6 @@ import { batchSize, drain, enqueueBatches } from './verbs.ts'
 
 const full: Load = { waiting: 1_000_000, finished: 10_000_000, delayed: 1_000_000 }
 const shortJobs = 20_000
-const warmUpShare = 0.2
 const singles = 1_000
 const batched = 5_000
 /** Of each round; the slowest counts. */
@@ -74,8 +73,7 @@ interface Databases {
 const labels = { filled: 'filled database', empty: 'empty database' }
 
 async function throughWorker(context: BenchContext, databases: Databases): Promise<Measurement[]> {
-  const rate = (database: BenchDatabase) =>
-    shortJobRate(database, { jobs: shortJobs, warmUp: shortJobs * warmUpShare })
+  const rate = (database: BenchDatabase) => shortJobRate(database, { jobs: shortJobs })
   const rates = await interleave(
     context,
     { filled: () => rate(databases.filled), empty: () => rate(databases.empty) },

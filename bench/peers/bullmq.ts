@@ -8,6 +8,7 @@ import {
   type WorkerOptions,
   withBackend,
 } from 'bullmq'
+import { byThousands } from '../by-thousands.ts'
 import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const name = 'bench'
@@ -61,14 +62,11 @@ async function open(kit: Kit, settings: Settings): Promise<OpenPeer> {
   await queue.waitUntilReady()
   let worker: Worker | undefined
   return {
-    enqueue: async (count, payload = {}) => {
-      for (let added = 0; added < count; added += 1000) {
-        // As they stay with us, they stay with it: nothing is removed when it is done.
-        await queue.addBulk(
-          Array.from({ length: Math.min(1000, count - added) }, () => ({ name: 'noop', data: payload })),
-        )
-      }
-    },
+    // As they stay with us, they stay with it: nothing is removed when it is done.
+    enqueue: (count, payload = {}) =>
+      byThousands(count, (part) =>
+        queue.addBulk(Array.from({ length: part }, () => ({ name: 'noop', data: payload }))),
+      ),
     work: async (onJob) => {
       const run = settings.useWorkerThreads === undefined ? inProcess(onJob) : processor
       worker = kit.createWorker(run, settings)

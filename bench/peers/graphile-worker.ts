@@ -1,6 +1,7 @@
 /** graphile-worker, in its process, with and without what https://worker.graphile.org/docs/performance advises. */
 import { Logger, makeWorkerUtils, type Runner, run, type TaskList, type WorkerUtils } from 'graphile-worker'
 import pg from 'pg'
+import { byThousands } from '../by-thousands.ts'
 import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const concurrentJobs = 24
@@ -21,22 +22,17 @@ async function open(url: string, settings: Partial<typeof batching>): Promise<Op
   let runner: Runner | undefined
   const stopped = Promise.withResolvers<void>()
   return {
-    enqueue: async (count, payload = {}) => {
-      for (let added = 0; added < count; added += 1000) {
-        const jobs = Array.from({ length: Math.min(1000, count - added) }, () => ({
-          identifier: 'noop',
-          payload,
-        }))
-        await utils.addJobs(jobs)
-      }
-    },
+    enqueue: (count, payload = {}) =>
+      byThousands(count, (part) =>
+        utils.addJobs(Array.from({ length: part }, () => ({ identifier: 'noop', payload }))),
+      ),
     enqueueBlocked: async (count, lanes) => {
       for (const queueName of lanes) {
-        for (let added = 0; added < count / lanes.length; added += 1000) {
-          // The lower number is the higher priority.
-          const job = { identifier: 'hang', payload: {}, queueName, priority: -10 }
-          await utils.addJobs(Array.from({ length: 1000 }, () => job))
-        }
+        // The lower number is the higher priority.
+        const job = { identifier: 'hang', payload: {}, queueName, priority: -10 }
+        await byThousands(count / lanes.length, (part) =>
+          utils.addJobs(Array.from({ length: part }, () => job)),
+        )
       }
     },
     work: async (onJob) => {

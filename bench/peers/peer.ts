@@ -43,7 +43,7 @@ export interface PeerPayload {
 
 /** What a peer's process is told to do. */
 export type PeerOrder = { peer: PeerName; url: string } & (
-  | { measure: 'jobs'; jobs: number; warmUp: number; blocked?: { jobs: number; lanes: string[] } }
+  | { measure: 'jobs'; jobs: number; blocked?: { jobs: number; lanes: string[] } }
   | { measure: 'enqueue'; jobs: number }
   | { measure: 'sustained'; seconds: number; backlog: number }
   | { measure: 'waits'; jobs: number; perCall: number; everyMs: number }

@@ -1,5 +1,6 @@
 /** pg-boss in its process: many jobs a fetch, the next at once while fetches come back full, woken by NOTIFY. */
 import { PgBoss } from 'pg-boss'
+import { byThousands } from '../by-thousands.ts'
 import type { OpenPeer, PeerPayload } from './peer.ts'
 
 const queue = 'bench'
@@ -12,14 +13,13 @@ export async function openPgBoss(url: string): Promise<OpenPeer> {
   await boss.start()
   await boss.createQueue(queue, { notify: true })
   return {
-    enqueue: async (count, payload = {}) => {
-      for (let added = 0; added < count; added += 1000) {
-        await boss.insert(
+    enqueue: (count, payload = {}) =>
+      byThousands(count, (part) =>
+        boss.insert(
           queue,
-          Array.from({ length: Math.min(1000, count - added) }, () => ({ data: payload })),
-        )
-      }
-    },
+          Array.from({ length: part }, () => ({ data: payload })),
+        ),
+      ),
     work: async (onJob) => {
       const options = { batchSize, localConcurrency, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 }
       await boss.work<PeerPayload>(queue, options, async (jobs) => {

@@ -2,6 +2,7 @@
  * Entry of a peer's process: it fills its queue, works it off, and prints what it measured as one line of JSON. Each
  * measurement has a process of its own, as ours has its worker. Its one argument is a `PeerOrder` as JSON.
  */
+import { warmUpOf } from '../warm-up.ts'
 import { openBullmq, openBullmqPostgres, openBullmqSandboxed } from './bullmq.ts'
 import { openGraphileWorker, openGraphileWorkerBatching } from './graphile-worker.ts'
 import type { OpenPeer, PeerName, PeerOrder } from './peer.ts'
@@ -37,10 +38,10 @@ async function measure(peer: OpenPeer, order: PeerOrder): Promise<unknown> {
 /** Jobs a second, from when the warm-up is worked off until all are written down as done. */
 async function jobsPerSecond(
   peer: OpenPeer,
-  { jobs, warmUp, blocked }: Extract<PeerOrder, { measure: 'jobs' }>,
+  { jobs, blocked }: Extract<PeerOrder, { measure: 'jobs' }>,
 ): Promise<number> {
   if (blocked !== undefined) await peer.enqueueBlocked?.(blocked.jobs, blocked.lanes)
-  await peer.enqueue(warmUp + jobs)
+  await peer.enqueue(warmUpOf(jobs) + jobs)
   await peer.work(() => {})
   const counted = await until(peer, jobs)
   const startedAt = performance.now()
