@@ -139,7 +139,7 @@ describe('a job that fails once and then succeeds', async () => {
     for (const [index, wait] of named('wait default').entries()) {
       const attempt = named('process traced')[index]
       const gapMs = Number(BigInt(attempt?.startTimeUnixNano ?? 0) - BigInt(wait.endTimeUnixNano)) / 1e6
-      expect(Math.abs(gapMs), "one clock is the database's").toBeLessThan(5000)
+      expect(Math.abs(gapMs), "one clock is the database's").toBeLessThan(60_000)
     }
   })
 

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -5,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { type Download, guardedDownload } from '../../../jobs/http/guarded-download.ts'
+import { until } from '../../support/until.ts'
 
 const file = Buffer.alloc(300_000, 'video ')
 const answers: Record<string, (response: ServerResponse) => void> = {
@@ -93,9 +95,11 @@ test.each(['/silent', '/mute'])('%s is given up as stalled', async (from) => {
 })
 
 test('an abort ends it with the reason of the abort', async () => {
+  await rm(path)
   const abort = new AbortController()
   const ended = expect(download('/silent', { signal: abort.signal })).rejects.toThrow('enough')
-  setTimeout(() => abort.abort(new Error('enough')), 100)
+  await until('it to have begun', () => existsSync(path) && statSync(path).size > 0)
+  abort.abort(new Error('enough'))
   await ended
   expect((await stat(path)).size).toBeLessThan(file.length)
 })

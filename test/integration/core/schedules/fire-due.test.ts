@@ -79,7 +79,7 @@ test('one who fires passes by what another is at', async () => {
   await table`lock table job_server.jobs in exclusive mode`
   const first = fireDue(sql)
   await waitsForLock(sql)
-  const deadline = Bun.sleep(5000).then(() => 'it waits, too')
+  const deadline = Bun.sleep(60_000).then(() => 'it waits, too')
   const second = await Promise.race([fireDue(sql), deadline])
   await table`commit`
   table.release()
