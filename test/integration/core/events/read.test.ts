@@ -1,4 +1,3 @@
-import postgres from 'postgres'
 import { expect, test } from 'vitest'
 import { beginning, type EventCursor } from '../../../../core/events/cursor.ts'
 import {
@@ -11,8 +10,10 @@ import {
 } from '../../../../core/events/read.ts'
 import { newId } from '../../../../core/ids.ts'
 import { testDatabase } from '../../../support/database.ts'
+import { observePlans, pagesOf as pagesRead } from '../../../support/plans.ts'
 
 const { sql, url } = await testDatabase()
+const observed = observePlans(sql, url)
 const plenty: PageLimit = { items: 100, bytes: 1e6 }
 
 async function write(jobId: string, ...types: string[]): Promise<void> {
@@ -208,24 +209,11 @@ test('what is new is found by its index, however much there is and however long 
     })
     expect(cursor.seen.running.length).toBeGreaterThan(0)
     await write(newId(), 'new')
-    const sent: { text: string; parameters: unknown[] }[] = []
-    const observed = postgres(url, {
-      max: 1,
-      prepare: false,
-      transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-      debug: (_connection, text, parameters) => {
-        sent.push({ text, parameters })
-      },
-    })
-    const page = await readAllPage(observed, { logs: true, origin: false }, cursor, plenty)
-    await observed.end()
-    expect(typesOf(page.items)).toEqual(['new'])
-    const [statement] = sent.filter(({ text }) => text.includes('pg_current_snapshot'))
-    const [row] = await sql.unsafe(
-      `explain (analyze, buffers, format json) ${statement?.text}`,
-      statement?.parameters as never[],
-    )
-    const [{ Plan: plan }] = Object.values(row ?? {})[0]
-    expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(200)
+    const read = async () => {
+      const page = await readAllPage(observed.sql, { logs: true, origin: false }, cursor, plenty)
+      expect(typesOf(page.items)).toEqual(['new'])
+    }
+    const [plan] = await observed.plansOf(read, /pg_current_snapshot/)
+    expect(plan === undefined ? Number.NaN : pagesRead(plan)).toBeLessThan(200)
   })
 })
