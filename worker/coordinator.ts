@@ -19,7 +19,7 @@ import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
-import { type ClaimedJob, claim } from '../core/queue/claim.ts'
+import { type ClaimedJob, claim, type Lane } from '../core/queue/claim.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { sweep } from '../core/queue/release.ts'
 import { stage } from '../core/queue/stage.ts'
@@ -273,11 +273,16 @@ export class Coordinator {
     }
   }
 
-  async #claimUpTo(limit: number, definitions: DefinitionRecord[]): Promise<ClaimedJob[]> {
+  async #claimUpTo(
+    limit: number,
+    definitions: DefinitionRecord[],
+    options: { mostlyFrom?: Lane[] } = {},
+  ): Promise<ClaimedJob[]> {
     const { sql, config, workerId } = this.options
+    const leaseSeconds = config.LEASE_DURATION_SECONDS
     return await claim(
       sql,
-      { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds: config.LEASE_DURATION_SECONDS },
+      { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
       { limited: this.#limited },
     )
   }
@@ -294,6 +299,7 @@ export class Coordinator {
     const more = await this.#claimUpTo(
       open.reduce((sum, turn) => sum + room(turn), 0),
       definitions,
+      { mostlyFrom: open.flatMap(({ jobs: [first] }) => first ?? []) },
     )
     for (const job of more) {
       const [shortest] = turns

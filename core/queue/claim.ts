@@ -46,6 +46,17 @@ export interface ClaimRequest {
   queues: string[]
   limit: number
   leaseSeconds: number
+  /**
+   * Lanes that may give all of the jobs; of the others each gives its share. Left out: all may. What is read is locked,
+   * and mostly let go again: with 64 queues that would be 64 times what is claimed.
+   */
+  mostlyFrom?: Lane[]
+}
+
+export interface Lane {
+  queue: string
+  definitionKey: string
+  definitionVersion: number
 }
 
 /**
@@ -89,14 +100,15 @@ async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<Defi
 }
 
 async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionName[]): Promise<ClaimedJob[]> {
-  const { workerId, definitions, queues, limit, leaseSeconds } = request
+  const { workerId, definitions, queues, limit, leaseSeconds, mostlyFrom } = request
   // What only limits need stands in the statement only with limits: its planning is not free.
   // lanes_pk, then jobs_ready_idx lane by lane; jobs_running_idx and rate_starts_idx for limited definitions alone.
   const rows = await sql<(Omit<ClaimedJob, 'lease'> & { id: string; leaseEpoch: string })[]>`
     with open_lanes as materialized (
       select
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
-        ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room
+        ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
+        ${mostlyFrom === undefined ? sql`${limit}::bigint` : shareOf(sql, limit, mostlyFrom)} as share
       from (${loaded(sql, definitions)}) as loaded
       join job_server.lanes on lanes.definition_key = loaded.key and lanes.definition_version = loaded.version
       join job_server.definitions on definitions.key = loaded.key and definitions.version = loaded.version
@@ -119,7 +131,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
         where state = 'ready' and jobs.queue = open_lanes.queue
           and jobs.definition_key = open_lanes.definition_key and jobs.definition_version = open_lanes.definition_version
         order by priority desc, turn_at, id
-        limit greatest(least(room, ${limit}::bigint), 0)
+        limit greatest(least(room, share), 0)
         for update skip locked
       ) as next
     ),
@@ -170,6 +182,21 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
 
 function hasLimit(sql: Sql) {
   return sql`(definitions.concurrency_limit is not null or definitions.rate_limit_count is not null)`
+}
+
+/** How many jobs the lane may give. */
+function shareOf(sql: Sql, limit: number, mostlyFrom: Lane[]) {
+  return sql`
+    case
+      when (lanes.queue, lanes.definition_key, lanes.definition_version) in (
+        select * from unnest(
+          ${mostlyFrom.map(({ queue }) => queue)}::text[],
+          ${mostlyFrom.map(({ definitionKey }) => definitionKey)}::text[],
+          ${mostlyFrom.map(({ definitionVersion }) => definitionVersion)}::int[]
+        )
+      ) then ${limit}::bigint
+      else ceil(${limit}::float8 / count(*) over ())::bigint
+    end`
 }
 
 /** How many more jobs of the lane's definition may begin. */
