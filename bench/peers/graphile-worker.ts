@@ -42,9 +42,11 @@ async function open(url: string, settings: Partial<typeof batching>): Promise<Op
       }
       runner = await run({ preset, taskList })
     },
-    left: async () => {
+    left: async (limit) => {
       const { rows } = await pool.query<{ left: number }>(
-        `select count(*)::int as left from graphile_worker.jobs where task_identifier = 'noop'`,
+        `select count(*)::int as left
+        from (select from graphile_worker.jobs where task_identifier = 'noop' limit $1 + 1) as counted`,
+        [limit],
       )
       return rows[0]?.left ?? 0
     },

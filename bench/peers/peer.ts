@@ -32,8 +32,11 @@ export interface OpenPeer {
   enqueueBlocked?(count: number, lanes: string[]): Promise<void>
   /** Starts a worker. @param onJob called by the code of each job, where that runs in this process */
   work(onJob: (payload: PeerPayload) => void): Promise<void>
-  /** Jobs not yet finished, blocked ones left out. */
-  left(): Promise<number>
+  /**
+   * Jobs not yet finished, blocked ones left out. Where counting costs the more the more there are, it ends beyond
+   * `limit`.
+   */
+  left(limit: number): Promise<number>
   close(): Promise<void>
 }
 

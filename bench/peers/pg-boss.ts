@@ -26,12 +26,12 @@ export async function openPgBoss(url: string): Promise<OpenPeer> {
         for (const { data } of jobs) onJob(data)
       })
     },
-    left: async () => {
-      const { rows } = await boss
-        .getDb()
-        .executeSql(`select count(*)::int as left from pgboss.job where name = $1 and state < 'completed'`, [
-          queue,
-        ])
+    left: async (limit) => {
+      const { rows } = await boss.getDb().executeSql(
+        `select count(*)::int as left
+        from (select from pgboss.job where name = $1 and state < 'completed' limit $2 + 1) as counted`,
+        [queue, limit],
+      )
       return Number(rows[0]?.left ?? 0)
     },
     close: () => boss.stop({ graceful: true, timeout: 5000 }),

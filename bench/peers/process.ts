@@ -106,7 +106,7 @@ async function waits(
 /** @returns how many are left, once they are no more than that */
 async function until(peer: OpenPeer, limit: number): Promise<number> {
   for (;;) {
-    const left = await peer.left()
+    const left = await peer.left(limit)
     if (left <= limit) return left
     await Bun.sleep(pollMs)
   }
