@@ -17,9 +17,9 @@ import { ChildProcess } from '../../scripts/child-process.ts'
 import { startPostgres } from '../../scripts/embedded/servers.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { dice } from '../support/dice.ts'
-import { processesNaming } from '../support/processes.ts'
+import { killQuietly, processesNaming } from '../support/processes.ts'
 import { testStorage } from '../support/storage.ts'
-import { until } from '../support/until.ts'
+import { emptied, until } from '../support/until.ts'
 import { chooseMischief, doMischief, type Mischief, type Scene } from './monkey.ts'
 
 const jobCount = Number(process.env.CHAOS_JOBS ?? 400)
@@ -218,12 +218,12 @@ async function judge(acknowledged: string[]): Promise<void> {
     if (result?.published) expect(result.published).toContain(`${id}/${leaseEpoch}/`)
   }
 
-  const left = await processesNaming(scratch)
-  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  const left = await emptied(() => processesNaming(scratch))
+  for (const { pid } of left) killQuietly(pid, 'SIGKILL')
   expect(left, 'no process is left').toEqual([])
   const letters = await sql`select from job_server.dead_letters`
   expect(letters.length).toBe(jobs.filter(({ status }) => status === 'failed').length)
-  expect((await readdir(join(scratch, 'job-server-scratch'))).filter((name) => name.includes('.'))).toEqual(
-    [],
-  )
+  const directories = async () =>
+    (await readdir(join(scratch, 'job-server-scratch'))).filter((name) => name.includes('.'))
+  expect(await emptied(directories), 'no scratch directory is left').toEqual([])
 }

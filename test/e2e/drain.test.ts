@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 
 const server = await startServer({
   workers: 0,
-  environment: { JOBS_DIR: chaosJobs, SHUTDOWN_GRACE_SECONDS: '5' },
+  environment: { JOBS_DIR: chaosJobs, SHUTDOWN_GRACE_SECONDS: '60' },
 })
 
 async function tickingJob(seconds: number) {

@@ -92,9 +92,10 @@ test.each(['leave children and daemons', 'block while it exits', 'close its outp
 )
 
 test('children of a job are there to be found while it runs', async () => {
-  const job = await server.enqueue('misbehave', { how: 'block its event loop' }, { timeoutSeconds: 1 })
+  const job = await server.enqueue('misbehave', { how: 'block its event loop' })
   await until('the child of the job', async () => (await processesNaming(job.id)).length > 0)
-  await job.reaches('failed')
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+  await job.reaches('cancelled')
 })
 
 describe('limits', () => {
@@ -144,7 +145,7 @@ describe('limits', () => {
 
   test('a job that prints 1 GB is not slowed: the limit is kept, the rest is counted', async () => {
     const printBytes = 1_000_000_000
-    const job = await server.enqueue('talk', { printBytes }, { timeoutSeconds: 30 })
+    const job = await server.enqueue('talk', { printBytes }, { timeoutSeconds: 80 })
     expect(await job.reaches('succeeded')).toMatchObject({ result: 'said it all' })
     const lines = await logsOf(job)
     expect(lines.reduce((sum, { text }) => sum + text.length, 0)).toBeLessThan(11_000)
@@ -257,11 +258,13 @@ describe('a job says how its attempt ends', () => {
     await expectPause(job, 0.25)
   })
 
+  /** Exactly so long it was to be; when it is over a busy machine may take longer still. */
   async function expectPause(job: TestJob, seconds: number) {
+    const retry = (await job.events()).find(({ eventType }) => eventType === 'retry_scheduled')
+    expect(retry?.payload).toMatchObject({ retryInSeconds: seconds })
     const [pause] = await sql<{ seconds: number }[]>`
       select extract(epoch from started_at - lag(ended_at) over (order by lease_epoch))::float8 as seconds
       from job_server.attempts where job_id = ${job.id} order by lease_epoch offset 1 limit 1`
     expect(pause?.seconds).toBeGreaterThanOrEqual(seconds)
-    expect(pause?.seconds).toBeLessThan(seconds + 2)
   }
 })

@@ -6,7 +6,7 @@ import { afterAll, expect, inject, test } from 'vitest'
 import { anyPort } from '../../scripts/ports.ts'
 import { testClips } from '../support/clips.ts'
 import { processesNaming } from '../support/processes.ts'
-import { until } from '../support/until.ts'
+import { emptied, until } from '../support/until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const home = await workingDirectory()
@@ -27,7 +27,7 @@ test('demo alone starts a stack of its own, encodes its sample and leaves no pro
   expect(demo.output).toMatch(/result +\.data\/demo\/sample-1080p\.mp4/)
   expect(demo.output).toMatch(/ffprobe +h264 1920x1080, aac, 6\.0\d s, \d+\.\d\d MB/)
   expect(demo.output, 'a link to a stack that is gone').not.toContain('link')
-  expect(await left()).toEqual([])
+  expect(await emptied(left)).toEqual([])
 })
 
 test('dev says where it is, and what was there before its start still is', async () => {
@@ -136,7 +136,7 @@ test('Ctrl-C ends dev, with a job that runs, and leaves no process', async () =>
   process.kill(-dev.process.pid, 'SIGINT')
   expect(await dev.ended).toBe(0)
   expect(dev.output.trim()).toMatch(/Stopped\.$/)
-  expect(await left()).toEqual([])
+  expect(await emptied(left)).toEqual([])
 })
 
 interface Script {
