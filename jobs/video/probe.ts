@@ -92,13 +92,20 @@ const withIndexOfAll = /\b(mov|mp4)\b/
 
 /** @throws JobError as `runTool` and `failureOf` */
 export async function probe(ffprobe: string, file: string, care: ToolCare): Promise<Media> {
-  const { format, streams } = await inspect(ffprobe, file, care)
+  // Side by side: to start ffprobe is most of what either takes.
+  const [inspected, read] = await Promise.allSettled([
+    inspect(ffprobe, file, care),
+    readPictures(ffprobe, file, care),
+  ])
+  if (inspected.status === 'rejected') throw inspected.reason
+  const { format, streams } = inspected.value
   const video = pick(streams, 'video')
   if (video === undefined) throw invalid('The file has no video stream.')
   if (video.codec_name === 'unknown') {
     throw new JobError('unsupported_codec', 'The codec of the video is not known.', { retry: false })
   }
-  const pictures = await readPictures(ffprobe, file, video.index, care)
+  if (read.status === 'rejected') throw read.reason
+  const pictures = (read.value.get(video.index) ?? new PictureReader()).pictures
   if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
@@ -173,49 +180,70 @@ interface Pictures {
   slowsDown: boolean
 }
 
-/** Reads every packet of the stream once: headers promise what need not be there. */
-async function readPictures(ffprobe: string, file: string, stream: number, care: ToolCare) {
-  const shown = ['-show_entries', 'packet=pts_time,dts_time,flags', '-of', 'compact=print_section=0']
-  const pictures: Pictures = {
+/** Sees the packets of a stream one after the other. */
+class PictureReader {
+  #seen = {
     stored: 0,
     shown: 0,
     firstSeconds: Number.POSITIVE_INFINITY,
     lastSeconds: 0,
     steadySeconds: 0,
-    slowsDown: false,
   }
-  const first: number[] = []
-  const last: number[] = []
-  let before = Number.NaN
+  readonly #first: number[] = []
+  readonly #last: number[] = []
+  #before = Number.NaN
+
+  see(packet: Map<string, string>): void {
+    const seen = this.#seen
+    seen.stored++
+    const decodedAt = Number(packet.get('dts_time'))
+    const step = decodedAt - this.#before
+    if (step > 0 && step < jumpSeconds) seen.steadySeconds += step
+    if (Number.isFinite(decodedAt)) this.#before = decodedAt
+    if (packet.get('flags')?.includes('D')) return
+    seen.shown++
+    // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
+    const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
+    if (seconds === undefined) return
+    seen.firstSeconds = Math.min(seen.firstSeconds, seconds)
+    seen.lastSeconds = Math.max(seen.lastSeconds, seconds)
+    if (this.#first.length < paceWindow) this.#first.push(seconds)
+    this.#last.push(seconds)
+    if (this.#last.length > paceWindow) this.#last.shift()
+  }
+
+  get pictures(): Pictures {
+    const ascending = (a: number, b: number) => a - b
+    const [a, , c] = this.#first.toSorted(ascending)
+    const [x, , z] = this.#last.toSorted(ascending).slice(-3)
+    const isKnown = a !== undefined && c !== undefined && x !== undefined && z !== undefined
+    return { ...this.#seen, slowsDown: isKnown && z - x > 1.25 * (c - a) }
+  }
+}
+
+/**
+ * Reads every packet of the streams of pictures once: headers promise what need not be there.
+ * @returns by the index of the stream
+ */
+async function readPictures(
+  ffprobe: string,
+  file: string,
+  care: ToolCare,
+): Promise<Map<number, PictureReader>> {
+  const entries = 'packet=stream_index,pts_time,dts_time,flags'
+  const shown = ['-show_entries', entries, '-of', 'compact=print_section=0']
+  const readers = new Map<number, PictureReader>()
   const onLine = (line: string) => {
     const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
     if (!packet.has('flags')) return true
-    pictures.stored++
-    const decodedAt = Number(packet.get('dts_time'))
-    const step = decodedAt - before
-    if (step > 0 && step < jumpSeconds) pictures.steadySeconds += step
-    if (Number.isFinite(decodedAt)) before = decodedAt
-    if (packet.get('flags')?.includes('D')) return true
-    pictures.shown++
-    // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
-    const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
-    if (seconds === undefined) return true
-    pictures.firstSeconds = Math.min(pictures.firstSeconds, seconds)
-    pictures.lastSeconds = Math.max(pictures.lastSeconds, seconds)
-    if (first.length < paceWindow) first.push(seconds)
-    last.push(seconds)
-    if (last.length > paceWindow) last.shift()
+    const index = Number(packet.get('stream_index'))
+    const reader = readers.get(index) ?? new PictureReader()
+    readers.set(index, reader)
+    reader.see(packet)
     return true
   }
-  const select = ['-select_streams', String(stream)]
-  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { ...care, onLine })
-  const ascending = (a: number, b: number) => a - b
-  const [a, , c] = first.sort(ascending)
-  const [x, , z] = last.sort(ascending).slice(-3)
-  if (a !== undefined && c !== undefined && x !== undefined && z !== undefined) {
-    pictures.slowsDown = z - x > 1.25 * (c - a)
-  }
-  return pictures
+  await runProbe(ffprobe, ['-select_streams', 'V', ...shown, ...inputOptions(file)], { ...care, onLine })
+  return readers
 }
 
 const probeOptions = ['-hide_banner', '-loglevel', 'error', ...allocationOptions]
