@@ -44,6 +44,8 @@ import { WorkerMetrics } from './worker-metrics.ts'
 const stageLimit = 1000
 const rescueLimit = 100
 const beatMs = 10_000
+/** Between two times of tending, where hints call for more. */
+const tendMs = 20
 
 export interface CoordinatorOptions {
   sql: Pool
@@ -60,11 +62,15 @@ export interface CoordinatorOptions {
   log: Log
 }
 
-/** Jobs of one definition, for one slot. */
-interface ClaimedTurn {
+/** A turn under way that others of its definition may join. */
+interface OpenTurn {
   name: string
-  claimedAt: number
-  jobs: ClaimedJob[]
+  /** That of its first job. */
+  lane: Lane
+  definition: DefinitionRecord
+  turn: Turn
+  /** How many more. */
+  room: number
 }
 
 export class Coordinator {
@@ -88,6 +94,8 @@ export class Coordinator {
   #looking: Promise<void> | undefined
   #lookAgain = false
   #tendWanted = false
+  #tendedAt = Number.NEGATIVE_INFINITY
+  #tendTimer: NodeJS.Timeout | undefined
   #leasesWanted = false
   #limited = false
   #admittedUpTo: string | null = null
@@ -222,14 +230,27 @@ export class Coordinator {
     try {
       // First, since most hints are of jobs that are ready: none should wait for the tending.
       await this.#claim()
-      if (this.#tendWanted) {
-        this.#tendWanted = false
-        if (await this.#tend()) await this.#claim()
-      }
+      if (this.#isTimeToTend() && (await this.#tend())) await this.#claim()
       await this.#hooks.runOnce()
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
+  }
+
+  /** Hints may come by the hundred a second: to tend the queue for each would keep the next waiting. */
+  #isTimeToTend(): boolean {
+    if (!this.#tendWanted) return false
+    const earlyMs = this.#tendedAt + tendMs - performance.now()
+    if (earlyMs > 0) {
+      this.#tendTimer ??= setTimeout(() => {
+        this.#tendTimer = undefined
+        this.wake()
+      }, earlyMs)
+      return false
+    }
+    this.#tendWanted = false
+    this.#tendedAt = performance.now()
+    return true
   }
 
   /** @returns whether there may be more to claim than before */
@@ -246,7 +267,10 @@ export class Coordinator {
     if (leases) this.#leasesWanted = false
     if (staged === stageLimit || rescued.length === rescueLimit) this.wake()
     this.#limited = limited
-    this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => this.wake())
+    this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => {
+      this.#tendedAt = Number.NEGATIVE_INFINITY
+      this.wake()
+    })
     if (leases) {
       this.#leaseTimer = this.#inSeconds(nextLeaseEndInSeconds, this.#leaseTimer, () => this.#poll())
     }
@@ -264,13 +288,10 @@ export class Coordinator {
     const free = this.options.config.MAX_CONCURRENT_EXECUTIONS - this.#turns.size
     const claimedAt = performance.now()
     const jobs = await this.#claimUpTo(free, [...this.#definitions.values()])
-    const turns = jobs.map((job) => ({ name: definitionNameOf(job), claimedAt, jobs: [job] }))
-    try {
-      // Fewer than there is room for: nothing waits that could go along.
-      if (turns.length === free) await this.#fill(turns)
-    } finally {
-      await Promise.all(turns.map((turn) => this.#begin(turn)))
-    }
+    const begun = jobs.map((job) => this.#begin(job, claimedAt))
+    const open = begun.flatMap((turn) => (turn !== null && turn.room > 0 ? turn : []))
+    // Fewer than there is room for: nothing waits that could go along.
+    if (jobs.length === free && open.length > 0) await this.#fill(open)
   }
 
   async #claimUpTo(
@@ -288,24 +309,27 @@ export class Coordinator {
   }
 
   /** Gives turns of short jobs more of the same. Whose turn it is was decided by priority and age before. */
-  async #fill(turns: ClaimedTurn[]): Promise<void> {
-    const room = (turn: ClaimedTurn) => {
-      const definition = this.#definitions.get(turn.name)
-      return definition === undefined ? 0 : this.#pace.jobsPerTurn(definition) - turn.jobs.length
-    }
-    const open = turns.filter((turn) => room(turn) > 0)
-    const names = new Set(open.map(({ name }) => name))
-    const definitions = [...names].flatMap((name) => this.#definitions.get(name) ?? [])
-    const more = await this.#claimUpTo(
-      open.reduce((sum, turn) => sum + room(turn), 0),
-      definitions,
-      { mostlyFrom: open.flatMap(({ jobs: [first] }) => first ?? []) },
-    )
-    for (const job of more) {
-      const [shortest] = turns
-        .filter(({ name }) => name === definitionNameOf(job))
-        .sort((one, other) => one.jobs.length - other.jobs.length)
-      shortest?.jobs.push(job)
+  async #fill(open: OpenTurn[]): Promise<void> {
+    // Their first jobs run meanwhile, and may be done before the others are there.
+    for (const { turn } of open) turn.hold()
+    try {
+      const definitions = new Map(open.map(({ name, definition }) => [name, definition]))
+      const room = open.reduce((sum, turn) => sum + turn.room, 0)
+      const claimedAt = performance.now()
+      const mostlyFrom = open.map(({ lane }) => lane)
+      for (const job of await this.#claimUpTo(room, [...definitions.values()], { mostlyFrom })) {
+        const [roomiest] = open
+          .filter(({ name }) => name === definitionNameOf(job))
+          .sort((one, other) => other.room - one.room)
+        if (roomiest === undefined || this.#state !== 'running') this.#giveBack(job)
+        else {
+          roomiest.room--
+          roomiest.turn.add()
+          void this.#attempt(job, roomiest.definition, roomiest.turn, claimedAt)
+        }
+      }
+    } finally {
+      await Promise.all(open.map(({ turn }) => turn.leave()))
     }
   }
 
@@ -328,29 +352,34 @@ export class Coordinator {
     await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
   }
 
-  /** Resolves when the turn is under way, or its jobs given back. */
-  async #begin({ name, claimedAt, jobs }: ClaimedTurn): Promise<void> {
+  /** @returns null when the job goes back: its file went away, or the drain began, while the claim was under way */
+  #begin(job: ClaimedJob, claimedAt: number): OpenTurn | null {
+    const name = definitionNameOf(job)
     const definition = this.#definitions.get(name)
-    const [first] = jobs
-    if (definition === undefined || first === undefined || this.#state !== 'running') {
-      // Its file went away, or the drain began, while the claim was under way.
-      await Promise.all(jobs.map(({ lease }) => this.#finisher.finish(lease, { kind: 'interrupted' })))
-      return
+    if (definition === undefined || this.#state !== 'running') {
+      this.#giveBack(job)
+      return null
     }
-    const turn = new Turn(definition, first.lease.epoch, jobs.length, {
+    const turn = new Turn(definition, job.lease.epoch, {
       standby: this.#standby,
       scratch: this.#scratch,
       limits: this.#limits,
       log: this.#log,
     })
     this.#turns.add(turn)
-    const written = jobs.map((job) => this.#attempt(job, definition, turn, claimedAt))
+    const written = this.#attempt(job, definition, turn, claimedAt)
+    const room = this.#pace.jobsPerTurn(definition) - 1
     // Of short jobs the next are taken up while the ends of these are written.
-    void (jobs.length > 1 ? turn.over : Promise.all(written)).then(() => {
+    void (room > 0 ? turn.over : written).then(() => {
       this.#turns.delete(turn)
       if (turn.jobMs !== undefined) this.#pace.note(definition, turn.jobMs)
       this.#lookSoon()
     })
+    return { name, lane: job, definition, turn, room }
+  }
+
+  #giveBack({ lease }: ClaimedJob): void {
+    void this.#finisher.finish(lease, { kind: 'interrupted' })
   }
 
   /** Resolves when its end is written. */
@@ -408,6 +437,7 @@ export class Coordinator {
     this.#state = 'draining'
     clearInterval(this.#pollTimer)
     clearTimeout(this.#dueTimer)
+    clearTimeout(this.#tendTimer)
     clearTimeout(this.#leaseTimer)
     await this.#looking
     for (const turn of this.#turns) turn.giveBack()

@@ -44,26 +44,38 @@ export class Turn {
   readonly over: Promise<void>
   readonly #over = Promise.withResolvers<void>()
   readonly #queued = new Set<JobRun>()
+  #jobs = 1
   #seats = 0
   #seat: Promise<Seat> | undefined
   #isOutOfPatience = false
   #timer: NodeJS.Timeout | undefined
+  /** Jobs that a process has. */
+  #given = 0
   #beganAt: number | undefined
   #endedAt = 0
   #done = 0
 
   /**
+   * Of one job, which will `run` and `leave`.
    * @param name of its scratch directory, of this turn alone
-   * @param jobs how many will `run` and `leave`
    */
   constructor(
     private readonly definition: DefinitionRecord,
     private readonly name: string,
-    private jobs: number,
     private readonly dependencies: TurnDependencies,
   ) {
     this.over = this.#over.promise
-    if (jobs > 1) this.#timer = setTimeout(() => this.giveBack(), patienceMs)
+  }
+
+  /** It is not over before one more `leave`. */
+  hold(): void {
+    this.#jobs++
+  }
+
+  /** Another job, to be called while it is not over. */
+  add(): void {
+    this.#jobs++
+    this.#timer ??= setTimeout(() => this.giveBack(), patienceMs)
   }
 
   /** Milliseconds that a job of the turn took; undefined when none has been done. */
@@ -91,6 +103,9 @@ export class Turn {
         scratchDirectory: seat.directory,
         waitIn: process.runs + 1 < runsPerProcess ? waitIn : null,
       }
+      // Time in which the process had none is no job's.
+      if (this.#given++ === 0 && this.#beganAt !== undefined)
+        this.#beganAt += performance.now() - this.#endedAt
       const run = process.run(message(place), {
         ...listener,
         began: () => {
@@ -103,13 +118,14 @@ export class Turn {
       given(run)
       const end = await run.ended
       this.#queued.delete(run)
+      this.#given--
+      this.#endedAt = performance.now()
       if (end.kind === 'not_begun') continue
       const died = !run.hasBegun && (end.kind === 'exited' || end.kind === 'signalled')
       if (died && ++tries < processTries) {
         this.dependencies.log.warn({ pid: process.pid, ...end }, 'process.died_waiting')
         continue
       }
-      this.#endedAt = performance.now()
       this.#done++
       const isOutOfMemory = end.kind === 'signalled' && end.signal === 'SIGKILL' && seat.watch.sawOomKill()
       return {
@@ -127,7 +143,7 @@ export class Turn {
 
   /** To be called once by each job, whether it has run or not. With the last, nothing of the turn is left. */
   async leave(): Promise<void> {
-    if (--this.jobs > 0) return
+    if (--this.#jobs > 0) return
     clearTimeout(this.#timer)
     try {
       if (this.#seat !== undefined) await this.#vacate(await this.#seat)

@@ -81,7 +81,7 @@ async function endOf(
     const process = new JobProcess({ command, directory, environment, guardian, log })
     return { process, runsPerProcess: 1, waitIn: directory, giveBack: () => {} }
   }
-  const turn = new Turn(definition, lease.epoch, 1, {
+  const turn = new Turn(definition, lease.epoch, {
     standby: { take },
     scratch,
     limits: new LimitWatch(log),
