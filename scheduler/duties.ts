@@ -20,6 +20,7 @@ import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
 import { removeOrphans } from '../core/upkeep/orphans.ts'
 import { keepPartitions } from '../core/upkeep/partitions.ts'
 import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
+import { keepStatistics } from '../core/upkeep/statistics.ts'
 import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
 import { removeOldDeliveries } from '../core/upkeep/webhook-deliveries.ts'
 import { expireUploads } from '../core/uploads/expire.ts'
@@ -61,6 +62,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   return [
     folding(sql),
     counting(sql),
+    duty('statistics', 10, async () => ({ analysed: await keepStatistics(sql) })),
     // Workers rescue from one another; this is for when none is left.
     duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
     duty('waiting-jobs', minute, async () => {

@@ -1,0 +1,210 @@
+/**
+ * Plans are kept with prepared statements, and may be older than what there is now: made for any values, and while the
+ * tables were small. Once upkeep has seen that they have grown, what the hot statements read must not grow with them.
+ * Autovacuum, which would see it too, is off here.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openPool } from '../../../../core/db.ts'
+import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
+import { cancel } from '../../../../core/queue/cancel.ts'
+import { claim } from '../../../../core/queue/claim.ts'
+import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
+import { type End, finish, finishWithChildren, rescue } from '../../../../core/queue/finish.ts'
+import { heartbeat } from '../../../../core/queue/heartbeat.ts'
+import { stage } from '../../../../core/queue/stage.ts'
+import { keepStatistics } from '../../../../core/upkeep/statistics.ts'
+import { testDatabase } from '../../../support/database.ts'
+import { failedWith, testQueue } from '../../../support/queue.ts'
+
+/** Of each kind that waits, and in history. */
+const many = 10_000
+/** When plans are made. */
+const little = 200
+/** Rows of a statement's own jobs and what leads there; a look at a whole kind would be more. */
+const few = 1500
+
+const { sql: other, url } = await testDatabase()
+const sql = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1, DATABASE_PREPARE: 'on' }, 'test')
+afterAll(() => sql.end({ timeout: 5 }))
+const queue = await testQueue(sql, {}, { key: 'limited', concurrencyLimit: 2 })
+
+const succeeded: End = { kind: 'succeeded', result: null }
+const ends: End[] = [failedWith('broken'), { kind: 'interrupted' }, { kind: 'snoozed', seconds: 3600 }]
+
+let keys = 0
+
+/** Everything that a worker, the API and the upkeep ask of the queue. */
+const verbs: Record<string, () => Promise<unknown>> = {
+  'enqueue one': () => enqueueFirst(1),
+  'enqueue under idempotency keys': () =>
+    enqueueMany(sql, [
+      { definitionKey: 'test', idempotencyKey: 'a' },
+      { definitionKey: 'test', idempotencyKey: 'b' },
+    ]),
+  'enqueue what depends on others': async () => {
+    const dependsOn = await enqueueFirst(20)
+    await enqueueMany(
+      sql,
+      dependsOn.map((id) => ({ definitionKey: 'test', dependsOn: [id, dependsOn[0] ?? id] })),
+    )
+  },
+  'claim, renew and succeed, with others waiting for it': async () => {
+    const dependsOn = await enqueueFirst(4)
+    await enqueueMany(sql, [{ definitionKey: 'test', dependsOn }])
+    const leases = (await claimUpTo(4)).map(({ lease }) => lease)
+    expect((await heartbeat(sql, leases, { leaseSeconds: 60 })).lost).toEqual([])
+    await finish(
+      sql,
+      leases.map((lease) => ({ lease, end: succeeded })),
+    )
+  },
+  'claim where limits are looked at': async () => {
+    await enqueue(sql, { definitionKey: 'limited', priority: 9 })
+    const [job] = await queue.claim({ limit: 1 })
+    if (job === undefined) throw new Error('nothing was claimed')
+    await finish(sql, [{ lease: job.lease, end: succeeded }])
+  },
+  'end in other ways': async () => {
+    await enqueueFirst(ends.length)
+    const jobs = await claimUpTo(ends.length)
+    await finish(
+      sql,
+      jobs.map(({ lease }, place) => ({ lease, end: ends[place] ?? succeeded })),
+    )
+  },
+  'repeat an end': async () => {
+    await enqueueFirst(1)
+    const [job] = await claimUpTo(1)
+    if (job === undefined) throw new Error('nothing was claimed')
+    await finish(sql, [{ lease: job.lease, end: succeeded }])
+    expect((await finish(sql, [{ lease: job.lease, end: succeeded }])).lost).toEqual([])
+  },
+  'wait for children, and be cancelled': async () => {
+    await enqueueFirst(1)
+    const [job] = await claimUpTo(1)
+    if (job === undefined) throw new Error('nothing was claimed')
+    const jobs = [{ definitionKey: 'test' }, { definitionKey: 'test' }]
+    await finishWithChildren(sql, job.lease, { jobs, onFailure: 'fail' })
+    await cancel(sql, job.lease.jobId)
+  },
+  'cancel what waits': async () => await cancel(sql, await queue.enqueue()),
+  stage: () => stage(sql, { limit: 100 }),
+  rescue: () => rescue(sql, { limit: 100 }),
+  'admit the next of a key': async () => {
+    keys++
+    await enqueue(sql, { definitionKey: 'test', concurrencyKey: `key ${keys}` })
+    expect(await admit(sql, [`key ${keys}`])).toBe(1)
+  },
+  'admit what waits': () => admitWaiting(sql, null),
+}
+
+/** Ahead of all others. */
+async function enqueueFirst(count: number): Promise<string[]> {
+  const inputs = Array.from({ length: count }, () => ({ definitionKey: 'test', priority: 9 }))
+  return (await enqueueMany(sql, inputs)).map(({ job }) => job.id)
+}
+
+async function claimUpTo(limit: number) {
+  const { definitions } = queue
+  return await claim(
+    sql,
+    { workerId: 'w1', definitions, queues: [], limit, leaseSeconds: 60 },
+    { limited: false },
+  )
+}
+
+beforeAll(async () => {
+  const all = await other<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'job_server'::regnamespace and relkind = 'r'`
+  for (const { name } of all) {
+    await other`alter table job_server.${other(name)} set (autovacuum_enabled = false)`
+  }
+  await fill(little)
+  await other.unsafe('vacuum analyze')
+  await sql`set plan_cache_mode = force_generic_plan`
+  await sql`set statement_timeout = '5s'`
+  for (const verb of Object.values(verbs)) await verb()
+  await fill(many)
+}, 120_000)
+
+/** By another connection: statements of this one must not be planned anew. */
+async function fill(count: number): Promise<void> {
+  const jobs = (state: string, { definition = 'test', key = 'null', parent = 'null', share = 1 } = {}) =>
+    other.unsafe(`
+      insert into job_server.jobs (
+        id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, params, scheduled_at,
+        concurrency_key, concurrency_key_limit, parent_id, worker_id, lease_epoch, lease_expires_at
+      )
+      select
+        gen_random_uuid(), '${definition}', 1, 'default', '${state}', n % 5, 3, 60, '{}', now() + interval '1 day', ${key},
+        ${key === 'null' ? 'null' : '1'}, ${parent}, ${state === 'running' ? "'w2', n, now() + interval '1 day'" : 'null, null, null'}
+      from generate_series(1, ${count * share}) as n`)
+  await jobs('ready')
+  await jobs('scheduled')
+  await jobs('blocked', { key: "'tenant-' || n % 20" })
+  await jobs('ready', { key: "'taken-' || n % 20", definition: 'not.loaded' })
+  // No more run than there are slots.
+  await jobs('running', { share: 0.05 })
+  await jobs('waiting', { parent: 'gen_random_uuid()' })
+  await other.unsafe(`
+    insert into job_server.job_dependencies (job_id, depends_on)
+    select gen_random_uuid(), gen_random_uuid() from generate_series(1, ${count});
+    insert into job_server.job_history (
+      id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count, timeout_seconds,
+      params, queued_at, finished_at, parent_id
+    )
+    select
+      job_server.uuid_v7_floor(now() - n * interval '1 ms' - interval '1 second' * ${count}), 'test', 1, 'default', 'succeeded', 0, 1, 3, 0, 60, '{}', now(), now(),
+      gen_random_uuid()
+    from generate_series(1, ${count}) as n;
+    insert into job_server.attempts (job_id, lease_epoch, attempt, worker_id, started_at, ended_at, outcome)
+    select id, ${count}, 1, 'w2', now(), now(), 'succeeded' from job_server.job_history where parent_id is not null;
+    insert into job_server.events (job_id, event_type)
+    select id, 'queued' from job_server.job_history where parent_id is not null;
+    insert into job_server.idempotency_keys (definition_key, kind, key, job_id, params_hash, expires_at)
+    select 'test', 'client', gen_random_uuid(), gen_random_uuid(), '', now() + interval '1 day' from generate_series(1, ${count}) as n`)
+}
+
+/** Rows and index entries that were read in our tables meanwhile, by table. */
+async function readBy(run: () => Promise<unknown>): Promise<Map<string, number>> {
+  const before = await readSoFar()
+  await run()
+  const after = await readSoFar()
+  return new Map([...after].map(([name, read]) => [name, read - (before.get(name) ?? 0)]))
+}
+
+async function readSoFar(): Promise<Map<string, number>> {
+  // Counts reach the others' view when a transaction ends, and so the one of this statement.
+  await sql`select pg_stat_force_next_flush()`
+  const rows = await other<{ name: string; read: number }[]>`
+    select relname as name, (seq_tup_read + coalesce(entries, 0))::int as read
+    from pg_stat_user_tables
+    left join (
+      select relid, sum(idx_tup_read) as entries from pg_stat_user_indexes group by relid
+    ) as indexes using (relid)
+    where schemaname = 'job_server'`
+  return new Map(rows.map(({ name, read }) => [name, read]))
+}
+
+const claimAndEnd = 'claim, renew and succeed, with others waiting for it'
+
+test('plans from when there was little read whole tables', async () => {
+  const read = await readBy(verbs[claimAndEnd] ?? noVerb)
+  expect(read.get('job_dependencies')).toBeGreaterThan(few)
+})
+
+test('upkeep looks at the tables that have grown, and only at those', async () => {
+  expect(await keepStatistics(other)).toEqual(expect.arrayContaining(['jobs', 'job_dependencies']))
+  expect(await keepStatistics(other)).toEqual([])
+})
+
+test.each(Object.keys(verbs))('after that, to %s reads a few rows', async (name) => {
+  const read = await readBy(verbs[name] ?? noVerb)
+  expect([...read].filter(([, rows]) => rows > few)).toEqual([])
+  expect([...read.values()].some((rows) => rows > 0)).toBe(true)
+})
+
+async function noVerb(): Promise<never> {
+  throw new Error('there is no such verb')
+}
