@@ -24,6 +24,7 @@ import { queueBench } from './queue.ts'
 import { queuesBench } from './queues.ts'
 import { recoveryBench } from './recovery.ts'
 import { type BenchResult, circumstancesText, resultText } from './report.ts'
+import { scrollBench } from './scroll.ts'
 import { segmentsBench } from './segments.ts'
 import { sizesBench } from './sizes.ts'
 import { BenchStack } from './stack.ts'
@@ -47,6 +48,7 @@ const benches = [
   memoryBench,
   sizesBench,
   pinnedBench,
+  scrollBench,
 ]
 const defaultLimitSeconds = 300
 const EX_USAGE = 64

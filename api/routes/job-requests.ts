@@ -82,6 +82,11 @@ export const ListQuery = z.object({
     .enum(['true', 'false'])
     .describe('Whether to count all that match; by default so, but not with a cursor.')
     .optional(),
+  lookAt: queryInteger(100, 1_000_000)
+    .describe(
+      'How many jobs are looked at for this page, so that it costs no more where few of many match. It may have fewer jobs than limit then, or none, though there is a nextCursor; total counts those that were looked at.',
+    )
+    .optional(),
 })
 
 export const LogQuery = z.object({

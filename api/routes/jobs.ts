@@ -116,26 +116,30 @@ export function jobRoutes({ sql, config }: AppDependencies) {
             schema: z.object({
               jobs: z.array(JobSummary),
               total: z.int().optional().describe('How many jobs match.'),
+              isTotalWhole: z
+                .boolean()
+                .optional()
+                .describe('Beside total. false: with lookAt, there may be more than were counted.'),
               nextCursor: z.string().nullable(),
             }),
-            example: { jobs: [exampleSummary], total: 1, nextCursor: null },
+            example: { jobs: [exampleSummary], total: 1, isTotalWhole: true, nextCursor: null },
           },
         },
       }),
       validate('query', ListQuery),
       async (c) => {
-        const { limit, offset, cursor: after, total, tag: tags, ...filter } = c.req.valid('query')
+        const { limit, offset, cursor: after, total, lookAt, tag: tags, ...filter } = c.req.valid('query')
         const wantsTotal = total === undefined ? after === undefined : total === 'true'
         const page = await listJobs(
           sql,
           { ...filter, tags: [tags ?? []].flat() },
-          { limit, offset, after, total: wantsTotal },
+          { limit, offset, after, total: wantsTotal, lookAt },
         )
         return c.json({
           jobs: page.jobs.map(
             ({ params: _params, result: _result, progress: _progress, metadata: _metadata, ...job }) => job,
           ),
-          ...(page.total === null ? {} : { total: page.total }),
+          ...(page.total === null ? {} : { total: page.total, isTotalWhole: page.isTotalWhole }),
           nextCursor: page.nextAfter === null ? null : cursorBehind(page.nextAfter),
         })
       },

@@ -1,37 +1,17 @@
-/**
- * Chromium over the dashboard. `CHROMIUM_PATH`, Debian's, or the one that lies compressed in the npm package
- * @sparticuz/chromium: a headless shell with H.264, for Linux on x64.
- */
-import { existsSync } from 'node:fs'
-import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
+/** The dashboard in a browser, and what no page of it may do. */
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { brotliDecompress } from 'node:zlib'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, expect, inject, vi } from 'vitest'
+import { launchChromium, whyNoChromium } from './chromium.ts'
 import { until } from './until.ts'
 
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--no-first-run',
-  '--disable-quic',
-  '--disable-component-update',
-  '--disable-sync',
-]
 /** A browser is slow where much else goes on. */
 const patienceMs = 90_000
 const testPatienceMs = 240_000
 
 /** Why the tests of the dashboard can't run here; null: they can. */
-export const noBrowser = await (async () => {
-  if (process.env.CHROMIUM_PATH !== undefined || existsSync('/usr/bin/chromium')) return null
-  return process.platform === 'linux' && process.arch === 'x64'
-    ? null
-    : `No browser for ${process.platform} on ${process.arch}: set CHROMIUM_PATH to a Chromium.`
-})()
+export const noBrowser = whyNoChromium()
 if (noBrowser !== null) console.warn(noBrowser)
 
 export interface TestBrowser {
@@ -58,7 +38,7 @@ export async function openBrowser(allowed: string[]): Promise<TestBrowser> {
   })
   return {
     open: async (url, options = {}) => {
-      browser ??= await chromium.launch({ executablePath: await executable(), args: flags })
+      browser ??= await launchChromium(inject('backend').directory)
       const context = await browser.newContext({
         locale: 'en-GB',
         timezoneId: 'UTC',
@@ -87,25 +67,6 @@ function watch(page: TestPage, allowed: string[]): void {
     const isOurs = allowed.includes(url.origin) || ['data:', 'blob:'].includes(url.protocol)
     if (!isOurs) page.complaints.push(`request to ${url.href}`)
   })
-}
-
-async function executable(): Promise<string> {
-  const given =
-    process.env.CHROMIUM_PATH ?? (existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : undefined)
-  if (given !== undefined) return given
-  const binary = join(inject('backend').directory, 'chromium')
-  if (!existsSync(binary)) await unpack(binary)
-  return binary
-}
-
-/** Two files of tests may do so at once: each writes a file of its own, and the last one stays. */
-async function unpack(binary: string): Promise<void> {
-  const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium')
-  const packed = await readFile(join(dirname(entry), '..', 'bin', 'chromium.br'))
-  const partial = `${binary}-${crypto.randomUUID()}`
-  await writeFile(partial, await promisify(brotliDecompress)(packed))
-  await chmod(partial, 0o755)
-  await rename(partial, binary)
 }
 
 /** The serious and critical violations that axe-core finds on a page as it is now. */

@@ -13,14 +13,7 @@ const column = createColumnHelper<typeof features, JobSummary>()
 export const columns = column.columns([
   column.display({
     id: 'select',
-    header: ({ table }) => (
-      <input
-        type="checkbox"
-        aria-label="Select all that are loaded"
-        checked={table.getIsAllRowsSelected()}
-        onChange={table.getToggleAllRowsSelectedHandler()}
-      />
-    ),
+    // The table has the rows in sight only: what selects all stands beside it.
     cell: ({ row }) => (
       <input
         type="checkbox"

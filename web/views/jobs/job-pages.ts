@@ -12,6 +12,9 @@ import type { JobPage, JobStatus, JobSummary } from '../../types.ts'
 
 const pageSize = 100
 const refreshMs = 1000
+/** Of a search for what is rare, one request looks at so many jobs; the next goes on behind them. */
+const lookAt = '5000'
+const countedAtMost = '50000'
 
 const statusAfter: Record<string, JobStatus> = {
   queued: 'queued',
@@ -37,18 +40,21 @@ export function useJobPages(search: JobSearch) {
     queryKey: key,
     queryFn: ({ pageParam, signal }) => {
       const cursor = pageParam === null ? {} : { cursor: pageParam }
-      const query = { ...filter, ...cursor, limit: String(pageSize), total: 'false' as const }
+      const query = { ...filter, ...cursor, limit: String(pageSize), total: 'false' as const, lookAt }
       return read(api.v1.jobs.$get({ query }, { init: { signal } }))
     },
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     staleTime: refreshMs,
   })
-  // Counting reads all that match, so it is asked apart and not often.
+  // Counting reads what it counts, so it is asked apart, not often, and not of all of millions.
   const total = useQuery({
     queryKey: ['jobs-total', search],
-    queryFn: async () =>
-      (await read(api.v1.jobs.$get({ query: { ...filter, limit: '1', total: 'true' } }))).total ?? 0,
+    queryFn: async () => {
+      const query = { ...filter, limit: '1', total: 'true' as const, lookAt: countedAtMost }
+      const answer = await read(api.v1.jobs.$get({ query }))
+      return { count: answer.total ?? 0, isWhole: answer.isTotalWhole ?? true }
+    },
     staleTime: 10_000,
     refetchInterval: 30_000,
   })

@@ -48,7 +48,7 @@ export function Jobs() {
   return (
     <Page
       title="Jobs"
-      lead={total === undefined ? ' ' : `${count(total)} ${isFiltered ? 'match' : 'in all'}`}
+      lead={total === undefined ? ' ' : `${totalText(total)} ${isFiltered ? 'match' : 'in all'}`}
       actions={
         canCancelAll ? (
           <Button needs="admin" icon="cancel" onClick={() => setAsking(true)} isBusy={isBusy}>
@@ -64,10 +64,16 @@ export function Jobs() {
             New jobs
           </Button>
         ) : null}
-        <List pages={pages} jobs={jobs} isFiltered={isFiltered} onAll={() => void navigate({ search: {} })}>
+        <List
+          pages={pages}
+          jobs={jobs}
+          isFiltered={isFiltered}
+          loadMore={loadMore}
+          onAll={() => void navigate({ search: {} })}
+        >
           <JobTable
             jobs={jobs}
-            total={total}
+            total={total?.isWhole ? total.count : undefined}
             selection={selection}
             onSelection={setSelection}
             hasMore={pages.hasNextPage}
@@ -115,27 +121,57 @@ export function Jobs() {
   )
 }
 
+function totalText({ count: total, isWhole }: { count: number; isWhole: boolean }): string {
+  return isWhole ? count(total) : `${count(total)}+`
+}
+
+interface Pages {
+  error: unknown
+  isPending: boolean
+  hasNextPage: boolean
+  isFetchingNextPage: boolean
+  refetch(): unknown
+}
+
 function List({
   pages,
   jobs,
   isFiltered,
+  loadMore,
   onAll,
   children,
 }: {
-  pages: { error: unknown; isPending: boolean; refetch(): unknown }
+  pages: Pages
   jobs: unknown[]
   isFiltered: boolean
+  loadMore: () => void
   onAll: () => void
   children: ReactNode
 }) {
   if (jobs.length > 0) return children
   if (pages.isPending) return <Skeleton rows={12} />
   if (pages.error !== null) return <Failure error={pages.error} retry={() => void pages.refetch()} />
+  if (pages.hasNextPage) return <LookingFurther isLoading={pages.isFetchingNextPage} loadMore={loadMore} />
   return isFiltered ? (
     <Empty icon="search" title="No job matches." action={<Button onClick={onAll}>Show all jobs</Button>} />
   ) : (
     <Empty icon="jobs" title="There are no jobs yet.">
       Start one from Definitions, or by <code>POST /v1/jobs</code>.
     </Empty>
+  )
+}
+
+/** Nothing among the newest jobs; there are older ones. */
+function LookingFurther({ isLoading, loadMore }: { isLoading: boolean; loadMore: () => void }) {
+  useEffect(() => {
+    if (!isLoading) loadMore()
+  }, [isLoading, loadMore])
+  return (
+    <>
+      <p className="more" role="status">
+        None of the newest match; looking further back…
+      </p>
+      <Skeleton rows={11} />
+    </>
   )
 }
