@@ -131,7 +131,7 @@ test('pieces are as near to the source as one go is, and at their joins no less 
   const inside = inPieces.filter((_, frame) => !isNear(frame))
   expect(atJoins).toHaveLength(14)
   expect(mean(atJoins)).toBeGreaterThan(mean(inside) - 0.002)
-})
+}, 240_000)
 
 test('a watermark is in every piece, and the sound is as loud as it was to be', async () => {
   const path = await clips.make({ name: 'marked.mp4', picture, seconds, options: x264() })

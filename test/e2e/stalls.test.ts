@@ -11,16 +11,18 @@ const server = await startServer({ workers: 0 })
 const line = await openSilentLine(server.bucket.environment.S3_ENDPOINT ?? '')
 
 test('an FFmpeg that stands still is killed, and the encode is tried again', async () => {
-  const { path } = await clips.slowFfmpeg()
+  const { path, hurry } = await clips.slowFfmpeg()
   // At this pace nothing comes for two seconds at first: the encoder looks ahead.
   const worker = await server.startWorker({ FFMPEG_PATH: path, STALL_SECONDS: '4' })
-  const job = await encodeByLink(server, await clips.make({ name: 'clip.mp4', seconds: 3 }))
+  const clip = await clips.make({ name: 'clip.mp4', size: '64x36', seconds: 60 })
+  const job = await encodeByLink(server, clip)
   const frozen = await until('FFmpeg at work', async () => {
     const { progress } = await job.read()
     if (progress?.phase !== 'encoding') return false
     // Not one that is asked what it can do.
     return (await toolsOf(server)).find(({ command }) => command.includes('/encoded/'))
   })
+  await hurry()
   process.kill(frozen.pid, 'SIGSTOP')
   const [attempt] = await until('the attempt to end', async () => {
     const { attemptHistory } = await job.read()

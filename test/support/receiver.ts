@@ -44,7 +44,7 @@ export async function testReceiver(behaviours: Record<string, Behaviour> = {}): 
     url: (path) => origin + path,
     at,
     gets: (path, count) =>
-      until(`${count} messages to ${path}`, () => at(path).length >= count && at(path), 40).catch(
+      until(`${count} messages to ${path}`, () => at(path).length >= count && at(path)).catch(
         (cause: Error) => {
           throw new Error(`${cause.message}; there came ${JSON.stringify(at(path).map(({ body }) => body))}`)
         },
