@@ -14,6 +14,7 @@ import { encodeBench } from './encode.ts'
 import { enqueueBench } from './enqueue.ts'
 import { idleBench } from './idle.ts'
 import { latencyBench } from './latency.ts'
+import { lifeBench } from './life.ts'
 import { memoryBench } from './memory.ts'
 import { peersBench } from './peers.ts'
 import { pickUpBench } from './pick-up.ts'
@@ -45,6 +46,7 @@ const benches = [
   queuesBench,
   recoveryBench,
   idleBench,
+  lifeBench,
   memoryBench,
   sizesBench,
   pinnedBench,

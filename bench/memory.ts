@@ -1,11 +1,13 @@
 /**
  * What an idle worker holds: its coordinator and each process that stands by for a job, as proportional set size
- * (pages that several processes share count in parts), against a Bun process that does nothing. Linux only.
+ * (pages that several processes share count in parts), against a Bun process that does nothing; and what the API holds
+ * while a gigabyte is uploaded, against before. Linux only.
  */
 import { readFile } from 'node:fs/promises'
 import { type Bench, interleave } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
 import { compare, median } from './measurement.ts'
+import { type Footprint, uploadFootprints } from './upload-memory.ts'
 
 const standbyProcesses = 4
 /** All have started and dropped what starting took. */
@@ -19,7 +21,8 @@ interface Held {
 
 export const memoryBench: Bench = {
   name: 'memory',
-  about: 'proportional set size of an idle coordinator and of each standby process',
+  about:
+    'proportional set size of an idle coordinator and of each standby process; resident set of the API while 1 GiB is uploaded',
   defaultRounds: 3,
   async run(context) {
     const database = await context.stack.openDatabase()
@@ -28,7 +31,15 @@ export const memoryBench: Bench = {
       { idle: () => heldWhenIdle(database) },
       { what: 'memory', warmUp: false },
     )
+    context.onStep('1 GiB to the API and past it')
+    const { inParts, asForm } = await uploadFootprints(database)
     await database.close()
+    const whileUploading = (name: string, { peakMb, beforeMb }: Footprint) =>
+      compare(
+        { name, unit: 'MB', better: 'about 1' },
+        { label: 'the API, at most', values: [peakMb] },
+        { label: 'the API before', values: [beforeMb] },
+      )
     const against = (name: string, of: (held: Held) => number) =>
       compare(
         { name, unit: 'MB', better: 'lower' },
@@ -38,6 +49,8 @@ export const memoryBench: Bench = {
     return [
       against('an idle coordinator', ({ coordinator }) => coordinator),
       against('a standby process', ({ standby }) => standby),
+      whileUploading('1 GiB in presigned parts', inParts),
+      whileUploading('1 GiB as a form through the API', asForm),
     ]
   },
 }
