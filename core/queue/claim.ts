@@ -9,6 +9,7 @@
  */
 import type { BackoffPolicy } from '../backoff.ts'
 import type { Pool, Sql } from '../db.ts'
+import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
 import type { Lease } from './row.ts'
@@ -94,7 +95,7 @@ async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<Defi
   if (limited.length === 0) return []
   await tx`
     select pg_advisory_xact_lock(hashtextextended('job-server.definition.' || name, 0))
-    from unnest(${limited.map(({ key, version }) => `${key}@${version}`)}::text[]) with ordinality as given (name, place)
+    from unnest(${limited.map(definitionName)}::text[]) with ordinality as given (name, place)
     order by place`
   return limited
 }

@@ -62,3 +62,8 @@ export function secondsBetween(start: string | null, end: string | null): number
 function two(value: number): string {
   return String(value).padStart(2, '0')
 }
+
+/** How a definition is called where one word must do. */
+export function definitionName({ key, version }: { key: string; version: number }): string {
+  return `${key}@${version}`
+}

@@ -7,7 +7,7 @@ import { definitionsQuery } from '../../queries.ts'
 import type { Definition } from '../../types.ts'
 import { Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
-import { count, duration, percent } from '../../ui/format.ts'
+import { count, definitionName, duration, percent } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
 
 type Known = InferResponseType<typeof api.v1.metrics.definitions.$get>['definitions'][number]
@@ -19,7 +19,12 @@ export function Definitions() {
     queryKey: ['metrics', 'definitions'],
     queryFn: () => read(api.v1.metrics.definitions.$get()),
     select: (answer) =>
-      new Map(answer.definitions.map((each) => [`${each.definitionKey}@${each.definitionVersion}`, each])),
+      new Map(
+        answer.definitions.map((each) => [
+          definitionName({ key: each.definitionKey, version: each.definitionVersion }),
+          each,
+        ]),
+      ),
     refetchInterval: 5000,
   })
   return (
@@ -35,10 +40,10 @@ export function Definitions() {
               <DataTable
                 rows={all.map((definition) => ({
                   ...definition,
-                  known: metrics.data?.get(`${definition.key}@${definition.version}`),
+                  known: metrics.data?.get(definitionName(definition)),
                 }))}
                 columns={columns}
-                keyOf={({ key, version }) => `${key}@${version}`}
+                keyOf={definitionName}
               />
             )
           }

@@ -6,7 +6,7 @@ import { ApiProblem, api, messageOf, read } from '../../api.ts'
 import { definitionsQuery } from '../../queries.ts'
 import type { Definition } from '../../types.ts'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
-import { duration } from '../../ui/format.ts'
+import { definitionName, duration } from '../../ui/format.ts'
 import { ParamsFields, useParamsForm } from '../../ui/params-form.tsx'
 import { say } from '../../ui/toasts.tsx'
 
@@ -26,7 +26,7 @@ export function StartJob() {
             />
           </Page>
         ) : (
-          <StartForm key={`${key}@${version}`} definition={definition} />
+          <StartForm key={definitionName(definition)} definition={definition} />
         )
       }}
     </Loaded>

@@ -8,7 +8,7 @@ import type { Definition } from '../../types.ts'
 import { Field } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { FormEnd } from '../../ui/form-end.tsx'
-import { dateTime } from '../../ui/format.ts'
+import { dateTime, definitionName } from '../../ui/format.ts'
 import { ParamsFields, useParamsForm } from '../../ui/params-form.tsx'
 import { Time } from '../../ui/time.tsx'
 import { say } from '../../ui/toasts.tsx'
@@ -24,30 +24,26 @@ export function NewSchedule({ onClose }: { onClose: () => void }) {
   const definitions = useQuery(definitionsQuery)
   const [chosen, setChosen] = useState('')
   const all = definitions.data ?? []
-  const definition = all.find((each) => nameOf(each) === chosen) ?? all[0]
+  const definition = all.find((each) => definitionName(each) === chosen) ?? all[0]
   return (
     <Dialog title="New schedule" isOpen onClose={onClose}>
       <Field label="Starts">
         <select
-          value={definition === undefined ? '' : nameOf(definition)}
+          value={definition === undefined ? '' : definitionName(definition)}
           onChange={({ target }) => setChosen(target.value)}
         >
           {all.map((each) => (
-            <option key={nameOf(each)} value={nameOf(each)}>
-              {each.version === 1 ? each.key : nameOf(each)}
+            <option key={definitionName(each)} value={definitionName(each)}>
+              {each.version === 1 ? each.key : definitionName(each)}
             </option>
           ))}
         </select>
       </Field>
       {definition === undefined ? null : (
-        <ScheduleForm key={nameOf(definition)} definition={definition} onClose={onClose} />
+        <ScheduleForm key={definitionName(definition)} definition={definition} onClose={onClose} />
       )}
     </Dialog>
   )
-}
-
-function nameOf({ key, version }: Definition): string {
-  return `${key}@${version}`
 }
 
 function ScheduleForm({ definition, onClose }: { definition: Definition; onClose: () => void }) {
