@@ -65,7 +65,7 @@ function checkRequest(request: Parameters<typeof problemsOf>[0], context: z.Refi
 export const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
 
 /** Like `EncodeBody`, but what is to be made must be listed; what is left out of the rest is as it was. */
-export const AdditionBody = Options.omit({ quality: true, format: true, preset: true, ladder: true })
+export const AdditionBody = Options.omit({ format: true, preset: true, ladder: true })
   .extend({
     outputs: Options.shape.outputs.unwrap().default([]),
     priority: priority.default(0),

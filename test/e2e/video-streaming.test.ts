@@ -283,6 +283,19 @@ describe('an addition', () => {
     expect(after?.sizeBytes).toBeLessThan(0.5 * Number(before?.sizeBytes))
   })
 
+  test('of a quality takes the place of the file that is called by it', async () => {
+    const path = await clips.make({ name: 'named.mp4', size: '64x36', seconds: 0.5 })
+    const first = await encodeByForm(server, path, { quality: '720p' })
+    await first.reaches('succeeded')
+    const answer = await server.request('POST', `/v1/videos/${first.id}/outputs`, {
+      outputs: [{ format: 'mp4' }],
+      quality: '720p',
+    })
+    expect(answer.status).toBe(201)
+    await server.job((await answer.json()).jobId).reaches('succeeded')
+    expect((await statusOf(server, first)).outputs?.map(({ name }) => name)).toEqual(['720p.mp4'])
+  })
+
   test('to a video whose first encode failed is shown, beside why that failed', async () => {
     const path = await clips.make({ name: 'short.mp4', size: '64x36', seconds: 0.5 })
     const first = await encodeByForm(server, path, { trim: JSON.stringify({ start: 100 }) })

@@ -83,7 +83,8 @@ function optionsFor(
   return {
     width: element.clientWidth,
     height,
-    padding: [8, 0, 0, 0],
+    // At the right there is room for half of a time below the last bar.
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false } },
     scales: {

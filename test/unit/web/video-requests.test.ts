@@ -6,11 +6,12 @@ vi.stubGlobal('sessionStorage', { getItem: () => null })
 const { heightsWithin, requestFor, requestIn } = await import('../../../web/views/videos/requests.ts')
 
 test.each([
-  ['video-h264-720p.mp4', { format: 'hls', codec: 'h264', height: 720 }],
-  ['vp9-480p.webm', { format: 'webm', codec: 'vp9', height: 480 }],
-  ['hevc-1080p.mp4', { format: 'mp4', codec: 'hevc', height: 1080 }],
-  ['1080p.mp4', { format: 'mp4' }],
-  ['720p.mp4', null],
+  ['video-h264-720p.mp4', { outputs: [{ format: 'hls', codec: 'h264', height: 720 }] }],
+  ['vp9-480p.webm', { outputs: [{ format: 'webm', codec: 'vp9', height: 480 }] }],
+  ['hevc-1080p.mp4', { outputs: [{ format: 'mp4', codec: 'hevc', height: 1080 }] }],
+  ['1080p.mp4', { outputs: [{ format: 'mp4' }], quality: '1080p' }],
+  ['720p.mp4', { outputs: [{ format: 'mp4' }], quality: '720p' }],
+  ['4k.mp4', { outputs: [{ format: 'mp4' }], quality: '4k' }],
   ['audio-aac-1.mp4', null],
   ['poster.jpg', null],
 ])('%s is made again by %o', (name, request) => {
@@ -23,7 +24,7 @@ test('no size is offered that is larger than the source, and its own always is',
   expect(heightsWithin(500)).toEqual([500, 480, 360, 240, 144])
 })
 
-test('an addition once more asks for what it asked for, and not for its source or trim', () => {
-  const asked = { outputs: [{ format: 'mp4' }], poster: true }
-  expect(requestIn({ ...asked, source: { key: 'a' }, trim: { start: 1 }, filename: 'x' })).toEqual(asked)
+test('an addition once more asks for what it asked for, cut as it was, and not for its source', () => {
+  const asked = { outputs: [{ format: 'mp4' }], quality: '720p', poster: true, trim: { start: 1 } }
+  expect(requestIn({ ...asked, source: { key: 'a' }, filename: 'x' })).toEqual(asked)
 })

@@ -4,7 +4,6 @@ import { api, read } from '../../api.ts'
 
 type AddOutputs = (typeof api.v1.videos)[':jobId']['outputs']['$post']
 export type Addition = InferRequestType<AddOutputs>['json']
-export type OutputRequest = NonNullable<Addition['outputs']>[number]
 
 /** Of each format what it can hold, the usual codec first. */
 export const formats = {
@@ -29,24 +28,33 @@ export async function addOutputs(jobId: string, json: Addition): Promise<{ jobId
   return await read(api.v1.videos[':jobId'].outputs.$post({ param: { jobId }, json }))
 }
 
+const words = ['outputs', 'quality', 'poster', 'thumbnails', 'storyboard', 'trim', 'loudness', 'subtitles']
 const rung = /^video-(h264|hevc|vp9|av1)-(\d+)p\.mp4$/
+const usual = /^(720p|1080p|4k)\.mp4$/
 const file = /^(h264|hevc|vp9|av1)-(\d+)p\.(mp4|webm)$/
 
 /** What makes this one output anew, under the same name; null where nothing does. */
-export function requestFor(name: string): OutputRequest | null {
+export function requestFor(name: string): Addition | null {
   const [, rungCodec, rungHeight] = rung.exec(name) ?? []
   if (rungHeight !== undefined) {
-    return { format: 'hls', codec: rungCodec as CodecName, height: Number(rungHeight) }
+    return { outputs: [{ format: 'hls', codec: rungCodec as CodecName, height: Number(rungHeight) }] }
   }
   const [, codec, height, format] = file.exec(name) ?? []
   if (height !== undefined) {
-    return { format: format as 'mp4' | 'webm', codec: codec as CodecName, height: Number(height) }
+    const sized = { format: format as 'mp4' | 'webm', codec: codec as CodecName, height: Number(height) }
+    return { outputs: [sized] }
   }
-  return name === '1080p.mp4' ? { format: 'mp4' } : null
+  const [, quality] = usual.exec(name) ?? []
+  return quality === undefined
+    ? null
+    : { outputs: [{ format: 'mp4' }], quality: quality as NonNullable<Addition['quality']> }
 }
 
-/** The same once more: of the parameters of an addition's job, what was asked for in it. */
+/**
+ * The same once more: of the parameters of an addition's job, what was asked for in it, cut and loudness as they were. Its
+ * watermark is known there by its place in the storage, which no request may name: that of the video is taken.
+ */
 export function requestIn(params: Record<string, unknown>): Addition {
-  const asked = ['outputs', 'poster', 'thumbnails', 'storyboard'].filter((name) => params[name] !== undefined)
+  const asked = words.filter((name) => params[name] !== undefined)
   return Object.fromEntries(asked.map((name) => [name, params[name]]))
 }

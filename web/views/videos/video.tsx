@@ -13,7 +13,7 @@ import { AddOutput } from './add-output.tsx'
 import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
 import { type Playable, Player, posterOf, storyboardOf, streamOf, thumbnailsOf } from './player.tsx'
-import { addOutputs, type OutputRequest, requestFor } from './requests.ts'
+import { type Addition, addOutputs, requestFor } from './requests.ts'
 import { Strip } from './strip.tsx'
 
 export function VideoView() {
@@ -179,7 +179,7 @@ function EncodeProgress({ video }: { video: VideoStatus }) {
 interface Output {
   kind: string
   /** Makes it once more. */
-  request: OutputRequest | null
+  request: Addition | null
   filename: string
   contentType: string
   url: string
@@ -235,10 +235,10 @@ function columnsFor(videoId: string): Column<Output>[] {
 }
 
 /** Encodes one file alone once more: one that was lost, or came out badly. */
-function RedoButton({ videoId, request, name }: { videoId: string; request: OutputRequest; name: string }) {
+function RedoButton({ videoId, request, name }: { videoId: string; request: Addition; name: string }) {
   const queries = useQueryClient()
   const redo = useMutation({
-    mutationFn: () => addOutputs(videoId, { outputs: [request] }),
+    mutationFn: () => addOutputs(videoId, request),
     onSuccess: () => say('It is encoded again, and takes the place of this one when it is done.'),
     onError: (error) => sayFailure('It can’t be encoded again.', error),
     onSettled: () => queries.invalidateQueries({ queryKey: ['video', videoId] }),
