@@ -17,6 +17,7 @@ const singles = 1_000
 const batched = 5_000
 /** Of each round; the slowest counts. */
 const asks = 10
+const countDeadlineMs = 60_000
 
 /** What a dashboard and a scraper read while they are open. */
 const asked = [
@@ -34,11 +35,12 @@ const asked = [
   '/v1/dlq',
   '/v1/dlq?redriven=false',
   '/v1/dlq/groups',
-  '/v1/jobs',
-  '/v1/jobs?status=queued',
-  '/v1/jobs?status=running',
-  '/v1/jobs?status=failed',
-  '/v1/jobs?definitionKey=bench.short',
+  ...['', '&status=queued', '&status=running', '&status=failed', '&definitionKey=bench.short'].flatMap(
+    (filter) => [
+      `/v1/jobs?limit=100&total=false&lookAt=5000${filter}`,
+      `/v1/jobs?limit=1&total=true&lookAt=50000${filter}`,
+    ],
+  ),
 ]
 
 export const sizesBench: Bench = {
@@ -117,8 +119,15 @@ async function byVerbs(context: BenchContext, databases: Databases): Promise<Mea
   ]
 }
 
-/** One request after the other, each to its last byte: no statement of it can have taken longer. */
+/**
+ * One request after the other, each to its last byte: no statement of it can have taken longer. A scheduler does its
+ * upkeep meanwhile, which counts the jobs that are not finished.
+ */
 async function inAnswers(context: BenchContext, databases: Databases): Promise<Measurement[]> {
+  for (const database of Object.values(databases)) {
+    await database.startScheduler()
+    await untilCounted(database)
+  }
   const urls = {
     filled: (await databases.filled.startApi()).url,
     empty: (await databases.empty.startApi()).url,
@@ -140,6 +149,17 @@ async function inAnswers(context: BenchContext, databases: Databases): Promise<M
       { label: labels.empty, values: empty.map((slowest) => slowest.get(path) ?? Number.NaN) },
     ),
   )
+}
+
+async function untilCounted({ sql }: BenchDatabase): Promise<void> {
+  const end = performance.now() + countDeadlineMs
+  for (;;) {
+    const counted = await sql`
+      select from job_server.upkeep_duties where name = 'live-count' and last_outcome is not null and running_until is null`
+    if (counted.length > 0) return
+    if (performance.now() > end) throw new Error('the scheduler did not count the jobs that are not finished')
+    await Bun.sleep(100)
+  }
 }
 
 /** @returns milliseconds */

@@ -5,8 +5,8 @@
  */
 import type { Sql } from '../db.ts'
 
-/** Pages of `jobs`, 64 MB: to read them takes some 50 ms where they are in memory. */
-const manyPages = 8192
+/** Pages of `jobs`, 32 MB: to read them takes a few tens of milliseconds where they are in memory. */
+const manyPages = 4096
 /** Counting may take a twentieth of one processor. */
 const restFactor = 20
 const validSeconds = 60
@@ -36,7 +36,7 @@ export async function liveCountedAt(sql: Sql): Promise<Date | null> {
 
 /**
  * Counts where there is much to count and the last count is old enough, and forgets the count where there is not.
- * @param options.manyPages of the table of jobs; default 64 MB of them
+ * @param options.manyPages of the table of jobs; default 32 MB of them
  * @returns how many jobs there were, null where they were not counted
  */
 export async function keepLiveCount(sql: Sql, options: { manyPages?: number } = {}): Promise<number | null> {
