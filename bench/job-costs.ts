@@ -13,8 +13,8 @@ import type { BenchStack } from './stack.ts'
 
 const pollMs = 250
 const deadlineMs = 600_000
-/** What ends after a job has: statements about it, statistics that processes send once a second. */
-const settleMs = 3_000
+/** A connection that has nothing to do tells its statistics after ten seconds. */
+const settleMs = 12_000
 /** The unit of times in /proc: a hundredth of a second, on every architecture that Linux runs on here. */
 const tickMs = 10
 
