@@ -178,7 +178,7 @@ test.skipIf(noBrowser)(
 
     await page.route(/\/complete$/, () => {})
     await page.getByLabel('Video files').setInputFiles(arrived)
-    await until('it to be kept', async () => (await keptIn(page)) !== undefined)
+    await shows(page, 'Checking')
     const { uploadId } = await keptIn(page)
     const cancelled = await fetch(`${server.url}/v1/videos/uploads/${uploadId}`, { method: 'DELETE' })
     expect(cancelled.status).toBe(200)
