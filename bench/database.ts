@@ -48,10 +48,7 @@ export class BenchDatabase {
     const url = new URL(environment.DATABASE_URL ?? '')
     url.pathname = `/${name}`
     this.url = url.href
-    this.sql = openPool(
-      { DATABASE_URL: this.url, DATABASE_POOL_SIZE: poolSize, DATABASE_PREPARE: 'on' },
-      'job-server bench',
-    )
+    this.sql = openPool({ DATABASE_URL: this.url, DATABASE_POOL_SIZE: poolSize }, 'job-server bench')
   }
 
   async open(): Promise<void> {

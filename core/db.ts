@@ -3,7 +3,6 @@
  * connection had just closed threw outside of any promise, and ended the process, or was sent before the greeting of the
  * next connection.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import type { Config } from './config.ts'
 import { passwordOf } from './db-auth.ts'
@@ -14,8 +13,7 @@ export type Pool = postgres.Sql
 
 /**
  * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.
- * Statements are prepared only where that is asked for, or from when `prepareWhereDirect` has found that they may be: a
- * pooler in transaction mode may stand between.
+ * Statements are prepared only where that is asked for: a pooler in transaction mode may stand between.
  * @param options.idleSeconds after which an unused connection is closed; left out: never
  */
 export function openPool(
@@ -33,31 +31,6 @@ export function openPool(
     transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
     onnotice: () => {},
   })
-}
-
-/**
- * From when it is known that the pool's connections lead to PostgreSQL itself, statements are prepared: the process at the
- * other end has the number that was given for cancelling. A pooler gives one of its own.
- * @param options.retryMs pause before the database is asked again when it does not answer
- * @returns settles when it is known, or the pool was ended
- */
-export async function prepareWhereDirect(
-  sql: Pool,
-  config: Pick<Config, 'DATABASE_PREPARE'>,
-  { retryMs = 5000 } = {},
-): Promise<void> {
-  if (config.DATABASE_PREPARE !== 'auto') return
-  for (;;) {
-    try {
-      const rows = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`
-      // Read by every statement that the library builds.
-      Object.assign(sql.options, { prepare: rows[0]?.pid === rows.state.pid })
-      return
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED') return
-      await sleep(retryMs, undefined, { ref: false })
-    }
-  }
 }
 
 /** The one connection that LISTENs; nothing else is sent on it. */

@@ -1,7 +1,7 @@
 /** Entry of the scheduler: long-lived by default, one pass with the argument `tick`. */
 import { hostname } from 'node:os'
 import { configOrExit } from '../core/config-or-exit.ts'
-import { openPool, prepareWhereDirect } from '../core/db.ts'
+import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { createStorage } from '../core/storage/client.ts'
@@ -14,7 +14,6 @@ const config = configOrExit(process.env)
 const id = config.WORKER_ID ?? `${hostname()}:${process.pid}`
 const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ schedulerId: id })
 const sql = openPool(config, `job-server scheduler ${id}`)
-void prepareWhereDirect(sql, config)
 const tracing = await openTracing(config, log, { program: 'scheduler', instance: id })
 const { tracer } = tracing
 const duties = dutiesOf({ sql, storage: createStorage(config), config, log })

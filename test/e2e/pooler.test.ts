@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { openPool, prepareWhereDirect } from '../../core/db.ts'
 import { chaosJobs, openLedger } from '../support/ledger.ts'
 import { pgbouncer, startPooler } from '../support/pooler.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -41,13 +40,5 @@ describe.skipIf(pgbouncer === null)('behind PgBouncer in transaction mode', () =
     await server.request('POST', `/v1/jobs/${endless.id}/cancel`)
     await endless.reaches('cancelled')
     await worker.stop(60)
-  })
-
-  test('nothing is prepared', async () => {
-    const sql = openPool({ DATABASE_URL: pooled, DATABASE_POOL_SIZE: 1 }, 'test')
-    await prepareWhereDirect(sql, { DATABASE_PREPARE: 'auto' })
-    await sql`select 1`
-    expect(await sql`select from pg_prepared_statements`).toHaveLength(0)
-    await sql.end()
   })
 })
