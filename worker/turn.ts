@@ -135,10 +135,10 @@ export class Turn {
     }
   }
 
-  /** What has not begun goes back to the queue. */
+  /** What stands behind others goes back to the queue. The one that is next may be at work already, and nobody knows yet. */
   giveBack(): void {
     this.#isOutOfPatience = true
-    for (const run of this.#queued) run.stop('interrupted', 0)
+    for (const run of this.#queued) if (run.isQueued) run.stop('interrupted', 0)
   }
 
   /** To be called once by each job, whether it has run or not. With the last, nothing of the turn is left. */
