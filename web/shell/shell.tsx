@@ -17,7 +17,13 @@ export function Shell() {
   const { apiKey, isRefused } = useSession()
   const self = useQuery({ ...selfQuery(apiKey), enabled: !isRefused })
   if (isRefused) return <SignIn />
-  if (self.isPending) return <div className="starting" role="status" aria-label="Loading" />
+  if (self.isPending) {
+    return (
+      <div className="starting" role="status">
+        <span>Loading…</span>
+      </div>
+    )
+  }
   if (self.error !== null && self.data === undefined) {
     return (
       <main className="sign-in">

@@ -94,6 +94,23 @@ test.skipIf(noBrowser)('a queue is paused, and goes on by the undo of the notice
   expect(await pausedAt()).toBeNull()
 })
 
+test.skipIf(noBrowser)('another try of what was added to a video says whose watermark it takes', async () => {
+  await server.request('POST', '/v1/queues/default/pause')
+  const video = await server.enqueue('encode.video', { source: { url: 'https://example.com/a.mp4' } })
+  const outputs = { outputs: [{ format: 'mp4', height: 144 }] }
+  const added = await server.request('POST', `/v1/videos/${video.id}/outputs`, outputs)
+  const { jobId } = await added.json()
+  const page = await browser.open(`${server.url}/videos/${video.id}`)
+  await page.locator('.addition', { hasText: 'Queued' }).waitFor()
+  const note = page.getByText('Another try takes the watermark of the video itself')
+  expect(await note.count()).toBe(0)
+  await server.request('POST', `/v1/jobs/${jobId}/cancel`)
+  await page.getByRole('button', { name: 'Try again' }).waitFor()
+  expect(await note.count()).toBe(1)
+  await server.request('POST', `/v1/jobs/${video.id}/cancel`)
+  await server.request('POST', '/v1/queues/default/resume')
+})
+
 test.skipIf(noBrowser)('a webhook is made, and its secret is shown once', async () => {
   const page = await browser.open(`${server.url}/webhooks`)
   await page.getByRole('button', { name: 'New webhook' }).click()

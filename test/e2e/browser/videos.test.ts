@@ -62,6 +62,10 @@ test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its resul
   await page.getByAltText('Thumbnail 5 of 5').waitFor()
   await page.getByRole('button', { name: /^Encode .*h264-144p.mp4 again$/ }).click()
   await until('both', async () => (await page.locator('.addition').count()) === 2)
+  await shows(
+    page,
+    'A file that is encoded again takes the trim, watermark, loudness and subtitles of the video',
+  )
 
   const saved = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Download holiday-1080p.mp4' }).first().click()

@@ -46,8 +46,10 @@ function Shown({ job }: { job: Job }) {
       lead={
         <>
           <Status status={shownStatus(job)} />
-          <code className="whole-id">{job.jobId}</code>
-          <CopyButton text={job.jobId} label="Copy the id" />
+          <span className="whole-id">
+            <code>{job.jobId}</code>
+            <CopyButton text={job.jobId} label="Copy the id" />
+          </span>
           {job.definitionVersion === 1 ? null : (
             <span className="aside">version {job.definitionVersion}</span>
           )}

@@ -17,6 +17,7 @@ export interface ShownAddition {
 }
 
 export function Additions({ videoId, additions }: { videoId: string; additions: ShownAddition[] }) {
+  const canRepeat = additions.some(isRepeatable)
   return (
     <Card title="Added later">
       <ul className="rows">
@@ -24,8 +25,19 @@ export function Additions({ videoId, additions }: { videoId: string; additions: 
           <Row key={addition.jobId} videoId={videoId} addition={addition} />
         ))}
       </ul>
+      {canRepeat ? (
+        <p className="note">
+          Another try takes the watermark of the video itself: one that an addition had of its own is not
+          taken over.
+        </p>
+      ) : null}
     </Card>
   )
+}
+
+/** It came to an end without its outputs. */
+function isRepeatable({ status }: ShownAddition): boolean {
+  return status === 'failed' || status === 'cancelled'
 }
 
 function Row({ videoId, addition }: { videoId: string; addition: ShownAddition }) {
@@ -49,11 +61,9 @@ function Row({ videoId, addition }: { videoId: string; addition: ShownAddition }
       {status === 'running' ? (
         <Meter part={percent / 100} label={`Encoded: ${Math.round(percent)} %`} />
       ) : (
-        <span className="addition-problem">
-          <Foreign>{problem ?? ''}</Foreign>
-        </span>
+        <span className="addition-problem">{problem === null ? null : <Foreign>{problem}</Foreign>}</span>
       )}
-      {status === 'failed' || status === 'cancelled' ? (
+      {isRepeatable(addition) ? (
         <Button icon="retry" needs="enqueue" isBusy={again.isPending} onClick={() => again.mutate()}>
           Try again
         </Button>

@@ -14,6 +14,7 @@ import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
 import { type Playable, Player, posterOf, storyboardOf, streamOf, thumbnailsOf } from './player.tsx'
 import { type Addition, addOutputs, requestFor } from './requests.ts'
+import { SourceFacts } from './source-facts.tsx'
 import { Strip } from './strip.tsx'
 
 export function VideoView() {
@@ -102,6 +103,12 @@ function Shown({ video }: { video: VideoStatus }) {
             columns={columnsFor(video.jobId)}
             keyOf={({ url, filename }) => url + filename}
           />
+          {additions.length === 0 ? null : (
+            <p className="note">
+              A file that is encoded again takes the trim, watermark, loudness and subtitles of the video
+              itself, even if it was added later with others.
+            </p>
+          )}
         </Card>
       )}
       {thumbnails.length === 0 ? null : (
@@ -176,6 +183,8 @@ function EncodeProgress({ video }: { video: VideoStatus }) {
   )
 }
 
+const nonBreakingSpace = '\u00a0'
+
 interface Output {
   kind: string
   /** Makes it once more. */
@@ -200,7 +209,10 @@ function outputsOf(video: VideoStatus): Output[] {
       filename: String(all.filename),
       contentType: String(all.contentType),
       url: String(all.url),
-      about: [all.codec, size, weight].filter((part) => typeof part === 'string' && part !== '').join(' · '),
+      about: [all.codec, size, weight]
+        .filter((part) => typeof part === 'string' && part !== '')
+        .map((part) => String(part).replaceAll(' ', nonBreakingSpace))
+        .join(' · '),
     }
   })
 }
@@ -276,23 +288,5 @@ function DownloadButton({
     >
       {look === 'primary' ? 'Download' : undefined}
     </Button>
-  )
-}
-
-function SourceFacts({ source }: { source: Record<string, unknown> }) {
-  const plain = Object.entries(source).filter(([, value]) =>
-    ['string', 'number', 'boolean'].includes(typeof value),
-  )
-  return (
-    <dl className="facts">
-      {plain.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`)}</dt>
-          <dd>
-            <Foreign>{name === 'durationSeconds' ? duration(Number(value)) : String(value)}</Foreign>
-          </dd>
-        </div>
-      ))}
-    </dl>
   )
 }
