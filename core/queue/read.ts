@@ -39,8 +39,9 @@ export async function statusIfAny(sql: Sql, jobId: string): Promise<JobStatus | 
 
 /** Ended attempts, oldest first; the one that runs is not among them. */
 export async function readAttempts(sql: Sql, jobId: string): Promise<AttemptView[]> {
+  // Ends are written in one form, whatever they have to tell: of one without an error that is an empty object.
   return await sql<AttemptView[]>`
-    select attempt, worker_id, started_at, ended_at, outcome, error_code, error
+    select attempt, worker_id, started_at, ended_at, outcome, error_code, nullif(error, '{}') as error
     from job_server.attempts
     where job_id = ${jobId}
     order by lease_epoch`

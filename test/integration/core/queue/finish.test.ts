@@ -24,6 +24,16 @@ test('a job that succeeded is read from history with its result', async () => {
   expect(await readJob(sql, jobId)).toMatchObject({ status: 'succeeded', result: { n: 1 }, attempts: 1 })
 })
 
+test('only an attempt with an error has one to be read', async () => {
+  const jobId = await queue.enqueue()
+  await finish(sql, [{ lease: (await queue.claimOne()).lease, end: failed }])
+  await finish(sql, [{ lease: (await queue.claimOne()).lease, end: { kind: 'succeeded', result: 1 } }])
+  expect((await readAttempts(sql, jobId)).map(({ error }) => error)).toEqual([
+    { message: 'It went boom.' },
+    null,
+  ])
+})
+
 test('a paused worker can not finish a job that was rescued from it', async () => {
   const jobId = await queue.enqueue()
   const first = await queue.claimOne('w1')
