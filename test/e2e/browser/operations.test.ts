@@ -20,6 +20,11 @@ test.skipIf(noBrowser)('dead letters stand in groups, and a group is redriven by
   await page.waitForURL(/definition=failing&code=always_fails/)
   await until('the letters', async () => (await page.locator('tbody tr').count()) === 3)
   expect(await accessibilityViolations(page)).toEqual([])
+  await page.setViewportSize({ width: 390, height: 844 })
+  const hidden = await page
+    .locator('.table-scroller')
+    .evaluate((table) => table.scrollWidth - table.clientWidth)
+  expect(hidden, 'pixels of the table beside a phone’s screen').toBe(0)
   await group.getByRole('button', { name: 'Redrive' }).click()
   await shows(page, '3 jobs are queued again.')
   const { jobs: letters } = await (await server.request('GET', '/v1/dlq?redriven=true')).json()
