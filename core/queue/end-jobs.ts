@@ -90,7 +90,8 @@ export async function endJobs(
       insert into job_server.attempts (job_id, lease_epoch, attempt, worker_id, started_at, ended_at, outcome, error_code, error)
       select
         id, lease_epoch, attempts, worker_id, started_at, now(), case when status = 'cancelled' then 'cancelled' else outcome end,
-        new_error_code, jsonb_strip_nulls(jsonb_build_object('message', message, 'details', details))
+        new_error_code,
+        ${succeeded ? sql`null` : sql`nullif(jsonb_strip_nulls(jsonb_build_object('message', message, 'details', details)), '{}')`}
       from decided
       where lease_epoch is not null
     ),

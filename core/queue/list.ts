@@ -37,6 +37,7 @@ export async function listJobs(
   const behind = after === undefined ? sql`` : sql`and id < ${after}`
   const last = lookAt === undefined ? null : await lastLookedAt(sql, filter, { after, lookAt })
   const within = last === null ? behind : sql`${behind} and id >= ${last}`
+  const counted = lookAt === undefined ? sql`` : within
   // Each side reads at most offset + limit rows in id order (jobs_pk, jobs_definition_idx, job_history_*_idx), and one
   // more tells whether there is a next page.
   const reach = offset + limit + 1
@@ -52,8 +53,8 @@ export async function listJobs(
     total
       ? sql<{ total: number }[]>`
           select (
-            (select count(*) from job_server.jobs where ${live} ${within})
-            + (select count(*) from job_server.job_history where ${finished} ${within})
+            (select count(*) from job_server.jobs where ${live} ${counted})
+            + (select count(*) from job_server.job_history where ${finished} ${counted})
           )::float8 as total`
       : [],
   ])
@@ -61,7 +62,7 @@ export async function listJobs(
   return {
     jobs,
     total: count?.total ?? null,
-    isTotalWhole: last === null,
+    isTotalWhole: lookAt === undefined || (last === null && after === undefined),
     nextAfter: rows.length > limit ? (jobs.at(-1)?.jobId ?? null) : last,
   }
 }
