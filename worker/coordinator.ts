@@ -76,6 +76,7 @@ interface OpenTurn {
 export class Coordinator {
   readonly #attempts = new Map<string, Attempt>()
   readonly #turns = new Set<Turn>()
+  readonly #givenBack = new Set<Promise<unknown>>()
   readonly #pace = new Pace()
   readonly #finisher: Finisher
   readonly #hooks: HookRunner
@@ -379,7 +380,9 @@ export class Coordinator {
   }
 
   #giveBack({ lease }: ClaimedJob): void {
-    void this.#finisher.finish(lease, { kind: 'interrupted' })
+    const written = this.#finisher.finish(lease, { kind: 'interrupted' })
+    this.#givenBack.add(written)
+    void written.finally(() => this.#givenBack.delete(written))
   }
 
   /** Resolves when its end is written. */
@@ -445,6 +448,7 @@ export class Coordinator {
     while (this.#attempts.size > 0)
       await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
     clearTimeout(deadline)
+    await Promise.all(this.#givenBack)
     await this.#hooks.stop()
     await this.#keeper.stop()
     await this.#listener.stop()
