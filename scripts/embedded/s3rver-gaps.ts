@@ -3,6 +3,7 @@ import crypto from 'node:crypto'
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type S3rver from '@20minutes/s3rver'
 import type { Context } from '@20minutes/s3rver'
 import S3Error from '@20minutes/s3rver/lib/models/error'
@@ -20,8 +21,25 @@ export function fillGaps(server: S3rver): void {
     if (!(await exists(upload.directory))) {
       throw new S3Error('NoSuchUpload', 'The specified upload does not exist.')
     }
-    await performMultipart(context, upload, next)
+    const perform = context.method === 'PUT' ? () => receive(upload, next) : next
+    await performMultipart(context, upload, perform)
   })
+}
+
+/** Parts that are coming in, by the directory of their upload. */
+const receiving = new Map<string, Set<Promise<void>>>()
+const lastPartsMs = 1000
+
+async function receive({ directory }: Multipart, next: () => Promise<void>): Promise<void> {
+  const part = next()
+  const parts = receiving.get(directory) ?? new Set()
+  receiving.set(directory, parts.add(part))
+  try {
+    await part
+  } finally {
+    parts.delete(part)
+    if (parts.size === 0) receiving.delete(directory)
+  }
 }
 
 /** The server serves requests without any signature; S3 does not, unless a bucket is public. */
@@ -114,6 +132,8 @@ async function performMultipart(context: Context, upload: Multipart, next: () =>
   } catch (error) {
     if (!(error instanceof S3Error) || error.code !== 'MethodNotAllowed') throw error
     if (context.method === 'DELETE') {
+      // One whose client just went away would be written afterwards, and stay.
+      await Promise.race([Promise.allSettled(receiving.get(upload.directory) ?? []), sleep(lastPartsMs)])
       await rm(upload.directory, { recursive: true })
       context.status = 204
     } else if (context.method === 'GET') {
