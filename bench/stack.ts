@@ -24,11 +24,11 @@ export class BenchStack {
   #starting: Promise<void> | undefined
   #counting: Promise<EmbeddedServer> | undefined
 
-  /** @param environment PATH and where FFmpeg is; nothing else of it reaches what is measured */
+  /** @param environment PATH, where FFmpeg is, and DATABASE_PREPARE; nothing else of it reaches what is measured */
   constructor(environment: Record<string, string | undefined>) {
-    const { PATH, FFMPEG_PATH, FFPROBE_PATH } = environment
+    const { PATH, FFMPEG_PATH, FFPROBE_PATH, DATABASE_PREPARE } = environment
     this.tools = findFfmpeg({ ffmpegPath: FFMPEG_PATH, ffprobePath: FFPROBE_PATH, searchPath: PATH })
-    this.#environment = { PATH, FFMPEG_PATH, FFPROBE_PATH }
+    this.#environment = { PATH, FFMPEG_PATH, FFPROBE_PATH, DATABASE_PREPARE }
   }
 
   /** For files of benches. */
