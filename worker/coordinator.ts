@@ -64,7 +64,6 @@ export interface CoordinatorOptions {
 
 /** A turn under way that others of its definition may join. */
 interface OpenTurn {
-  name: string
   /** That of its first job. */
   lane: Lane
   definition: DefinitionRecord
@@ -314,13 +313,13 @@ export class Coordinator {
     // Their first jobs run meanwhile, and may be done before the others are there.
     for (const { turn } of open) turn.hold()
     try {
-      const definitions = new Map(open.map(({ name, definition }) => [name, definition]))
+      const definitions = new Set(open.map(({ definition }) => definition))
       const room = open.reduce((sum, turn) => sum + turn.room, 0)
       const claimedAt = performance.now()
       const mostlyFrom = open.map(({ lane }) => lane)
-      for (const job of await this.#claimUpTo(room, [...definitions.values()], { mostlyFrom })) {
+      for (const job of await this.#claimUpTo(room, [...definitions], { mostlyFrom })) {
         const [roomiest] = open
-          .filter(({ name }) => name === definitionNameOf(job))
+          .filter(({ lane }) => definitionNameOf(lane) === definitionNameOf(job))
           .sort((one, other) => other.room - one.room)
         if (roomiest === undefined || this.#state !== 'running') this.#giveBack(job)
         else {
@@ -355,8 +354,7 @@ export class Coordinator {
 
   /** @returns null when the job goes back: its file went away, or the drain began, while the claim was under way */
   #begin(job: ClaimedJob, claimedAt: number): OpenTurn | null {
-    const name = definitionNameOf(job)
-    const definition = this.#definitions.get(name)
+    const definition = this.#definitions.get(definitionNameOf(job))
     if (definition === undefined || this.#state !== 'running') {
       this.#giveBack(job)
       return null
@@ -376,7 +374,7 @@ export class Coordinator {
       if (turn.jobMs !== undefined) this.#pace.note(definition, turn.jobMs)
       this.#lookSoon()
     })
-    return { name, lane: job, definition, turn, room }
+    return { lane: job, definition, turn, room }
   }
 
   #giveBack({ lease }: ClaimedJob): void {

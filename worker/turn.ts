@@ -43,14 +43,13 @@ export class Turn {
   /** Settles when no job of it runs any more. */
   readonly over: Promise<void>
   readonly #over = Promise.withResolvers<void>()
-  readonly #queued = new Set<JobRun>()
+  /** Of jobs that a process has. */
+  readonly #runs = new Set<JobRun>()
   #jobs = 1
   #seats = 0
   #seat: Promise<Seat> | undefined
   #isOutOfPatience = false
   #timer: NodeJS.Timeout | undefined
-  /** Jobs that a process has. */
-  #given = 0
   #beganAt: number | undefined
   #endedAt = 0
   #done = 0
@@ -74,7 +73,7 @@ export class Turn {
 
   /** Another job, to be called while it is not over. */
   add(): void {
-    this.#jobs++
+    this.hold()
     this.#timer ??= setTimeout(() => this.giveBack(), patienceMs)
   }
 
@@ -104,21 +103,19 @@ export class Turn {
         waitIn: process.runs + 1 < runsPerProcess ? waitIn : null,
       }
       // Time in which the process had none is no job's.
-      if (this.#given++ === 0 && this.#beganAt !== undefined)
+      if (this.#runs.size === 0 && this.#beganAt !== undefined)
         this.#beganAt += performance.now() - this.#endedAt
       const run = process.run(message(place), {
         ...listener,
         began: () => {
           this.#beganAt ??= performance.now()
-          this.#queued.delete(run)
           listener.began?.()
         },
       })
-      if (run.isQueued) this.#queued.add(run)
+      this.#runs.add(run)
       given(run)
       const end = await run.ended
-      this.#queued.delete(run)
-      this.#given--
+      this.#runs.delete(run)
       this.#endedAt = performance.now()
       if (end.kind === 'not_begun') continue
       const died = !run.hasBegun && (end.kind === 'exited' || end.kind === 'signalled')
@@ -138,7 +135,7 @@ export class Turn {
   /** What stands behind others goes back to the queue. The one that is next may be at work already, and nobody knows yet. */
   giveBack(): void {
     this.#isOutOfPatience = true
-    for (const run of this.#queued) if (run.isQueued) run.stop('interrupted', 0)
+    for (const run of this.#runs) if (run.isQueued) run.stop('interrupted', 0)
   }
 
   /** To be called once by each job, whether it has run or not. With the last, nothing of the turn is left. */
