@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { ConnInfo } from 'hono/conninfo'
 import type { Config } from '../core/config.ts'
 import { configOrExit } from '../core/config-or-exit.ts'
-import { openListener, openPool, type Pool } from '../core/db.ts'
+import { openListener, openPool, type Pool, prepareOnceReached } from '../core/db.ts'
 import { EventHub } from '../core/events/hub.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
@@ -31,6 +31,7 @@ export async function start(
   const config = configOrExit(environment)
   const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
   const sql = openPool(config, 'job-server api')
+  void prepareOnceReached(sql, config)
   const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
   const events = new EventHub({ sql, openListener: () => openListener(config, 'job-server api'), log })
   const tracing = await openTracing(config, log, { program: 'api', instance: `${hostname()}:${process.pid}` })

@@ -98,10 +98,10 @@ export const configFields = {
       'password: the one in DATABASE_URL. iam: a token of AWS IAM for the user in it, made for each connection; wants TLS.',
   }),
   DATABASE_PREPARE: field({
-    schema: z.enum(['on', 'off'], 'expected on or off'),
-    default: 'off',
+    schema: z.enum(['auto', 'off'], 'expected auto or off'),
+    default: 'auto',
     about:
-      'on: statements are prepared once for each connection and planned once, which makes small ones cheaper by half. Only where DATABASE_URL leads to PostgreSQL itself, and for queues that are never empty for long: plans made for a small table are kept for up to 10 seconds after it has grown, and are slow there.',
+      'auto: where DATABASE_URL leads to PostgreSQL itself, which is found out, the API and workers prepare their statements once for each connection, which makes small ones cheaper by half. off: never.',
   }),
   DATABASE_POOL_SIZE: field({
     schema: integer(1, 100),

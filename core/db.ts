@@ -3,6 +3,7 @@
  * connection had just closed threw outside of any promise, and ended the process, or was sent before the greeting of the
  * next connection.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import type { Config } from './config.ts'
 import { passwordOf } from './db-auth.ts'
@@ -13,12 +14,11 @@ export type Pool = postgres.Sql
 
 /**
  * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.
- * Statements are prepared only where that is asked for: a pooler in transaction mode may stand between.
+ * Statements are not prepared before `prepareWhereDirect`: a pooler in transaction mode may stand between.
  * @param options.idleSeconds after which an unused connection is closed; left out: never
  */
 export function openPool(
-  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> &
-    Partial<Pick<Config, 'DATABASE_AUTH' | 'DATABASE_PREPARE'>>,
+  config: Pick<Config, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Config, 'DATABASE_AUTH'>>,
   applicationName: string,
   { idleSeconds }: { idleSeconds?: number } = {},
 ): Pool {
@@ -26,11 +26,73 @@ export function openPool(
     max: config.DATABASE_POOL_SIZE,
     ...passwordOf(config.DATABASE_URL, config.DATABASE_AUTH),
     ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
-    prepare: config.DATABASE_PREPARE === 'on',
+    prepare: false,
     connection: { application_name: applicationName },
     transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
     onnotice: () => {},
   })
+}
+
+/**
+ * For sessions whose plans are kept. PostgreSQL chooses a plan by how large the tables are at that time: one made while the
+ * queue was empty would go on reading whole tables after 100,000 jobs have come. With these it has nothing to choose from:
+ * a row leads to the next by an index, which suits statements that are about a few jobs, however many others there are.
+ */
+const steadyPlans = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_material: 'off',
+  // A plan that can't do without what is off counts as a dear one, which before version 18 had it compiled.
+  jit: 'off',
+}
+
+/**
+ * From then on the pool prepares its statements, if its connections lead to PostgreSQL itself: the process that answers is
+ * the one whose number came with the greeting (BackendKeyData in the protocol's message formats). A pooler gives a number
+ * of its own.
+ * @param options.steady that plans do not depend on the size of the tables; for a pool that nobody uses yet, and that is
+ *   asked about few jobs at a time only
+ * @throws when the database can't be reached
+ */
+export async function prepareWhereDirect(
+  sql: Pool,
+  config: Pick<Config, 'DATABASE_PREPARE'>,
+  { steady = false } = {},
+): Promise<void> {
+  if (config.DATABASE_PREPARE === 'off') return
+  const rows = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`
+  if (rows[0]?.pid !== rows.state.pid) return
+  if (steady) {
+    // The one connection that is open, and all to come.
+    for (const [name, value] of Object.entries(steadyPlans))
+      await sql`select set_config(${name}, ${value}, false)`
+    Object.assign(sql.options.connection, steadyPlans)
+  }
+  // Read by every statement that the library builds.
+  Object.assign(sql.options, { prepare: true })
+}
+
+/**
+ * The same for programs that start without the database, too: tries until it answers, or the pool was ended.
+ * @param options.retryMs pause before it is asked again
+ */
+export async function prepareOnceReached(
+  sql: Pool,
+  config: Pick<Config, 'DATABASE_PREPARE'>,
+  { retryMs = 5000 } = {},
+): Promise<void> {
+  for (;;) {
+    try {
+      await prepareWhereDirect(sql, config)
+      return
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED') return
+      await sleep(retryMs, undefined, { ref: false })
+    }
+  }
 }
 
 /** The one connection that LISTENs; nothing else is sent on it. */

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configOrExit } from '../core/config-or-exit.ts'
-import { openListener, openPool } from '../core/db.ts'
+import { openListener, openPool, prepareWhereDirect } from '../core/db.ts'
 import { findFfmpeg } from '../core/ffmpeg-binaries.ts'
 import { createLog } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
@@ -24,6 +24,7 @@ const tools = findFfmpeg({
 const { version, known } = await probeFfmpeg(tools)
 const ffmpeg = { version, encoders: known.encoders }
 const sql = openPool(config, `job-server worker ${workerId}`)
+await prepareWhereDirect(sql, config, { steady: true })
 const tracing = await openTracing(config, log, { program: 'worker', instance: workerId })
 const coordinator = new Coordinator({
   sql,

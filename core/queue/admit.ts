@@ -70,7 +70,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
       from (select key from unnest(${keys}::text[]) as given (key) order by key) as ordered`
     // A statement of its own: its snapshot is from after the lock, so it counts what the last holder admitted.
     const rows = await tx`
-      with admissible as (
+      with admissible as materialized (
         select next.id
         from unnest(${keys}::text[]) as given (key)
         cross join lateral (
@@ -88,11 +88,12 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
           where state = 'blocked' and concurrency_key = given.key
           order by priority desc, turn_at, id
           limit greatest(head.key_limit - used.taken, 0)
+          for update
         ) as next
       )
       update job_server.jobs set state = 'ready', turn_at = clock_timestamp()
       from admissible
-      where jobs.id = admissible.id and jobs.state = 'blocked'`
+      where jobs.id = admissible.id`
     return rows.count
   })
 }

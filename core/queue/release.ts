@@ -83,7 +83,8 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
     )
   )`
   const dependencyFailed = sql`exists (
-    select from job_server.job_dependencies join job_server.job_history as other on other.id = depends_on
+    select from job_server.job_dependencies
+    cross join lateral (select status from job_server.job_history where id = depends_on offset 0) as other
     where job_dependencies.job_id = jobs.id and other.status <> 'succeeded'
   )`
   const broken = await endJobs(

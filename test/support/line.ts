@@ -16,7 +16,11 @@ export interface Line {
   restore(): Promise<void>
 }
 
-export async function openLine(databaseUrl: string): Promise<Line> {
+/** @param options.asGiven what is passed on of what PostgreSQL answered */
+export async function openLine(
+  databaseUrl: string,
+  { asGiven = (answer: Buffer) => answer } = {},
+): Promise<Line> {
   const target = new URL(databaseUrl)
   const sockets = new Set<Socket>()
   let isCut = false
@@ -27,13 +31,13 @@ export async function openLine(databaseUrl: string): Promise<Line> {
       statementCounter(() => statements++),
     )
     const far = connect(Number(target.port), target.hostname)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
+    for (const [from, to, pass] of [
+      [near, far, (bytes: Buffer) => bytes],
+      [far, near, asGiven],
     ] as const) {
       sockets.add(from)
       if (isCut) from.pause()
-      from.on('data', (bytes) => to.write(bytes))
+      from.on('data', (bytes: Buffer) => to.write(pass(bytes)))
       from.on('error', () => to.destroy())
       from.on('close', () => {
         sockets.delete(from)
