@@ -35,15 +35,18 @@ export function Page({
   title,
   lead,
   actions,
+  isFilled = false,
   children,
 }: {
   title: ReactNode
   lead?: ReactNode
   actions?: ReactNode
+  /** As high as the window, with something in it that scrolls by itself. */
+  isFilled?: boolean
   children: ReactNode
 }) {
   return (
-    <div className="page">
+    <div className={isFilled ? 'page page-filled' : 'page'}>
       <header className="page-head">
         <div>
           <h1>{title}</h1>

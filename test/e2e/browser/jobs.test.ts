@@ -8,6 +8,18 @@ const server = await startServer({ environment: { JOBS_DIR: 'test/fixtures/brows
 const browser = await openBrowser([server.url])
 
 const hostileText = '<script>document.title = "taken over"</script><img src=x onerror="document.title=1">'
+/** The newest first, as the list has them. */
+async function seedFinished(queue: string, count: number): Promise<void> {
+  await server.database.sql`
+    insert into job_server.job_history (
+      id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count,
+      timeout_seconds, params, queued_at, started_at, finished_at, tags
+    )
+    select
+      uuidv7(make_interval(secs => -n / 1000.0)), 'echo', 1, ${queue}, 'succeeded', 0, 1, 3, 0, 60, '{}', now(), now(), now(), '{}'
+    from generate_series(1, ${count}::int) as n`
+}
+
 const rightToLeft = 'begin \u202Edesrever\u202C end'
 
 test.skipIf(noBrowser)('the overview counts what ends while one looks', async () => {
@@ -154,28 +166,21 @@ test.skipIf(noBrowser)(
 test.skipIf(noBrowser)(
   'a hundred thousand jobs are a list of which little more than what is seen exists',
   async () => {
-    await server.database.sql`
-    insert into job_server.job_history (
-      id, definition_key, definition_version, queue, status, priority, attempts, max_attempts, crash_count,
-      timeout_seconds, params, queued_at, started_at, finished_at, tags
-    )
-    select
-      uuidv7(make_interval(secs => -n / 1000.0)), 'echo', 1, 'many', 'succeeded', 0, 1, 3, 0, 60, '{}', now(), now(), now(), '{}'
-    from generate_series(1, 100000) as n`
+    await seedFinished('many', 100_000)
     const page = await browser.open(`${server.url}/jobs?queue=many`)
     await shows(page, /4\d,\d{3}\+ match|50,000\+ match/)
     const rows = page.locator('tbody tr')
     await rows.first().waitFor()
     const scroller = page.locator('.job-scroller')
     const seen = new Set<string>()
-    await until('six pages to be loaded by scrolling', async () => {
+    await until('eight pages to be loaded by scrolling', async () => {
       await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight))
       expect(await rows.count(), 'rows that exist').toBeLessThan(100)
       const titles = await page
         .locator('.job-link')
         .evaluateAll((links) => links.map((link) => link.getAttribute('title')))
       for (const title of titles) seen.add(title ?? '')
-      return Number(await rows.last().getAttribute('aria-rowindex')) > 600
+      return Number(await rows.last().getAttribute('aria-rowindex')) > 3000
     })
     expect(seen.size).toBeGreaterThan(100)
     // The columns still stand under their headings.
@@ -195,5 +200,68 @@ test.skipIf(noBrowser)(
     await page.keyboard.press('Enter')
     await page.getByText('A needle.').waitFor()
     expect(await rows.count()).toBe(1)
+  },
+)
+
+test.skipIf(noBrowser)('each further page of the list is larger, up to five hundred', async () => {
+  await seedFinished('growing', 3000)
+  const page = await browser.open(`${server.url}/jobs`)
+  const limits: string[] = []
+  page.on('request', (request) => {
+    const query = new URL(request.url()).searchParams
+    if (query.get('queue') === 'growing' && query.get('total') === 'false')
+      limits.push(query.get('limit') ?? '')
+  })
+  await page.goto(`${server.url}/jobs?queue=growing`)
+  const rows = page.locator('tbody tr')
+  await rows.first().waitFor()
+  expect(limits).toEqual(['100'])
+  await until('the last of them', async () => {
+    await page.locator('.job-scroller').evaluate((element) => element.scrollTo(0, element.scrollHeight))
+    return (await rows.last().getAttribute('aria-rowindex')) === '3001'
+  })
+  expect(limits.slice(0, 5)).toEqual(['100', '200', '400', '500', '500'])
+})
+
+test.skipIf(noBrowser)('the focus stays with its job while the list scrolls, and goes with it', async () => {
+  await seedFinished('focused', 100)
+  const page = await browser.open(`${server.url}/jobs?queue=focused`)
+  const links = page.locator('.job-link')
+  const scroller = page.locator('.job-scroller')
+  const scrollBy = (pixels: number) => scroller.evaluate((element, by) => element.scrollBy(0, by), pixels)
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('title'))
+  await links.first().waitFor()
+  const firstBefore = await links.first().getAttribute('title')
+  await links.nth(9).focus()
+  const job = await links.nth(9).getAttribute('title')
+  await scrollBy(6 * 44)
+  await until('other rows', async () => (await links.first().getAttribute('title')) !== firstBefore)
+  expect(await focused()).toBe(job)
+  await scrollBy(-6 * 44)
+  await until('the first rows', async () => (await links.first().getAttribute('title')) === firstBefore)
+  expect(await focused()).toBe(job)
+  await scrollBy(60 * 44)
+  await until('nothing to have the focus', () =>
+    page.evaluate(() => document.activeElement === document.body),
+  )
+})
+
+test.skipIf(noBrowser)(
+  'a row opens its job in the same page, and in a new tab where that is asked for',
+  async () => {
+    await seedFinished('opened', 3)
+    const page = await browser.open(`${server.url}/jobs?queue=opened`)
+    const link = page.locator('.job-link').nth(1)
+    const job = await link.getAttribute('title')
+    const opened = page.context().waitForEvent('page')
+    await link.click({ modifiers: ['ControlOrMeta'] })
+    const tab = await opened
+    await tab.waitForURL(`${server.url}/jobs/${job}`)
+    await tab.close()
+    expect(new URL(page.url()).pathname).toBe('/jobs')
+    await page.evaluate(() => Object.assign(globalThis, { isSamePage: true }))
+    await link.click()
+    await page.waitForURL(`${server.url}/jobs/${job}`)
+    expect(await page.evaluate(() => 'isSamePage' in globalThis)).toBe(true)
   },
 )

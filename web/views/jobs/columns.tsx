@@ -1,5 +1,4 @@
 /** What the list shows of a job. */
-import { Link } from '@tanstack/react-router'
 import { createColumnHelper, rowSelectionFeature, tableFeatures } from '@tanstack/react-table'
 import type { JobSummary } from '../../types.ts'
 import { Foreign } from '../../ui/basics.tsx'
@@ -32,10 +31,10 @@ export const columns = column.columns([
     id: 'definition',
     header: 'Job',
     cell: ({ row: { original: job } }) => (
-      <Link to="/jobs/$jobId" params={{ jobId: job.jobId }} className="job-link" title={job.jobId}>
+      <a href={`/jobs/${job.jobId}`} className="job-link" title={job.jobId}>
         <Foreign>{job.definitionKey}</Foreign>
         <span className="id">{shortId(job.jobId)}</span>
-      </Link>
+      </a>
     ),
   }),
   column.display({
@@ -51,9 +50,7 @@ export const columns = column.columns([
     id: 'attempts',
     header: 'Attempts',
     cell: ({ row: { original: job } }) => (
-      <span className={job.attempts > 1 ? '' : 'faint'}>
-        {job.attempts}/{job.maxAttempts}
-      </span>
+      <span className={job.attempts > 1 ? '' : 'faint'}>{`${job.attempts}/${job.maxAttempts}`}</span>
     ),
   }),
   column.display({

@@ -10,7 +10,9 @@ import { useLiveEvents } from '../../live/live.ts'
 import type { JobSearch } from '../../router.tsx'
 import type { JobPage, JobStatus, JobSummary } from '../../types.ts'
 
+/** Of the first page. Each further one is larger: who scrolls on is going to. */
 const pageSize = 100
+const largestPageSize = 500
 const refreshMs = 1000
 /** Of a search for what is rare, one request looks at so many jobs; the next goes on behind them. */
 const lookAt = '5000'
@@ -39,12 +41,13 @@ export function useJobPages(search: JobSearch) {
   const pages = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam, signal }) => {
-      const cursor = pageParam === null ? {} : { cursor: pageParam }
-      const query = { ...filter, ...cursor, limit: String(pageSize), total: 'false' as const, lookAt }
+      const { size, ...cursor } = pageParam
+      const query = { ...filter, ...cursor, limit: String(size), total: 'false' as const, lookAt }
       return read(api.v1.jobs.$get({ query }, { init: { signal } }))
     },
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ nextCursor }) => nextCursor,
+    initialPageParam: { size: pageSize } as PagePlace,
+    getNextPageParam: ({ nextCursor }, _pages, { size }): PagePlace | null =>
+      nextCursor === null ? null : { cursor: nextCursor, size: Math.min(size * 2, largestPageSize) },
     staleTime: refreshMs,
   })
   // Counting reads what it counts, so it is asked apart, not often, and not of all of millions.
@@ -98,7 +101,13 @@ export function useJobPages(search: JobSearch) {
 
 const noJobs: JobSummary[] = []
 
-type Pages = InfiniteData<JobPage, string | null>
+/** Without a cursor: the first. */
+interface PagePlace {
+  cursor?: string
+  size: number
+}
+
+type Pages = InfiniteData<JobPage, PagePlace>
 
 interface Change {
   status: JobStatus

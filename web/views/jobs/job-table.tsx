@@ -1,12 +1,15 @@
 /**
  * Jobs as rows, of which only those in sight exist: the list may hold a hundred thousand. What is done for each job that
- * is loaded, and not for each in sight, stops the page once there are many.
+ * is loaded, and not for each in sight, stops the page once there are many. While somebody scrolls, all that is in sight
+ * changes with each frame: the rows stay and get other texts, which costs the browser half of what new ones do.
  */
-import { useNavigate } from '@tanstack/react-router'
+import { useNavigate, useRouter } from '@tanstack/react-router'
 import { type RowSelectionState, useTable } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import {
+  type CSSProperties,
   type Dispatch,
+  type MouseEvent,
   type SetStateAction,
   useEffect,
   useMemo,
@@ -17,12 +20,12 @@ import {
 import { isCommand } from '../../shell/keyboard.ts'
 import type { JobSummary } from '../../types.ts'
 import { columns, features } from './columns.tsx'
+import { useRowFocus } from './row-focus.ts'
 
 const rowHeight = 44
 /** Two lines. */
 const phoneRowHeight = 68
 const phone = matchMedia('(max-width: 760px)')
-const rowsAhead = 30
 
 export function JobTable({
   jobs,
@@ -43,7 +46,9 @@ export function JobTable({
   loadMore: () => void
 }) {
   const navigate = useNavigate()
+  const router = useRouter()
   const scroller = useRef<HTMLDivElement>(null)
+  const body = useRef<HTMLTableSectionElement>(null)
   const [active, setActive] = useState(-1)
   const height = useSyncExternalStore(onPhoneChange, () => (phone.matches ? phoneRowHeight : rowHeight))
   // Without keys of its own: a function that is new with each rendering would have all rows measured again.
@@ -51,7 +56,8 @@ export function JobTable({
     count: jobs.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    overscan: 12,
+    // Enough for slow scrolling; a fast one passes a whole screen between two frames.
+    overscan: 3,
   })
   const inSight = virtual.getVirtualItems()
   const first = inSight.at(0)?.index ?? 0
@@ -66,8 +72,9 @@ export function JobTable({
     onRowSelectionChange: onSelection,
   })
   const { rows } = table.getRowModel()
+  const focus = useRowFocus(body, shown)
   useEffect(() => {
-    if (hasMore && !isLoadingMore && last >= jobs.length - rowsAhead) loadMore()
+    if (hasMore && !isLoadingMore && last >= jobs.length - rowsAhead(jobs.length)) loadMore()
   }, [hasMore, isLoadingMore, last, jobs.length, loadMore])
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows of another height lie elsewhere
@@ -96,9 +103,28 @@ export function JobTable({
     return () => removeEventListener('keydown', onKey)
   }, [jobs, active, virtual, navigate, onSelection])
 
+  /** A link of the router's for each row costs more than all the rest of it. */
+  const open = (event: MouseEvent<HTMLElement>) => {
+    const isForBrowser =
+      event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey
+    const { target } = event
+    if (isForBrowser || !(target instanceof Element) || target.closest('a') === null) return
+    const job = shown[target.closest('tr')?.sectionRowIndex ?? -1]
+    if (job === undefined) return
+    event.preventDefault()
+    void navigate({ to: '/jobs/$jobId', params: { jobId: job.jobId } })
+  }
+  const preload = () => void router.preloadRoute({ to: '/jobs/$jobId', params: { jobId: '' } })
+
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="job-scroller" ref={scroller} tabIndex={0} aria-label="List of jobs">
+    <section
+      className="job-scroller"
+      ref={scroller}
+      style={{ '--row-height': `${height}px` } as CSSProperties}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      aria-label="List of jobs"
+    >
       <table className="job-table" aria-rowcount={total === undefined ? -1 : total + 1}>
         <thead className="job-head">
           {table.getHeaderGroups().map((group) => (
@@ -115,20 +141,17 @@ export function JobTable({
             </tr>
           ))}
         </thead>
-        <tbody className="job-rows" style={{ height: virtual.getTotalSize() }}>
-          {inSight.map((item) => {
-            const row = rows[item.index - first]
-            if (row === undefined) return null
-            const looks = `${row.getIsSelected() ? ' is-selected' : ''}${item.index === active ? ' is-active' : ''}`
+        <tbody className="job-space" style={{ height: inSight.at(0)?.start ?? 0 }} />
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the links are what is clicked, by Enter too */}
+        <tbody ref={body} className="job-rows" onClick={open} onPointerEnter={preload} {...focus}>
+          {rows.map((row, place) => {
+            const index = first + place
+            const looks = `${row.getIsSelected() ? ' is-selected' : ''}${index === active ? ' is-active' : ''}`
             return (
-              <tr
-                key={row.id}
-                aria-rowindex={item.index + 2}
-                className={`job-row${looks}`}
-                style={{ transform: `translateY(${item.start}px)`, height: item.size }}
-              >
+              // biome-ignore lint/suspicious/noArrayIndexKey: so that it is used again
+              <tr key={place} aria-rowindex={index + 2} className={`job-row${looks}`}>
                 {row.getAllCells().map((cell) => (
-                  <td key={cell.id} className={`cell cell-${cell.column.id}`}>
+                  <td key={cell.column.id} className={`cell cell-${cell.column.id}`}>
                     <table.FlexRender cell={cell} />
                   </td>
                 ))}
@@ -136,6 +159,10 @@ export function JobTable({
             )
           })}
         </tbody>
+        <tbody
+          className="job-space"
+          style={{ height: virtual.getTotalSize() - (inSight.at(-1)?.end ?? 0) }}
+        />
       </table>
       {isLoadingMore ? (
         <p className="more" role="status">
@@ -144,6 +171,11 @@ export function JobTable({
       ) : null}
     </section>
   )
+}
+
+/** As many as a fast wheel passes until they are there, and not more than half of what somebody has asked for so far. */
+function rowsAhead(loaded: number): number {
+  return Math.min(1000, loaded / 2)
 }
 
 function onPhoneChange(listener: () => void): () => void {

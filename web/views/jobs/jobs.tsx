@@ -47,6 +47,7 @@ export function Jobs() {
   const change = (part: JobSearch) => void navigate({ search: { ...search, ...part }, replace: true })
   return (
     <Page
+      isFilled
       title="Jobs"
       lead={total === undefined ? ' ' : `${totalText(total)} ${isFiltered ? 'match' : 'in all'}`}
       actions={
