@@ -6,7 +6,7 @@
  *
  * It looks for work when a notification hints at some, when a slot gets free, when the next delayed job is
  * due, and at every poll interval whatever happens. A slot that gets free only claims; the other occasions also
- * tend the queue: rescue, stage, admit.
+ * tend the queue: stage, admit. Polls, and the end of a lease that nobody renewed, also rescue.
  *
  * A slot is held by a turn: one job, or, where jobs are short and share processes, as many as are done in a moment.
  */
@@ -19,20 +19,23 @@ import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
-import { type ClaimedJob, claim, type Lane } from '../core/queue/claim.ts'
+import type { ClaimedJob } from '../core/queue/claim.ts'
 import { rescue } from '../core/queue/finish.ts'
+import type { Lane } from '../core/queue/lanes.ts'
 import { sweep } from '../core/queue/release.ts'
 import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
 import { Attempt, type AttemptDependencies } from './attempt.ts'
+import { Claimer } from './claimer.ts'
 import { Finisher } from './finisher.ts'
 import { FleetView } from './fleet-view.ts'
 import { HookRunner } from './hook-runner.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LimitWatch } from './limits.ts'
 import { Pace } from './pace.ts'
+import { Passes } from './passes.ts'
 import { prepareParams } from './prepare-params.ts'
 import { Reporter } from './reporter.ts'
 import { Scratch } from './scratch.ts'
@@ -77,6 +80,9 @@ export class Coordinator {
   readonly #turns = new Set<Turn>()
   readonly #givenBack = new Set<Promise<unknown>>()
   readonly #pace = new Pace()
+  readonly #stagings = new Passes()
+  readonly #rescues = new Passes()
+  readonly #claimer: Claimer
   readonly #finisher: Finisher
   readonly #hooks: HookRunner
   readonly #keeper: LeaseKeeper
@@ -93,6 +99,7 @@ export class Coordinator {
   #stopping: Promise<void> | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
+  #rescuing: Promise<void> | undefined
   #tendWanted = false
   #tendedAt = Number.NEGATIVE_INFINITY
   #tendTimer: NodeJS.Timeout | undefined
@@ -107,6 +114,12 @@ export class Coordinator {
   constructor(private readonly options: CoordinatorOptions) {
     const { sql, config, log } = options
     this.#log = log
+    this.#claimer = new Claimer({
+      sql,
+      served: () => ({ definitions: [...this.#definitions.values()], queues: config.QUEUES }),
+      found: () => this.#lookSoon(),
+      log,
+    })
     this.#finisher = new Finisher(sql, {
       leaseSeconds: config.LEASE_DURATION_SECONDS,
       metrics: this.#metrics,
@@ -209,7 +222,29 @@ export class Coordinator {
   /** Whoever died is noticed here: so it also learns when the leases of others end that are not renewed. */
   #poll(): void {
     this.#leasesWanted = true
+    this.#rescuing ??= this.#rescue().finally(() => {
+      this.#rescuing = undefined
+    })
     this.wake()
+  }
+
+  /** Beside the looks for work, which need not wait for it. */
+  async #rescue(): Promise<void> {
+    if (this.#state !== 'running') return
+    const { sql, log } = this.options
+    try {
+      const pass = this.#rescues.begin()
+      const { withinSeconds } = pass
+      const rescued = await rescue(sql, { limit: rescueLimit, withinSeconds })
+      this.#rescues.end(pass, rescued.length < rescueLimit)
+      if (rescued.length === 0) return
+      // Who lost its lease may have died between the end of a job and what follows from it.
+      await sweep(sql)
+      this.#lookSoon()
+      if (rescued.length === rescueLimit) setImmediate(() => this.#poll())
+    } catch (error) {
+      log.warn({ err: error }, 'rescue.failed')
+    }
   }
 
   #lookSoon(): void {
@@ -256,16 +291,17 @@ export class Coordinator {
   /** @returns whether there may be more to claim than before */
   async #tend(): Promise<boolean> {
     const { sql } = this.options
-    const rescued = await rescue(sql, { limit: rescueLimit })
-    // Who lost its lease may have died between the end of a job and what follows from it.
-    if (rescued.length > 0) await sweep(sql)
     const leases = this.#leasesWanted
+    const pass = this.#stagings.begin()
     const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, blocked } = await stage(sql, {
       limit: stageLimit,
+      withinSeconds: pass.withinSeconds,
       leases,
+      cursors: this.#claimer.cursors,
     })
+    this.#stagings.end(pass, staged < stageLimit)
     if (leases) this.#leasesWanted = false
-    if (staged === stageLimit || rescued.length === rescueLimit) this.wake()
+    if (staged === stageLimit) this.wake()
     this.#limited = limited
     this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => {
       this.#tendedAt = Number.NEGATIVE_INFINITY
@@ -280,7 +316,7 @@ export class Coordinator {
       if (this.#admittedUpTo !== null) this.wake()
     }
     if (performance.now() >= this.#beatAt) await this.#beat()
-    return rescued.length > 0 || staged > 0 || blocked || limited
+    return staged > 0 || blocked || limited
   }
 
   async #claim(): Promise<void> {
@@ -299,10 +335,9 @@ export class Coordinator {
     definitions: DefinitionRecord[],
     options: { mostlyFrom?: Lane[] } = {},
   ): Promise<ClaimedJob[]> {
-    const { sql, config, workerId } = this.options
+    const { config, workerId } = this.options
     const leaseSeconds = config.LEASE_DURATION_SECONDS
-    return await claim(
-      sql,
+    return await this.#claimer.claim(
       { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
       { limited: this.#limited },
     )
@@ -441,6 +476,8 @@ export class Coordinator {
     clearTimeout(this.#tendTimer)
     clearTimeout(this.#leaseTimer)
     await this.#looking
+    await this.#rescuing
+    await this.#claimer.stop()
     for (const turn of this.#turns) turn.giveBack()
     const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)
     while (this.#attempts.size > 0)

@@ -17,7 +17,7 @@ export interface Measures {
 /** Three beats of a worker, and then some. */
 const aliveSeconds = 45
 
-/** Beside the count of what waits it reads jobs_lease_idx and dead_letters_open_idx: what runs, and what failed. */
+/** Beside the count of what waits it reads jobs_running_idx and dead_letters_open_idx: what runs, and what failed. */
 export async function measure(sql: Sql): Promise<Measures> {
   const [measures] = await sql<Measures[]>`
     with waiting as (

@@ -12,6 +12,9 @@ import type { Pool, Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
+import type { LaneCursors } from './lane-cursors.ts'
+import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
+import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -39,12 +42,8 @@ export interface ClaimedJob {
   tracestate: string | null
 }
 
-export interface ClaimRequest {
+export interface ClaimRequest extends Served {
   workerId: string
-  /** Only jobs of these definitions: those whose code this worker has loaded. */
-  definitions: { key: string; version: number }[]
-  /** Only these queues; all when empty. Paused ones are left out either way. */
-  queues: string[]
   limit: number
   leaseSeconds: number
   /**
@@ -52,12 +51,8 @@ export interface ClaimRequest {
    * and mostly let go again: with 64 queues that would be 64 times what is claimed.
    */
   mostlyFrom?: Lane[]
-}
-
-export interface Lane {
-  queue: string
-  definitionKey: string
-  definitionVersion: number
+  /** Where lanes are read from, and what this claim adds to that. Left out: from their heads. */
+  cursors?: LaneCursors | undefined
 }
 
 /**
@@ -79,17 +74,17 @@ export async function claim(
   })
 }
 
-type DefinitionName = ClaimRequest['definitions'][number]
+type DefinitionName = Served['definitions'][number]
 
 /** Locks, in one order for all, the limited definitions that have jobs waiting; others take their turn after us. */
-async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<DefinitionName[]> {
+async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Promise<DefinitionName[]> {
   const limited = await tx<DefinitionName[]>`
     select key, version
-    from (${loaded(tx, definitions)}) as loaded
+    from (${namesOf(tx, definitions)}) as loaded
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (
       select from job_server.lanes
-      where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx)}
+      where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx, cursors)}
     )
     order by key, version`
   if (limited.length === 0) return []
@@ -101,39 +96,38 @@ async function lockLimited(tx: Sql, { definitions }: ClaimRequest): Promise<Defi
 }
 
 async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionName[]): Promise<ClaimedJob[]> {
-  const { workerId, definitions, queues, limit, leaseSeconds, mostlyFrom } = request
+  const { workerId, limit, leaseSeconds, mostlyFrom, cursors } = request
   // What only limits need stands in the statement only with limits: its planning is not free.
   // lanes_pk, then jobs_ready_idx lane by lane; jobs_running_idx and rate_starts_idx for limited definitions alone.
-  const rows = await sql<(Omit<ClaimedJob, 'lease'> & { id: string; leaseEpoch: string })[]>`
+  const rows = await sql<(Omit<ClaimedJob, 'lease'> & { id: string; leaseEpoch: string } & Passed)[]>`
     with open_lanes as materialized (
       select
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
         ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
         ${mostlyFrom === undefined ? sql`${limit}::bigint` : shareOf(sql, limit, mostlyFrom)} as share
-      from (${loaded(sql, definitions)}) as loaded
-      join job_server.lanes on lanes.definition_key = loaded.key and lanes.definition_version = loaded.version
-      join job_server.definitions on definitions.key = loaded.key and definitions.version = loaded.version
-      where not exists (select from job_server.queues where queues.name = lanes.queue and paused_at is not null)
-        ${queues.length === 0 ? sql`` : sql`and lanes.queue = any(${queues}::text[])`}
-        and ${
-          limited.length === 0
-            ? sql`not ${hasLimit(sql)}`
-            : sql`(not ${hasLimit(sql)} or (definitions.key, definitions.version) in (select key, version from (${loaded(sql, limited)}) as limited))`
-        }
+      from (${servedLanes(sql, request)}) as lanes
+      join job_server.definitions on definitions.key = lanes.definition_key and definitions.version = lanes.definition_version
+      where ${
+        limited.length === 0
+          ? sql`not ${hasLimit(sql)}`
+          : sql`(not ${hasLimit(sql)} or (definitions.key, definitions.version) in (select key, version from (${namesOf(sql, limited)}) as limited))`
+      }
     ),
     candidates as materialized (
       select next.*, definition_key, definition_version, room
       from open_lanes
-      cross join lateral (
-        select
-          id, priority, turn_at,
-          case when started_at is null or scheduled_at is not null then greatest(turn_at, scheduled_at) end as claimable_at
-        from job_server.jobs
-        where state = 'ready' and jobs.queue = open_lanes.queue
-          and jobs.definition_key = open_lanes.definition_key and jobs.definition_version = open_lanes.definition_version
-        order by priority desc, turn_at, id
-        limit greatest(least(room, share), 0)
-        for update skip locked
+      cross join lateral (${readyJobs(
+        sql,
+        {
+          lane: sql`open_lanes`,
+          columns: sql`
+            jobs.id, priority, jobs.turn_at,
+            case when started_at is null or scheduled_at is not null then greatest(jobs.turn_at, scheduled_at) end as claimable_at`,
+          limit: sql`greatest(least(room, share), 0)`,
+          lock: true,
+        },
+        cursors,
+      )}
       ) as next
     ),
     -- A definition with jobs in several queues has one room for them all.
@@ -176,9 +170,28 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
     select
       id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds, backoff,
       params, checkpoint, children_since, queue, queued_at, started_at, claimable_at, traceparent, tracestate
+      ${cursors === undefined ? sql`` : passed(sql)}
     from claimed
-    order by priority desc, turn_at, id`
-  return rows.map(({ id, leaseEpoch, ...job }) => ({ ...job, lease: { jobId: id, epoch: leaseEpoch } }))
+    order by claimed.priority desc, claimed.turn_at, id`
+  const [first] = rows
+  if (first !== undefined) cursors?.claimed(rows, first.since)
+  return rows.map(({ id, leaseEpoch, priority: _priority, turnAt: _turnAt, since: _since, ...job }) => ({
+    ...job,
+    lease: { jobId: id, epoch: leaseEpoch },
+  }))
+}
+
+/** With cursors only: how far a lane has been read now. */
+interface Passed {
+  priority: number
+  turnAt: string
+  since: string
+}
+
+/** A cursor never comes so near to the present that jobs would pass behind it whose enqueuing is being committed. */
+function passed(sql: Sql) {
+  const since = turnsBefore(sql)
+  return sql`, priority, ${turnText(sql, sql`least(turn_at, ${since})`)} as turn_at, ${turnText(sql, since)} as since`
 }
 
 function hasLimit(sql: Sql) {
@@ -224,10 +237,4 @@ function rememberStarts(sql: Sql) {
       from claimed join open_lanes using (queue, definition_key, definition_version)
       where is_rated
     ),`
-}
-
-function loaded(sql: Sql, definitions: DefinitionName[]) {
-  return sql`
-    select key, version
-    from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[]) as given (key, version)`
 }

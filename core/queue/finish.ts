@@ -10,6 +10,7 @@ import { type EndedJob, endJobs, temporaryMark } from './end-jobs.ts'
 import { type EnqueueInput, enqueueMany, type ParentJob } from './enqueue.ts'
 import { release } from './release.ts'
 import { jsonParameter, type Lease } from './row.ts'
+import { since } from './stage.ts'
 import { hintWork } from './wake.ts'
 
 export type End =
@@ -112,9 +113,16 @@ function asInput({ temporaryOutputs = false, ...job }: ChildJob): EnqueueInput {
   return temporaryOutputs ? { ...job, metadata: temporaryMark } : job
 }
 
-/** Takes jobs from owners whose leases ran out; each such attempt is recorded and charged. */
-export async function rescue(sql: Pool, options: { limit: number }): Promise<Finished[]> {
-  // jobs_lease_idx; skip locked lets any number of rescuers share the work.
+/**
+ * Takes jobs from owners whose leases ran out; each such attempt is recorded and charged.
+ * @param options.withinSeconds only leases that ran out in so many last seconds
+ */
+export async function rescue(
+  sql: Pool,
+  options: { limit: number; withinSeconds?: number | undefined },
+): Promise<Finished[]> {
+  // jobs_lease_idx, for which the state must not be named (0066_leases.sql); skip locked lets any number of rescuers
+  // share the work.
   const ended = await endJobs(
     sql,
     sql`
@@ -123,7 +131,7 @@ export async function rescue(sql: Pool, options: { limit: number }): Promise<Fin
         'The worker ' || worker_id || ' stopped renewing its lease.' as message, null::jsonb as details, true as retry,
         0::float8 as retry_in_seconds, true as crashed, null::text as child_failure
       from job_server.jobs
-      where state = 'running' and lease_expires_at < now()
+      where lease_epoch is not null and worker_id is not null and lease_expires_at < now() ${since(sql, sql`lease_expires_at`, options.withinSeconds)}
       order by lease_expires_at
       limit ${options.limit}
       for update skip locked`,

@@ -1,5 +1,7 @@
 /** Makes due jobs claimable. Delayed and backing-off jobs stand outside the claim's index until then. */
 import type { Sql } from '../db.ts'
+import type { LaneCursors } from './lane-cursors.ts'
+import { type Fragment, readyJobs } from './ready-jobs.ts'
 
 export interface Staged {
   staged: number
@@ -17,27 +19,31 @@ export interface Staged {
  * Whether a row of `lanes` has jobs ready. Not `exists`: for that the planner may well choose to read the whole table,
  * in the belief that it finds one soon.
  */
-export function hasReadyJobs(sql: Sql) {
-  return sql`(
-    select id from job_server.jobs
-    where state = 'ready' and jobs.queue = lanes.queue
-      and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
-    order by priority desc, turn_at, id
-    limit 1
-  ) is not null`
+export function hasReadyJobs(sql: Sql, cursors?: LaneCursors) {
+  const first = { lane: sql`lanes`, columns: sql`jobs.id`, limit: sql`1` }
+  return sql`(select id from (${readyJobs(sql, first, cursors)}) as ready limit 1) is not null`
 }
 
 /**
  * @param options.leases whether the end of leases is asked for: behind many jobs that have ended since the last vacuum
  *   that is not found at once
+ * @param options.withinSeconds only what became due in so many last seconds
  */
-export async function stage(sql: Sql, options: { limit: number; leases?: boolean }): Promise<Staged> {
+export async function stage(
+  sql: Sql,
+  options: {
+    limit: number
+    leases?: boolean
+    withinSeconds?: number | undefined
+    cursors?: LaneCursors | undefined
+  },
+): Promise<Staged> {
   // jobs_due_idx for both; skip locked lets any number of stagers share the work. The rest are probes of one row
   // each: jobs_blocked_idx, and for the few limited definitions jobs_ready_idx and rate_starts_idx.
   const [row] = await sql<Staged[]>`
     with due as materialized (
       select id from job_server.jobs
-      where state = 'scheduled' and scheduled_at <= now()
+      where state = 'scheduled' and scheduled_at <= now() ${since(sql, sql`scheduled_at`, options.withinSeconds)}
       order by scheduled_at
       limit ${options.limit}
       for update skip locked
@@ -53,7 +59,7 @@ export async function stage(sql: Sql, options: { limit: number; leases?: boolean
       where (concurrency_limit is not null or rate_limit_count is not null) and (
         exists (
           select from job_server.lanes
-          where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql)}
+          where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql, options.cursors)}
         )
         or exists (select from staged where definition_key = key and definition_version = version)
       )
@@ -91,12 +97,19 @@ export async function stage(sql: Sql, options: { limit: number; leases?: boolean
   )
 }
 
+/** A condition that leaves out what is older: entries of what is over, if vacuum may not remove them. */
+export function since(sql: Sql, at: Fragment, withinSeconds: number | undefined): Fragment {
+  return withinSeconds === undefined
+    ? sql``
+    : sql`and ${at} > now() - make_interval(secs => ${withinSeconds})`
+}
+
 /** Of those that have run out already the next rescue takes care. */
 function nextLeaseEnd(sql: Sql) {
   // jobs_lease_idx
   return sql`(
     select extract(epoch from lease_expires_at - now())::float8 from job_server.jobs
-    where state = 'running' and lease_expires_at > now()
+    where lease_epoch is not null and lease_expires_at > now()
     order by lease_expires_at
     limit 1
   )`

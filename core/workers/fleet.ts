@@ -4,7 +4,7 @@ import type { Fleet } from '../job.ts'
 import { silentSeconds } from './read.ts'
 
 export async function readFleet(sql: Sql): Promise<Fleet> {
-  // jobs_lease_idx and jobs_ready_idx. Of a long backlog no more is counted than there are slots.
+  // jobs_running_idx and jobs_ready_idx. Of a long backlog no more is counted than there are slots.
   const [row] = await sql<[Fleet]>`
     with living as (
       select coalesce(sum(slots), 0)::int as slots from job_server.workers

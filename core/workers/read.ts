@@ -19,7 +19,7 @@ export const silentSeconds = 30
 
 /** By kind and id. Those that ended well are not among them. */
 export async function listWorkers(sql: Sql): Promise<WorkerView[]> {
-  // jobs_lease_idx holds the running jobs alone.
+  // jobs_running_idx holds the running jobs alone.
   return await sql<WorkerView[]>`
     with running as (
       select worker_id, count(*)::int as jobs from job_server.jobs where state = 'running' group by worker_id

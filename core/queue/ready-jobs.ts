@@ -1,0 +1,98 @@
+/** The jobs of a lane that are ready, in the order of claims: by priority, then by their turn. */
+import type postgres from 'postgres'
+import type { Sql } from '../db.ts'
+import type { LaneCursors } from './lane-cursors.ts'
+import { jsonParameter } from './row.ts'
+
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
+
+export interface ReadyJobs {
+  /** Name of rows with the columns of `lanes`. */
+  lane: Fragment
+  columns: Fragment
+  limit: Fragment
+  /** Passes over those that others have locked. */
+  lock?: boolean
+}
+
+/**
+ * jobs_ready_idx, and jobs_pk for those behind the cursors, which come on top of the limit.
+ * @param cursors left out: the lane is read from its head, in a statement that is planned sooner
+ */
+export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fragment {
+  if (cursors === undefined) return inOrder(sql, asked)
+  const { lane, limit } = asked
+  const stragglers = cursors.stragglers
+  // One range after another is read, and only as far as it takes. A row comparison is where a scan of the index can
+  // begin; a condition on the turn alone, below several priorities, only sorts out what it passes.
+  return sql`
+    (
+      select found.*
+      from (
+        select
+          coalesce(known.highest, 2147483647) as highest, coalesce(known.lowest, -2147483648) as lowest,
+          coalesce(known.turn_at, '-infinity') as turn_at, known.id
+        from (select) as itself
+        left join jsonb_to_recordset(${sql.json(jsonParameter(cursors.ranges))}) as known (
+          queue text, definition_key text, definition_version int, place int, highest int, lowest int, turn_at timestamptz, id uuid
+        ) on known.queue = ${lane}.queue and known.definition_key = ${lane}.definition_key
+          and known.definition_version = ${lane}.definition_version
+        order by place
+      ) as ranges
+      cross join lateral (
+        select * from (${inOrder(
+          sql,
+          asked,
+          sql`and ranges.id is not null and priority = ranges.highest and (turn_at, jobs.id) >= (ranges.turn_at, ranges.id)`,
+        )}) as from_cursor
+        union all
+        select * from (${inOrder(
+          sql,
+          asked,
+          sql`and ranges.id is null and priority between ranges.lowest and ranges.highest and jobs.turn_at >= ranges.turn_at`,
+        )}) as between_cursors
+      ) as found
+      limit ${limit}
+    )
+    ${stragglers.length === 0 ? sql`` : sql`union all ${oneByOne(sql, asked, stragglers)}`}`
+}
+
+/**
+ * Jobs that are ready with an earlier turn can be seen, as good as all of them: who enqueues, stages or admits has mostly
+ * committed by then.
+ */
+export function turnsBefore(sql: Sql): Fragment {
+  return sql`now() - interval '0.5 seconds'`
+}
+
+/** Of fixed width and in UTC, so that texts compare as times do. */
+export function turnText(sql: Sql, turnAt: Fragment): Fragment {
+  return sql`to_char((${turnAt}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+}
+
+function inOrder(sql: Sql, { lane, columns, limit, lock }: ReadyJobs, within = sql``): Fragment {
+  return sql`
+    select ${columns} from job_server.jobs
+    where state = 'ready' and jobs.queue = ${lane}.queue
+      and jobs.definition_key = ${lane}.definition_key and jobs.definition_version = ${lane}.definition_version
+      ${within}
+    order by priority desc, jobs.turn_at, jobs.id
+    limit ${limit}
+    ${lock ? sql`for update skip locked` : sql``}`
+}
+
+/** Each by a probe of its own: among all of them, the planner might well look for these few. */
+function oneByOne(sql: Sql, { lane, columns, limit, lock }: ReadyJobs, ids: string[]): Fragment {
+  return sql`
+    (
+      select job.*
+      from unnest(${ids}::uuid[]) as straggler (id)
+      cross join lateral (
+        select ${columns} from job_server.jobs
+        where jobs.id = straggler.id and state = 'ready' and jobs.queue = ${lane}.queue
+          and jobs.definition_key = ${lane}.definition_key and jobs.definition_version = ${lane}.definition_version
+        ${lock ? sql`for update skip locked` : sql``}
+      ) as job
+      limit ${limit}
+    )`
+}

@@ -1,0 +1,97 @@
+/**
+ * Claims, and takes care that claims stay quick while some transaction is left open somewhere.
+ *
+ *   heads ──a claim takes long──► cursors ──a look at the whole lanes is quick again──► heads
+ *
+ * With cursors a claim reads lanes from where the last one came to. Looks go on beside the claims, each followed by a
+ * rest of many times what it took, and what they find behind the cursors is claimed next.
+ */
+import type { Pool } from '../core/db.ts'
+import type { Log } from '../core/log.ts'
+import { type ClaimedJob, type ClaimRequest, claim } from '../core/queue/claim.ts'
+import { LaneCursors } from '../core/queue/lane-cursors.ts'
+import type { Served } from '../core/queue/lanes.ts'
+import { lookAtLanes } from '../core/queue/look-at-lanes.ts'
+
+/** A claim or a look that takes longer, and so much longer for each job, has read past much. */
+const slowMs = 10
+const slowMsPerJob = 0.1
+/** Looks may take a twentieth of one connection. */
+const restFactor = 20
+const minRestMs = 1000
+/** Two slow claims in that time are a sign: a worker that claims now and then only need not be quicker. */
+const signMs = 1000
+/** After a look that was quick, claims that take long do so for other reasons. */
+const trustMs = 5000
+
+export interface ClaimerOptions {
+  sql: Pool
+  /** What the worker may claim. */
+  served(): Served
+  /** There are jobs to claim that no notification tells of. */
+  found(): void
+  log: Log
+}
+
+export class Claimer {
+  #cursors: LaneCursors | undefined
+  #slowAt = Number.NEGATIVE_INFINITY
+  #trustedUntil = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+
+  constructor(private readonly options: ClaimerOptions) {}
+
+  /** Undefined while lanes are read from their heads. */
+  get cursors(): LaneCursors | undefined {
+    return this.#cursors
+  }
+
+  async claim(request: ClaimRequest, options: { limited: boolean }): Promise<ClaimedJob[]> {
+    const beganAt = performance.now()
+    const jobs = await claim(this.options.sql, { ...request, cursors: this.#cursors }, options)
+    if (this.#cursors === undefined) this.#note(beganAt, jobs.length)
+    return jobs
+  }
+
+  /** Resolves when no look is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#looking
+  }
+
+  #note(beganAt: number, jobs: number): void {
+    const now = performance.now()
+    if (now - beganAt < slowMs + jobs * slowMsPerJob) return
+    const isSign = beganAt < this.#slowAt + signMs && now > this.#trustedUntil
+    this.#slowAt = now
+    if (!isSign) return
+    this.#cursors = new LaneCursors()
+    this.#looking = this.#look(this.#cursors)
+  }
+
+  async #look(cursors: LaneCursors): Promise<void> {
+    if (this.#isStopped) return
+    const beganAt = performance.now()
+    let isQuick = false
+    try {
+      const { jobs, stragglers } = await lookAtLanes(this.options.sql, this.options.served(), cursors)
+      isQuick = performance.now() - beganAt < (slowMs + jobs * slowMsPerJob) / 2
+      if (stragglers > 0) this.options.found()
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'lanes.look_failed')
+    }
+    if (isQuick) {
+      this.#cursors = undefined
+      this.#trustedUntil = performance.now() + trustMs
+      return
+    }
+    if (this.#isStopped) return
+    const restMs = Math.max((performance.now() - beganAt) * restFactor, minRestMs)
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look(cursors)
+    }, restMs)
+  }
+}
