@@ -1,7 +1,7 @@
 /** Cuts a video into pieces of whole groups of pictures, and says where FFmpeg enters the source for each. Pure. */
 import type { Fraction } from '../plan.ts'
 import type { Frames } from './frames.ts'
-import type { Piece } from './piece.ts'
+import type { Border, Piece } from './piece.ts'
 
 /** Frames that are looked at before the first one of a piece: what filters need that look back. */
 const framesBefore = 4
@@ -9,6 +9,8 @@ const framesBefore = 4
 const toleranceSeconds = 0.1
 /** A transport stream is entered somewhere before the time that is asked for, not at a key frame. */
 const searchSeconds = 1
+/** How many frames are looked at where two pieces are joined, on each side. */
+const borderFrames = 12
 
 export interface Cut {
   frames: Frames
@@ -30,13 +32,23 @@ export function cut({ frames, rate, groupFrames, count, listsKeyFrames }: Cut): 
     { length: pieces },
     (_, index) => Math.round((index * groups) / pieces) * groupFrames,
   )
+  const enter = (frame: number) => entry(frames, (frame * rate.den) / rate.num, listsKeyFrames)
+  const length = Math.min(borderFrames, groupFrames)
+  const border = (side: Border['side'], first: number): Border => ({
+    ...{ side, firstFrame: first, endFrame: first + length },
+    ...enter(first),
+  })
   return borders.map((firstFrame, index) => {
     const endFrame = borders[index + 1] ?? null
     return {
       ...{ rate, firstFrame, endFrame },
-      ...entry(frames, (firstFrame * rate.den) / rate.num, listsKeyFrames),
+      ...enter(firstFrame),
       phaseSeconds: frames.times[0] ?? 0,
       sourceFrames: frames.times.length,
+      borders: [
+        ...(firstFrame === 0 ? [] : [border('head', firstFrame)]),
+        ...(endFrame === null ? [] : [border('tail', endFrame - length)]),
+      ],
     }
   })
 }

@@ -8,6 +8,7 @@ import { encodeOptions } from '../encode.ts'
 import { careOf, runFfmpeg } from '../ffmpeg.ts'
 import { outputLimits } from '../output-bound.ts'
 import { fetchWatermark } from '../prepare.ts'
+import { verifyBorders } from './borders.ts'
 import { measurePiece } from './join.ts'
 import type { PartParams, PartResult, PartTarget } from './part.ts'
 import { PartPercent } from './part-percent.ts'
@@ -46,7 +47,10 @@ export async function encodePart(part: PartParams, context: JobContext): Promise
       expectedFrames: part.frameCount > 0 ? part.frameCount : null,
       progress: (news) => percent.report(news),
     })
-    if (piece !== null) await verifyPiece(part, piece, directory)
+    if (piece !== null) {
+      await verifyPiece(part, piece, directory)
+      await verifyBorders({ part, piece, input: relay.url, directory, watermark, threads }, context, care)
+    }
     const files = []
     for (const { name } of targets) {
       const { key, sizeBytes } = await storage.upload(join(directory, name), {

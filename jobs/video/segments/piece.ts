@@ -14,6 +14,17 @@ import type { Fraction } from '../plan.ts'
 const whole = z.int().min(0)
 export const FractionSchema = z.object({ num: z.int().positive(), den: z.int().positive() })
 
+/** Frames of a piece that lie at a join, and some beside them. */
+const BorderSchema = z.object({
+  side: z.enum(['head', 'tail']),
+  firstFrame: whole,
+  endFrame: whole,
+  /** As of a piece. */
+  seekSeconds: z.number().min(0),
+  fromSeconds: z.number().min(0),
+})
+export type Border = z.output<typeof BorderSchema>
+
 export const PieceSchema = z.object({
   rate: FractionSchema,
   firstFrame: whole,
@@ -26,6 +37,8 @@ export const PieceSchema = z.object({
   /** How many frames the source has, and so the files; what is streamed goes on to the end of the last frame. */
   sourceFrames: whole,
   fromSeconds: z.number().min(0),
+  /** At which it is looked when it is encoded. None: it was asked for by a release that did not look. */
+  borders: z.array(BorderSchema).max(2).default([]),
 })
 export type Piece = z.output<typeof PieceSchema>
 
