@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { runCommand } from './encode-command.ts'
 
 const deadlineSeconds = 240
-const pollMs = 50
 
 const Opened = z.object({
   uploadId: z.string(),
@@ -12,9 +11,10 @@ const Opened = z.object({
   headers: z.record(z.string(), z.string()).default({}),
 })
 const Enqueued = z.object({ jobId: z.string() })
-const Status = z.object({
+const Waited = z.object({
   status: z.string(),
-  error: z.object({ code: z.string(), message: z.string().nullable() }).optional(),
+  errorCode: z.string().nullable(),
+  errorSummary: z.string().nullable(),
 })
 
 /** Of these processes and of all that they have waited for: a job's processes are gone before its end is told (proc(5)). */
@@ -64,18 +64,13 @@ export async function encodeBy(api: string, uploadId: string, settings: object):
   return jobId
 }
 
+/** A client that asks again and again how far it is would take from the encode what it is measured by. */
 async function untilSucceeded(api: string, jobId: string): Promise<void> {
-  const end = performance.now() + deadlineSeconds * 1000
-  for (;;) {
-    const response = await answered(await fetch(`${api}/v1/videos/${jobId}/status`))
-    const { status, error } = Status.parse(await response.json())
-    if (status === 'succeeded') return
-    if (status === 'failed' || status === 'cancelled') {
-      throw new Error(`job ${jobId} ${status}: ${error?.code}: ${error?.message}`)
-    }
-    if (performance.now() > end) throw new Error(`job ${jobId} is ${status} after ${deadlineSeconds} s`)
-    await Bun.sleep(pollMs)
-  }
+  const { status, errorCode, errorSummary } = await post(
+    `${api}/v1/jobs/${jobId}/wait?timeout=${deadlineSeconds}`,
+    Waited,
+  )
+  if (status !== 'succeeded') throw new Error(`job ${jobId} is ${status}: ${errorCode}: ${errorSummary}`)
 }
 
 async function post<Schema extends z.ZodType>(

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import type { Log } from '../core/log.ts'
 import { directoryBytes } from './directory-bytes.ts'
-import { readProcessTable } from './process-table.ts'
+import { lastProcessId, type ProcessRow, readProcesses, readProcessTable } from './process-table.ts'
 import type { ProcessTree } from './process-tree.ts'
 
 const memoryIntervalMs = 250
@@ -36,6 +36,8 @@ export class LimitWatch {
   #timer: NodeJS.Timeout | undefined
   /** As of the last look. */
   #oomKills = 0
+  /** The newest process at the last look at all of them. */
+  #newest: number | null = null
 
   constructor(private readonly log: Log) {}
 
@@ -46,6 +48,7 @@ export class LimitWatch {
     }
     const attempt = new WatchedAttempt(watched, this.#oomKills, () => this.#attempts.delete(attempt))
     this.#attempts.add(attempt)
+    this.#newest = null
     return attempt
   }
 
@@ -53,7 +56,7 @@ export class LimitWatch {
     const began = performance.now()
     this.#oomKills = kernelOomKills()
     try {
-      const table = await readProcessTable()
+      const table = await this.#readProcesses()
       for (const attempt of this.#attempts) attempt.lookAtMemory(table)
     } catch (error) {
       this.log.warn({ err: error }, 'limits.not_seen')
@@ -61,10 +64,25 @@ export class LimitWatch {
     const wait = pause(memoryIntervalMs, began)
     this.#timer = this.#attempts.size === 0 ? undefined : setTimeout(() => this.#look(), wait)
   }
+
+  /**
+   * While no process has been made, none has joined the trees, and it is enough to look at their members: to look at all
+   * takes ten to a hundred times as long, and a job that uses every processor waits for it.
+   */
+  async #readProcesses(): Promise<Map<number, ProcessRow>> {
+    const newest = lastProcessId()
+    const isSame = newest !== null && newest === this.#newest
+    const members = [...this.#attempts].flatMap(({ members }) => members)
+    const table = isSame ? readProcesses(new Set(members)) : await readProcessTable()
+    this.#newest = newest
+    return table
+  }
 }
 
 class WatchedAttempt implements Watch {
   peakMemoryBytes = 0
+  /** Process ids of its tree, as of the last look. */
+  members: number[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -85,9 +103,11 @@ class WatchedAttempt implements Watch {
     this.forget()
   }
 
-  lookAtMemory(table: Awaited<ReturnType<typeof readProcessTable>>): void {
+  lookAtMemory(table: Map<number, ProcessRow>): void {
     const { tree, limits } = this.watched
-    const bytes = tree.members(table).reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+    const rows = tree.members(table)
+    this.members = rows.map(({ pid }) => pid)
+    const bytes = rows.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
     if (bytes > limits.memoryLimitMb * mebibyte) this.watched.exceeded('out_of_memory')
   }

@@ -1,10 +1,10 @@
 /**
  * Waits for jobs to finish. All who wait in one process share one look at the database: a statement by primary key
- * every quarter of a second, and none while nobody waits.
+ * every tenth of a second, and none while nobody waits.
  */
 import type { Sql } from '../db.ts'
 
-const lookEveryMs = 250
+const lookEveryMs = 100
 
 export interface FinishWatch {
   /** Resolves when the job has finished, the time is up or the signal comes; which it was the job itself tells. */

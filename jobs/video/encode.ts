@@ -1,6 +1,6 @@
 /**
  * A whole encode, step by step: fetch, probe, plan, prepare, encode, package, take pictures, verify, publish. Each step
- * hands plain data to the next. Nothing is published before all of it is verified. To encode may be divided among the
+ * hands plain data to the next. Nothing is published before all of it is verified; to store it begins before. To encode may be divided among the
  * workers (segments/): then children do that, and what follows is done when all of them have.
  */
 import { mkdir } from 'node:fs/promises'
@@ -22,6 +22,7 @@ import {
 } from './finish.ts'
 import { checkLimits } from './limits.ts'
 import { outputLimits } from './output-bound.ts'
+import { OutputUploads } from './output-uploads.ts'
 import { PhaseProgress } from './phases.ts'
 import { type EncodePlan, planEncode, soundsOf } from './plan.ts'
 import { type Extras, fetchWatermark, prepareExtras } from './prepare.ts'
@@ -111,10 +112,14 @@ async function complete(encoded: Encoded, directory: string, context: JobContext
   if (damagedFrames > 0) log.warn('damaged', { damagedFrames, frameCount })
   progress.at('packaging', 0)
   const finished = await makeDirectory(scratchDirectory, 'finished')
-  const bench = { directory, finished, tools, care: careOf(context), filename }
-  const outputs = await publish(await finishAll(encoded, bench), storage, (share) =>
-    progress.at('publishing', share),
-  )
+  const uploads = new OutputUploads(storage)
+  const bench = { directory, finished, uploads, tools, care: careOf(context), filename }
+  const outputs = await finishAll(encoded, bench)
+    .then((verified) => publish(verified, uploads, (share) => progress.at('publishing', share)))
+    .catch(async (error) => {
+      await uploads.giveUp()
+      throw error
+    })
   progress.done()
   return {
     outputs,

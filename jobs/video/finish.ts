@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { JsonObject } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
+import type { OutputUploads } from './output-uploads.ts'
 import { EmptyTrack, packageTrack, type Track, writePlaylist } from './package.ts'
 import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
 import type { EncodePlan, SubtitlePlan, Target } from './plan.ts'
@@ -38,6 +39,7 @@ export interface FinishBench {
   directory: string
   /** Where what is made of it goes. */
   finished: string
+  uploads: Pick<OutputUploads, 'begin'>
   tools: { ffmpeg: string; ffprobe: string }
   care: ToolCare
   /** The client's name of the source. */
@@ -69,6 +71,8 @@ async function finishFile(
   const { name } = target
   const format = target.kind === 'file' ? target.format : 'mp4'
   const path = join(bench.directory, name)
+  const contentType = `video/${format}`
+  if (target.kind === 'file') bench.uploads.begin(path, { name, contentType })
   const seen = await probe(bench.tools.ffprobe, path, bench.care)
   verifyFile(seen, target, frameCount)
   return {
@@ -76,7 +80,7 @@ async function finishFile(
     name,
     path,
     picture: pictureOf(seen),
-    contentType: `video/${format}`,
+    contentType,
     about: {
       filename: named(bench.filename, name),
       format,
@@ -98,14 +102,13 @@ async function finishRendition(
   target: Extract<Target, { kind: 'rendition' }>,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
-  const { track, ...stored } = await packaged(target.name, bench)
+  const { track, ...stored } = await packaged(target.name, 'video/mp4', bench)
   const seen = await probe(bench.tools.ffprobe, stored.path, bench.care)
   verifyRendition(seen, target, track)
   const { codec, frameRate } = target.video
   return {
     kind: 'rendition',
     ...stored,
-    contentType: 'video/mp4',
     track,
     picture: pictureOf(seen),
     about: {
@@ -124,7 +127,7 @@ async function finishSound(
   target: Extract<Target, { kind: 'sound' }>,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
-  const { track, ...stored } = await packaged(target.name, bench).catch((error) => {
+  const { track, ...stored } = await packaged(target.name, 'audio/mp4', bench).catch((error) => {
     throw error instanceof EmptyTrack ? undecodableSound() : error
   })
   const seen = await probeSound(bench.tools.ffprobe, stored.path, bench.care)
@@ -132,7 +135,6 @@ async function finishSound(
   return {
     kind: 'audio',
     ...stored,
-    contentType: 'audio/mp4',
     track,
     about: {
       filename: named(bench.filename, target.name),
@@ -150,12 +152,13 @@ function pictureOf({ video: { width, height }, durationSeconds }: Media) {
   return { width, height, durationSeconds }
 }
 
-async function packaged(name: string, { directory, finished }: FinishBench) {
+async function packaged(name: string, contentType: string, { directory, finished, uploads }: FinishBench) {
   const path = join(finished, name)
   const track = await packageTrack(join(directory, name), path)
+  uploads.begin(path, { name, contentType })
   const playlist = name.replace(/\.mp4$/, '.m3u8')
   await writePlaylist(join(finished, playlist), name, track)
-  return { name, path, track, playlist: { name: playlist, path: join(finished, playlist) } }
+  return { name, path, contentType, track, playlist: { name: playlist, path: join(finished, playlist) } }
 }
 
 function describeTrack({ codecs, headRange, indexRange, segments, ...track }: Track) {

@@ -2,7 +2,6 @@
 import { z } from 'zod'
 import { reachOf } from '../../core/addresses.ts'
 import type { JobContext } from '../../core/job.ts'
-import { guardedDownload } from '../http/guarded-download.ts'
 
 export const VideoSource = z.union([
   z.object({ key: z.string().min(1).max(1024) }),
@@ -17,6 +16,8 @@ export async function fetchSource(
   { storage, signal, limits }: Pick<JobContext, 'storage' | 'signal' | 'limits'>,
 ): Promise<{ sizeBytes: number }> {
   if ('key' in source) return await storage.download(source.key, path)
+  // Not on top: Node's HTTP client takes longer to load than all the rest of an encode.
+  const { guardedDownload } = await import('../http/guarded-download.ts')
   return await guardedDownload(source.url, path, {
     signal,
     mayReach: reachOf(limits.allowedHosts),

@@ -7,7 +7,7 @@ import { testTools } from './clips.ts'
 
 const key = 'sources/1/source'
 
-interface Wanted extends Pick<RunJobOptions, 'scratchRoot' | 'signal'> {
+interface Wanted extends Pick<RunJobOptions, 'scratchRoot' | 'signal' | 'tools'> {
   /** What is asked for. */
   request?: object
   /** What is in storage beside the source, by key. */
@@ -23,8 +23,8 @@ export async function encodeHere(
     encodeVideo,
     { source: { key }, ...request },
     {
-      ...options,
       tools: testTools,
+      ...options,
       limits: { ...defaultJobLimits, stallSeconds: 60, video: { ...defaultJobLimits.video, ...limits } },
       objects: { [key]: bytes, ...objects },
     },

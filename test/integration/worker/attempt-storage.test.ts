@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from 'vitest'
@@ -77,6 +77,32 @@ test.each([
   expect(ours.hasOpenParts).toBe(false)
   expect(await openMultiparts(bucket)).toEqual([])
   expect(await sql`select from job_server.output_parts`).toHaveLength(0)
+})
+
+/** A place in storage that can be read from, with so many bytes there. */
+async function readable(sizeBytes: number): Promise<{ ask: Ask; bytes: Buffer }> {
+  const { path, bytes } = await fileOf(sizeBytes)
+  const { ask } = await openAttempt()
+  const { key } = await childStorage(ask).upload(path, video)
+  const url = await storage.presignGet(key, { expiresInSeconds: 60, audience: 'job' })
+  return { bytes, ask: async () => ({ type: 'presigned', request: 1, url, key }) }
+}
+
+test.each([0, 1, 3 * 1024 ** 2 + 1])(
+  '%i bytes are downloaded in the place of a longer file',
+  async (size) => {
+    const { ask, bytes } = await readable(size)
+    const path = join(directory, 'downloaded')
+    await writeFile(path, randomBytes(4 * 1024 ** 2))
+    expect(await childStorage(ask).download('any', path)).toEqual({ sizeBytes: size })
+    expect(bytes.equals(await readFile(path))).toBe(true)
+  },
+)
+
+test('a download for which there is no room fails', async () => {
+  const { ask } = await readable(3 * 1024 ** 2)
+  const download = childStorage(ask).download('any', '/dev/full')
+  await expect(download).rejects.toMatchObject({ code: 'storage_unavailable', retry: true })
 })
 
 /** The second part goes astray, so many times. */
