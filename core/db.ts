@@ -11,6 +11,8 @@ import { passwordOf } from './db-auth.ts'
 /** A pool or a transaction: what every statement of ours takes. */
 export type Sql = postgres.Sql | postgres.TransactionSql
 export type Pool = postgres.Sql
+/** A part of a statement. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 /**
  * Column names arrive in camelCase; values, and so the keys inside users' jsonb, stay as they are.

@@ -2,13 +2,10 @@
  * Reads events and logs as one stream: what a reader has not read, by its cursor. Within what one look finds, ids give
  * the order: two transactions that write about the same job take turns by its row, and ids with it.
  */
-import type postgres from 'postgres'
-import type { Sql } from '../db.ts'
+import type { Fragment, Sql } from '../db.ts'
 import type { JsonObject } from '../json.ts'
 import type { EventCursor } from './cursor.ts'
 import { below, parseSnapshot, type Snapshot, snapshotText, union } from './snapshot.ts'
-
-type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 /** An event, or a line of a job's log: that is of the type `log`. */
 export interface StreamItem {

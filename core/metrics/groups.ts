@@ -1,8 +1,5 @@
 /** Groups tallies as totals are kept: by what ended and by buckets of time. */
-import type postgres from 'postgres'
-import type { Sql } from '../db.ts'
-
-export type Fragment = postgres.PendingQuery<postgres.Row[]>
+import type { Fragment, Sql } from '../db.ts'
 
 /** Upper bounds in seconds. A total carries its bound, so a change here leaves what was counted true. */
 const runBounds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400]

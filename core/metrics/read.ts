@@ -3,11 +3,11 @@
  * yet, in one snapshot with the live ones: a job that just moves is counted once. What it costs grows with the tallies
  * of the last seconds, not with history, and with the jobs that are not finished only while they are few.
  */
-import type { Sql } from '../db.ts'
+import type { Fragment, Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import { definitionNameOf } from '../definitions/name.ts'
 import type { JobStatus } from '../job-state.ts'
-import { endGroups, type Fragment } from './groups.ts'
+import { endGroups } from './groups.ts'
 import { liveGroups } from './live.ts'
 import { noJobs, noTries, type StatusCounts, sumOfTries, type Tried } from './summary.ts'
 

@@ -7,6 +7,7 @@
  * key with 100,000 jobs holds no more places in line than its limit.
  */
 import type { Pool } from '../db.ts'
+import { probe } from './probe.ts'
 import { hintWork } from './wake.ts'
 
 /** Each key takes a lock in PostgreSQL's shared lock table. */
@@ -93,7 +94,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
       )
       update job_server.jobs set state = 'ready', turn_at = clock_timestamp()
       from admissible
-      where jobs.id = admissible.id`
+      where ${probe(tx, tx`jobs.id`, tx`admissible.id`)}`
     return rows.count
   })
 }

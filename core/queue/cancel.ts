@@ -3,6 +3,7 @@ import type { Pool } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { endJobs } from './end-jobs.ts'
 import { type JobFilter, matching } from './filter.ts'
+import { probe } from './probe.ts'
 import { release } from './release.ts'
 import { hintCancel } from './wake.ts'
 
@@ -84,7 +85,7 @@ async function askOwners(sql: Pool, jobIds: string[]): Promise<string[]> {
     flagged as (
       update job_server.jobs set cancel_requested_at = now()
       from running
-      where jobs.id = running.id and running.cancel_requested_at is null
+      where ${probe(sql, sql`jobs.id`, sql`running.id`)} and running.cancel_requested_at is null
     ),
     noted as (
       insert into job_server.events (job_id, event_type)

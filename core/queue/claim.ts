@@ -14,6 +14,7 @@ import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
 import type { LaneCursors } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
+import { probe } from './probe.ts'
 import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
@@ -152,7 +153,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
         scheduled_at = null,
         progress = null
       from chosen
-      where jobs.id = chosen.id
+      where ${probe(sql, sql`jobs.id`, sql`chosen.id`)}
       returning jobs.*, claimable_at
     ),
     tallied as (${tallyClaims(sql)}),

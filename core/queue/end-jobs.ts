@@ -16,6 +16,7 @@ import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { tallyEnds } from '../metrics/tally.ts'
+import { probe } from './probe.ts'
 import { hintWork } from './wake.ts'
 
 const crashLimit = 3
@@ -69,7 +70,7 @@ export async function endJobs(
     ),
     ${succeeded ? sql`` : requeue(sql)}
     removed as (
-      delete from job_server.jobs using decided where jobs.id = decided.id and decided.status <> 'queued'
+      delete from job_server.jobs using decided where ${probe(sql, sql`jobs.id`, sql`decided.id`)} and decided.status <> 'queued'
     ),
     archived as (
       insert into job_server.job_history (
@@ -174,11 +175,11 @@ function requeue(sql: Sql) {
         lease_epoch = null,
         lease_expires_at = null
       from decided
-      where jobs.id = decided.id and decided.status = 'queued'
+      where ${probe(sql, sql`jobs.id`, sql`decided.id`)} and decided.status = 'queued'
     ),
     forgotten as (
       delete from job_server.job_dependencies using decided
-      where job_dependencies.job_id = decided.id and decided.state = 'waiting'
+      where ${probe(sql, sql`job_dependencies.job_id`, sql`decided.id`)} and decided.state = 'waiting'
     ),`
 }
 

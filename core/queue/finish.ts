@@ -167,8 +167,15 @@ async function endedBefore(sql: Sql, leases: Lease[]): Promise<Finished[]> {
   const rows = await sql<{ jobId: string; epoch: string; status: Finished['status'] }[]>`
     select attempts.job_id, attempts.lease_epoch as epoch, coalesce(job_history.status, 'queued') as status
     from unnest(${leases.map(({ jobId }) => jobId)}::uuid[], ${leases.map(({ epoch }) => epoch)}::bigint[]) as lease (job_id, epoch)
-    join job_server.attempts on attempts.job_id = lease.job_id and attempts.lease_epoch = lease.epoch
-    left join job_server.job_history on job_history.id = lease.job_id and job_history.lease_epoch = lease.epoch
+    cross join lateral (
+      select job_id, lease_epoch, outcome from job_server.attempts
+      where job_id = lease.job_id and lease_epoch = lease.epoch
+      offset 0
+    ) as attempts
+    left join lateral (
+      select status from job_server.job_history where id = lease.job_id and lease_epoch = lease.epoch
+      offset 0
+    ) as job_history on true
     where attempts.outcome <> 'lease_expired'`
   return rows.map(({ jobId, epoch, status }) => ({ lease: { jobId, epoch }, status }))
 }

@@ -1,5 +1,6 @@
 /** Renews the leases of one owner, all in one statement. */
 import type { Sql } from '../db.ts'
+import { probe } from './probe.ts'
 import type { Lease } from './row.ts'
 
 export interface Heartbeat {
@@ -26,7 +27,7 @@ export async function heartbeat(
         lease_expires_at = now() + make_interval(secs => ${options.leaseSeconds}),
         heartbeat_at = now()
       from mine
-      where jobs.id = mine.job_id and jobs.lease_epoch = mine.epoch
+      where ${probe(sql, sql`jobs.id`, sql`mine.job_id`)} and jobs.lease_epoch = mine.epoch
       returning jobs.id, jobs.lease_epoch, cancel_requested_at is not null as cancelling
     )
     select job_id, epoch, renewed.id is not null as held, coalesce(cancelling, false) as cancelling

@@ -31,7 +31,7 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
         ${keyed ? sql`coalesce(key_held.job_id, given.id)` : sql`given.id`} as job_id,
         ${keyed ? sql`coalesce(key_held.params_hash <> decode(given.params_hash, 'hex'), false)` : sql`false`} as other_params,
         greatest(given.scheduled_at, case when delay_seconds > 0 then now() + make_interval(secs => delay_seconds) end) as due_at,
-        ${depends ? sql`exists (select from unnest(given.depends_on) as dependency (id) join job_server.jobs using (id))` : sql`false`} as waits
+        ${depends ? hasOpenDependencies(sql) : sql`false`} as waits
       from given
       ${
         keyed
@@ -102,6 +102,14 @@ function holdKeys(sql: Sql) {
         expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
       returning definition_key, kind, key, job_id, params_hash
     ),`
+}
+
+/** Each is looked for by itself (`offset 0`): PostgreSQL might read all jobs, where it believes that there are none. */
+function hasOpenDependencies(sql: Sql) {
+  return sql`exists (
+    select from unnest(given.depends_on) as dependency (id)
+    cross join lateral (select from job_server.jobs where id = dependency.id offset 0) as open
+  )`
 }
 
 function noteDependencies(sql: Sql) {

@@ -1,6 +1,7 @@
 /** What running jobs write: standard output and error by lines, and their log. */
 import type { Sql } from '../db.ts'
 import { type JsonObject, storable } from '../json.ts'
+import { probe } from './probe.ts'
 import { jsonParameter, type Lease } from './row.ts'
 
 export interface LogEntry {
@@ -29,7 +30,7 @@ export async function writeLogs(sql: Sql, entries: LogEntry[]): Promise<void> {
         job_id uuid, epoch bigint, at timestamptz, stream text, level text, text text, fields jsonb
       )
     ) with ordinality as given (job_id, epoch, at, stream, level, text, fields, place)
-    join job_server.jobs on jobs.id = given.job_id and jobs.lease_epoch = given.epoch
+    join job_server.jobs on ${probe(sql, sql`jobs.id`, sql`given.job_id`)} and jobs.lease_epoch = given.epoch
     order by given.place`
 }
 

@@ -1,10 +1,7 @@
 /** The jobs of a lane that are ready, in the order of claims: by priority, then by their turn. */
-import type postgres from 'postgres'
-import type { Sql } from '../db.ts'
+import type { Fragment, Sql } from '../db.ts'
 import type { LaneCursors } from './lane-cursors.ts'
 import { jsonParameter } from './row.ts'
-
-export type Fragment = postgres.PendingQuery<postgres.Row[]>
 
 export interface ReadyJobs {
   /** Name of rows with the columns of `lanes`. */

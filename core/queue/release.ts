@@ -6,9 +6,10 @@
  * one whose release comes last sees both gone. Everything is guarded by the state it finds, so repeating it is
  * harmless, and `sweep` finds what a process that died in between left undone.
  */
-import type { Pool } from '../db.ts'
+import type { Fragment, Pool, Sql } from '../db.ts'
 import { admit } from './admit.ts'
 import { type EndedJob, endJobs } from './end-jobs.ts'
+import { probe } from './probe.ts'
 import { hintCancel, hintWork } from './wake.ts'
 
 const sweepLimit = 1000
@@ -39,15 +40,12 @@ export async function sweep(sql: Pool): Promise<void> {
   const idle = await sql<{ id: string }[]>`
     select id from job_server.jobs as waiting
     where state = 'waiting'
-      and not exists (select from job_server.jobs as child where child.parent_id = waiting.id)
-      and not exists (
-        select from job_server.job_dependencies join job_server.jobs as other on other.id = depends_on
-        where job_dependencies.job_id = waiting.id
-      )
+      and not ${hasChildren(sql, sql`waiting.id`)}
+      and not ${dependsOnOthers(sql, sql`waiting.id`)}
     limit ${sweepLimit}`
   const orphaned = await sql<{ id: string }[]>`
     select distinct parent_id as id from job_server.jobs as child
-    where parent_id is not null and not exists (select from job_server.jobs as parent where parent.id = child.parent_id)
+    where parent_id is not null and not exists (select from job_server.jobs as parent where parent.id = child.parent_id offset 0)
     limit ${sweepLimit}`
   const ended = [
     ...(await cancelChildren(
@@ -60,6 +58,22 @@ export async function sweep(sql: Pool): Promise<void> {
     )),
   ]
   await release(sql, ended)
+}
+
+// `offset 0`: PostgreSQL looks for each job by itself, and does not read all that have a parent or depend on others, as it
+// would where it believes that there are none.
+
+function hasChildren(sql: Sql, jobId: Fragment) {
+  return sql`exists (select from job_server.jobs as child where child.parent_id = ${jobId} offset 0)`
+}
+
+function dependsOnOthers(sql: Sql, jobId: Fragment) {
+  return sql`exists (
+    select from job_server.job_dependencies
+    cross join lateral (select from job_server.jobs where id = depends_on offset 0) as other
+    where job_dependencies.job_id = ${jobId}
+    offset 0
+  )`
 }
 
 async function dependentsOf(sql: Pool, ended: EndedJob[]): Promise<string[]> {
@@ -80,12 +94,14 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
     on_child_failure = 'fail' and exists (
       select from job_server.job_history as child
       where child.parent_id = jobs.id and child.status <> 'succeeded' and child.queued_at >= jobs.children_since
+      offset 0
     )
   )`
   const dependencyFailed = sql`exists (
     select from job_server.job_dependencies
     cross join lateral (select status from job_server.job_history where id = depends_on offset 0) as other
     where job_dependencies.job_id = jobs.id and other.status <> 'succeeded'
+    offset 0
   )`
   const broken = await endJobs(
     sql,
@@ -111,15 +127,13 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
         -- From when it can be claimed.
         scheduled_at = greatest(scheduled_at, now())
       where id = any(${jobIds}::uuid[]) and state = 'waiting'
-        and not exists (select from job_server.jobs as child where child.parent_id = jobs.id)
-        and not exists (
-          select from job_server.job_dependencies join job_server.jobs as other on other.id = depends_on
-          where job_dependencies.job_id = jobs.id
-        )
+        and not ${hasChildren(sql, sql`jobs.id`)}
+        and not ${dependsOnOthers(sql, sql`jobs.id`)}
       returning id
     ),
     forgotten as (
-      delete from job_server.job_dependencies using released where job_dependencies.job_id = released.id
+      delete from job_server.job_dependencies using released
+      where ${probe(sql, sql`job_dependencies.job_id`, sql`released.id`)}
     )
     select count(*)::int as released from released`
   if (row !== undefined && row.released > 0) hintWork(sql)
@@ -138,7 +152,7 @@ async function cancelChildren(sql: Pool, parentIds: string[]): Promise<EndedJob[
         'The parent job ended.' as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
         false as crashed, null::text as child_failure
       from job_server.jobs
-      where parent_id = any(${parentIds}::uuid[]) and state <> 'running'
+      where id = any(array(select id from job_server.jobs where parent_id = any(${parentIds}::uuid[]))) and state <> 'running'
       order by id
       for update`,
   )

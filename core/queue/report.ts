@@ -1,6 +1,7 @@
 /** Writes what running jobs report, for many jobs in one statement: progress, checkpoints and own events. */
 import type { Sql } from '../db.ts'
 import { type Json, type JsonObject, storable } from '../json.ts'
+import { probe } from './probe.ts'
 import { jsonParameter, type Lease } from './row.ts'
 
 export interface Report {
@@ -33,7 +34,7 @@ export async function report(sql: Sql, reports: Report[]): Promise<void> {
         progress = coalesce(reported.progress, jobs.progress),
         checkpoint = case when reported.has_checkpoint then reported.checkpoint else jobs.checkpoint end
       from reported
-      where jobs.id = reported.job_id and jobs.lease_epoch = reported.epoch
+      where ${probe(sql, sql`jobs.id`, sql`reported.job_id`)} and jobs.lease_epoch = reported.epoch
       returning jobs.id, reported.events
     )
     insert into job_server.events (job_id, event_type, payload)

@@ -1,7 +1,8 @@
 /** Makes due jobs claimable. Delayed and backing-off jobs stand outside the claim's index until then. */
-import type { Sql } from '../db.ts'
+import type { Fragment, Sql } from '../db.ts'
 import type { LaneCursors } from './lane-cursors.ts'
-import { type Fragment, readyJobs } from './ready-jobs.ts'
+import { probe } from './probe.ts'
+import { readyJobs } from './ready-jobs.ts'
 
 export interface Staged {
   staged: number
@@ -51,7 +52,7 @@ export async function stage(
     staged as (
       update job_server.jobs set state = case when concurrency_key is null then 'ready' else 'blocked' end
       from due
-      where jobs.id = due.id
+      where ${probe(sql, sql`jobs.id`, sql`due.id`)}
       returning jobs.definition_key, jobs.definition_version, jobs.state
     ),
     limited as materialized (
