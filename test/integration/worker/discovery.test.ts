@@ -11,7 +11,7 @@ const environment = { PATH: process.env.PATH, DATABASE_URL: 'postgres://secret' 
 
 async function discover(...directories: string[]): Promise<Discovery> {
   const { signal } = new AbortController()
-  const found = await discoverInProcess(directories, { environment, log, signal, patienceSeconds: 1 })
+  const found = await discoverInProcess(directories, { environment, log, signal, patienceSeconds: 4 })
   for (const directory of directories) expect(await processesNaming(directory), 'processes left').toEqual([])
   return found
 }
@@ -50,7 +50,7 @@ test('a file that does what it should not while it is loaded is named with its e
     'c-syntax.ts': expect.any(String),
     'd-exits.ts': expect.stringMatching(/status 0 while loading.*last words/s),
     'e-kills.ts': expect.stringContaining('SIGKILL'),
-    'f-hangs.ts': expect.stringContaining('not loaded within 1 s'),
+    'f-hangs.ts': expect.stringContaining('not loaded within 4 s'),
     'g-never-settles.ts': expect.any(String),
     'h-rejects.ts': expect.stringContaining('nobody awaits this'),
     'i-imports-nothing.ts': expect.stringContaining('does-not-exist'),
