@@ -1,7 +1,7 @@
 /**
  * A whole encode, step by step: fetch, probe, plan, prepare, encode, package, take pictures, verify, publish. Each step
- * hands plain data to the next. Nothing is published before all of it is verified; to store it begins before. To encode may be divided among the
- * workers (segments/): then children do that, and what follows is done when all of them have.
+ * hands plain data to the next. Nothing is published before all of it is verified; to store it begins before. To encode may
+ * be divided among the workers (segments/): then children do that, and what follows is done when all of them have.
  */
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
