@@ -168,7 +168,9 @@ test.skipIf(noBrowser)(
   async () => {
     const page = await browser.open(`${server.url}/videos`)
     const arrived = await clips.make({ name: 'arrived.mp4', seconds: 1 })
-    await page.route(/\/complete$/, () => {})
+    // Of one page; were it let go before the next is there, this page would go on.
+    let isHeld = true
+    await page.route(/\/complete$/, (route) => (isHeld ? undefined : route.continue()))
     await page.getByLabel('Video files').setInputFiles(arrived)
     await shows(page, 'Checking')
     const kept = await keptIn(page)
@@ -176,11 +178,11 @@ test.skipIf(noBrowser)(
       method: 'POST',
     })
     expect(completed.status).toBe(200)
-    await page.unroute(/\/complete$/)
+    isHeld = false
     await page.reload()
     await page.getByRole('link', { name: 'Show it' }).waitFor()
 
-    await page.route(/\/complete$/, () => {})
+    isHeld = true
     await page.getByLabel('Video files').setInputFiles(arrived)
     await shows(page, 'Checking')
     const { uploadId } = await keptIn(page)
