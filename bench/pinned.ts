@@ -5,6 +5,7 @@
  */
 import postgres from 'postgres'
 import { enqueueMany } from '../core/queue/enqueue.ts'
+import { openTransaction } from '../test/support/open-transaction.ts'
 import { type Bench, type BenchContext, interleave } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
 import short from './jobs/short.ts'
@@ -83,14 +84,7 @@ async function run(
   return await stack.withDatabase(async (database) => {
     const held = postgres(database.url, { max: 1, onnotice: () => {} })
     const look = postgres(database.url, { max: 1, onnotice: () => {} })
-    const release = Promise.withResolvers<void>()
-    const holding = isPinned
-      ? held.begin('isolation level repeatable read', async (tx) => {
-          // The first statement takes the snapshot.
-          await tx`select 1`
-          await release.promise
-        })
-      : Promise.resolve()
+    const transaction = isPinned ? await openTransaction(held) : undefined
     const watching = setInterval(() => {
       litter(look).then(
         ({ deadRows, megabytes }) =>
@@ -105,8 +99,7 @@ async function run(
       return { rate, ...(await litter(look)) }
     } finally {
       clearInterval(watching)
-      release.resolve()
-      await holding
+      await transaction?.close()
       await held.end({ timeout: 1 })
       await look.end({ timeout: 1 })
     }

@@ -44,19 +44,29 @@ export interface Stem {
 
 /** One run of FFmpeg that decodes the source once for all targets. */
 export function encodeArguments(command: EncodeCommand): string[] {
-  const { picture, trim, entry, piece = null, targets, watermark, subtitles } = command
+  const { picture, trim, piece = null, targets, subtitles } = command
   const videos = targets.flatMap((target) => ('video' in target ? [target.video] : []))
   let video = 0
   return [
-    ...['-max_pixels', String(command.maxPixels)], // the size may change in the middle
-    ...['-threads', String(command.threads)],
-    ...trimOptions(trim),
-    ...(entry === undefined ? [] : entryOptions(entry)),
-    ...inputOptions(command.input),
-    ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
+    ...sourceOptions(command),
     ...subtitles.flatMap(({ path }) => ['-f', 'webvtt', '-i', `file:${path}`]),
     ...(videos.length === 0 ? [] : ['-filter_complex', filterGraph(picture, videos, { trim, piece })]),
     ...targets.flatMap((target) => targetOptions(target, `[v${'video' in target ? video++ : ''}]`, command)),
+  ]
+}
+
+/** The first input, and what is laid over it as the second. */
+export function sourceOptions(
+  command: Pick<EncodeCommand, 'input' | 'trim' | 'entry' | 'watermark' | 'maxPixels' | 'threads'>,
+): string[] {
+  const { input, trim, entry, watermark, maxPixels, threads } = command
+  return [
+    ...['-max_pixels', String(maxPixels)], // the size may change in the middle
+    ...['-threads', String(threads)],
+    ...trimOptions(trim),
+    ...(entry === undefined ? [] : entryOptions(entry)),
+    ...inputOptions(input),
+    ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
   ]
 }
 

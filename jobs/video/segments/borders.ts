@@ -4,13 +4,14 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JobContext, JobError } from '../../../core/job.ts'
+import type { JobContext } from '../../../core/job.ts'
 import { ffmpegOptions, runTool, type ToolCare } from '../ffmpeg.ts'
+import { sourceOptions } from '../ffmpeg-args.ts'
 import { filterGraph } from '../filters.ts'
 import { type Input, inputOptions } from '../input.ts'
 import type { Fraction, VideoPlan } from '../plan.ts'
-import type { PartParams } from './part.ts'
-import { type Border, entryOptions, frameAt, type Piece } from './piece.ts'
+import { invalidPiece, type PartParams } from './part.ts'
+import { type Border, frameAt, type Piece } from './piece.ts'
 
 /** Of the frames that are looked at, so many lie at the join. */
 const joinFrames = 3
@@ -71,7 +72,7 @@ async function verifyBorder(bench: Bench, border: Border): Promise<void> {
     bench.ffmpeg,
     [
       ...ffmpegOptions,
-      ...sourceOptions(bench, border),
+      ...sourceOptions({ ...bench, trim: null, entry: { ...part, ...border } }),
       ...inputs,
       ...['-filter_complex', [graph, ...compared].join(';')],
       ...targets.flatMap((_, index) => ['-map', `[compared${index}]`]),
@@ -99,7 +100,7 @@ function judge(target: Rendition, border: Border, from: Fraction, similarities: 
   const atJoin = Math.min(...inOrder.slice(0, near))
   const inside = Math.min(...inOrder.slice(near))
   if (atJoin < inside - tolerance) {
-    throw invalid(
+    throw invalidPiece(
       target,
       `is less like the source at its ${border.side} than further inside: ${atJoin}, not ${inside}`,
     )
@@ -118,25 +119,8 @@ function framesOf({ firstFrame, endFrame }: Border, from: Fraction, to: Fraction
   return frameAt(endFrame, from, to) - frameAt(firstFrame, from, to)
 }
 
-/** Of the source, and of what is laid over it. */
-function sourceOptions(
-  { part, input, watermark, threads, maxPixels }: Bench,
-  { seekSeconds }: Border,
-): string[] {
-  return [
-    ...['-max_pixels', String(maxPixels), '-threads', String(threads)],
-    ...entryOptions({ startSeconds: part.startSeconds, seekSeconds }),
-    ...inputOptions(input),
-    ...(watermark === null ? [] : ['-f', 'png_pipe', '-i', `file:${watermark}`]),
-  ]
-}
-
 const statistics = (index: number) => `border-${index}.log`
 
 function similaritiesOf(text: string): number[] {
   return [...text.matchAll(/\bAll:(-?[\d.]+)/g)].map(([, value]) => Number(value))
-}
-
-function invalid({ name }: Rendition, problem: string): JobError {
-  return new JobError('output_invalid', `A piece of ${name} ${problem}.`)
 }

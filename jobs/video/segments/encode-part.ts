@@ -3,14 +3,14 @@
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { type JobContext, JobError } from '../../../core/job.ts'
+import type { JobContext } from '../../../core/job.ts'
 import { encodeOptions } from '../encode.ts'
 import { careOf, runFfmpeg } from '../ffmpeg.ts'
 import { outputLimits } from '../output-bound.ts'
 import { fetchWatermark } from '../prepare.ts'
 import { verifyBorders } from './borders.ts'
 import { measurePiece } from './join.ts'
-import type { PartParams, PartResult, PartTarget } from './part.ts'
+import { invalidPiece, type PartParams, type PartResult } from './part.ts'
 import { PartPercent } from './part-percent.ts'
 import { frameAt, type Piece } from './piece.ts'
 import { startRelay } from './source-relay.ts'
@@ -83,14 +83,10 @@ async function verifyPiece(
       piece.endFrame === null
         ? is.frameCount >= 1 && is.frameCount <= expected + endFrames
         : is.frameCount === expected
-    if (!isAllowed) throw invalid(target, `has ${is.frameCount} pictures, not ${expected}`)
+    if (!isAllowed) throw invalidPiece(target, `has ${is.frameCount} pictures, not ${expected}`)
     const seconds = (is.frameCount * rate.den) / rate.num
     if (Math.abs(is.durationSeconds - seconds) > (0.5 * rate.den) / rate.num) {
-      throw invalid(target, `is ${is.durationSeconds} s long, not ${seconds}`)
+      throw invalidPiece(target, `is ${is.durationSeconds} s long, not ${seconds}`)
     }
   }
-}
-
-function invalid({ name }: PartTarget, problem: string): JobError {
-  return new JobError('output_invalid', `A piece of ${name} ${problem}.`)
 }

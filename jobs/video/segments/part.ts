@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { audioCodecs, videoCodecs, Watermark } from '../../../core/encode/options.ts'
+import { JobError } from '../../../core/job.ts'
 import type { Stem } from '../ffmpeg-args.ts'
 import type { AudioPlan, PicturePlan, Target, VideoPlan } from '../plan.ts'
 import { FractionSchema, PieceSchema } from './piece.ts'
@@ -79,3 +80,7 @@ export const PartResult = z.object({
   damagedFrames: z.int(),
 })
 export type PartResult = z.output<typeof PartResult>
+
+export function invalidPiece({ name }: { name: string }, problem: string): JobError {
+  return new JobError('output_invalid', `A piece of ${name} ${problem}.`)
+}
