@@ -26,7 +26,12 @@ export async function drain(
   count: number,
   limit: number,
 ): Promise<void> {
-  const request = { workerId: 'bench', definitions, queues: [], limit, leaseSeconds: 60 }
+  // As a worker claims more of what it was given before.
+  const mostlyFrom = {
+    lanes: [{ queue: 'default', definitionKey: mark.key, definitionVersion: mark.version ?? 1 }],
+    priority: 0,
+  }
+  const request = { workerId: 'bench', definitions, queues: [], limit, leaseSeconds: 60, mostlyFrom }
   for (let done = 0; done < count; ) {
     const jobs = await claim(sql, request, { limited: false })
     if (jobs.length === 0) throw new Error(`there were ${done} jobs to claim, not ${count}`)

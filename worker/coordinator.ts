@@ -19,9 +19,8 @@ import { jobLimitsOf } from '../core/job-limits.ts'
 import type { Log } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { admitWaiting } from '../core/queue/admit.ts'
-import type { ClaimedJob } from '../core/queue/claim.ts'
+import type { ClaimedJob, ClaimRequest } from '../core/queue/claim.ts'
 import { rescue } from '../core/queue/finish.ts'
-import type { Lane } from '../core/queue/lanes.ts'
 import { sweep } from '../core/queue/release.ts'
 import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
@@ -67,8 +66,8 @@ export interface CoordinatorOptions {
 
 /** A turn under way that others of its definition may join. */
 interface OpenTurn {
-  /** That of its first job. */
-  lane: Lane
+  /** The first of it. */
+  job: ClaimedJob
   definition: DefinitionRecord
   turn: Turn
   /** How many more. */
@@ -333,7 +332,7 @@ export class Coordinator {
   async #claimUpTo(
     limit: number,
     definitions: DefinitionRecord[],
-    options: { mostlyFrom?: Lane[] } = {},
+    options: Pick<ClaimRequest, 'mostlyFrom'> = {},
   ): Promise<ClaimedJob[]> {
     const { config, workerId } = this.options
     const leaseSeconds = config.LEASE_DURATION_SECONDS
@@ -351,10 +350,13 @@ export class Coordinator {
       const definitions = new Set(open.map(({ definition }) => definition))
       const room = open.reduce((sum, turn) => sum + turn.room, 0)
       const claimedAt = performance.now()
-      const mostlyFrom = open.map(({ lane }) => lane)
+      const mostlyFrom = {
+        lanes: open.map(({ job }) => job),
+        priority: Math.min(...open.map(({ job }) => job.priority)),
+      }
       for (const job of await this.#claimUpTo(room, [...definitions], { mostlyFrom })) {
         const [roomiest] = open
-          .filter(({ lane }) => definitionNameOf(lane) === definitionNameOf(job))
+          .filter((turn) => definitionNameOf(turn.job) === definitionNameOf(job))
           .sort((one, other) => other.room - one.room)
         if (roomiest === undefined || this.#state !== 'running') this.#giveBack(job)
         else {
@@ -409,7 +411,7 @@ export class Coordinator {
       if (turn.jobMs !== undefined) this.#pace.note(definition, turn.jobMs)
       this.#lookSoon()
     })
-    return { lane: job, definition, turn, room }
+    return { job, definition, turn, room }
   }
 
   #giveBack({ lease }: ClaimedJob): void {

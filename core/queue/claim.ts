@@ -12,7 +12,7 @@ import type { Pool, Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
-import type { LaneCursors } from './lane-cursors.ts'
+import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
 import { probe } from './probe.ts'
 import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
@@ -28,6 +28,7 @@ export interface ClaimedJob {
   timeoutSeconds: number
   /** On top of the definition's policy. */
   backoff: Partial<BackoffPolicy> | null
+  priority: number
   params: JsonObject
   checkpoint: Json
   /** Set when children of the job have ended, whose results this attempt gets (`readChildren`). */
@@ -48,10 +49,10 @@ export interface ClaimRequest extends Served {
   limit: number
   leaseSeconds: number
   /**
-   * Lanes that may give all of the jobs; of the others each gives its share. Left out: all may. What is read is locked,
-   * and mostly let go again: with 64 queues that would be 64 times what is claimed.
+   * Lanes that may give all of the jobs; of the others each gives its share, and nothing below the priority. Left out: all
+   * may. What is read is locked, and mostly let go again: with 64 queues that would be 64 times what is claimed.
    */
-  mostlyFrom?: Lane[]
+  mostlyFrom?: { lanes: Lane[]; priority: number }
   /** Where lanes are read from, and what this claim adds to that. Left out: from their heads. */
   cursors?: LaneCursors | undefined
 }
@@ -105,9 +106,10 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       select
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
         ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
-        ${mostlyFrom === undefined ? sql`${limit}::bigint` : shareOf(sql, limit, mostlyFrom)} as share
+        ${mostlyFrom === undefined ? sql`${limit}::bigint as share` : sharesOf(sql, limit, mostlyFrom.priority)}
       from (${servedLanes(sql, request)}) as lanes
       join job_server.definitions on definitions.key = lanes.definition_key and definitions.version = lanes.definition_version
+      ${mostlyFrom === undefined ? sql`` : sql`cross join lateral (${isAmong(sql, mostlyFrom.lanes)}) as chief`}
       where ${
         limited.length === 0
           ? sql`not ${hasLimit(sql)}`
@@ -125,6 +127,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
             jobs.id, priority, jobs.turn_at,
             case when started_at is null or scheduled_at is not null then greatest(jobs.turn_at, scheduled_at) end as claimable_at`,
           limit: sql`greatest(least(room, share), 0)`,
+          ...(mostlyFrom === undefined ? {} : { lowest: sql`open_lanes.lowest` }),
           lock: true,
         },
         cursors,
@@ -170,13 +173,13 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
     )
     select
       id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds, backoff,
-      params, checkpoint, children_since, queue, queued_at, started_at, claimable_at, traceparent, tracestate
+      priority, params, checkpoint, children_since, queue, queued_at, started_at, claimable_at, traceparent, tracestate
       ${cursors === undefined ? sql`` : passed(sql)}
     from claimed
     order by claimed.priority desc, claimed.turn_at, id`
   const [first] = rows
   if (first !== undefined) cursors?.claimed(rows, first.since)
-  return rows.map(({ id, leaseEpoch, priority: _priority, turnAt: _turnAt, since: _since, ...job }) => ({
+  return rows.map(({ id, leaseEpoch, turnAt: _turnAt, since: _since, ...job }) => ({
     ...job,
     lease: { jobId: id, epoch: leaseEpoch },
   }))
@@ -184,7 +187,6 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
 
 /** With cursors only: how far a lane has been read now. */
 interface Passed {
-  priority: number
   turnAt: string
   since: string
 }
@@ -192,26 +194,30 @@ interface Passed {
 /** A cursor never comes so near to the present that jobs would pass behind it whose enqueuing is being committed. */
 function passed(sql: Sql) {
   const since = turnsBefore(sql)
-  return sql`, priority, ${turnText(sql, sql`least(turn_at, ${since})`)} as turn_at, ${turnText(sql, since)} as since`
+  return sql`, ${turnText(sql, sql`least(turn_at, ${since})`)} as turn_at, ${turnText(sql, since)} as since`
 }
 
 function hasLimit(sql: Sql) {
   return sql`(definitions.concurrency_limit is not null or definitions.rate_limit_count is not null)`
 }
 
-/** How many jobs the lane may give. */
-function shareOf(sql: Sql, limit: number, mostlyFrom: Lane[]) {
+/** How many jobs the lane may give, and of what priority. */
+function sharesOf(sql: Sql, limit: number, priority: number) {
   return sql`
-    case
-      when (lanes.queue, lanes.definition_key, lanes.definition_version) in (
-        select * from unnest(
-          ${mostlyFrom.map(({ queue }) => queue)}::text[],
-          ${mostlyFrom.map(({ definitionKey }) => definitionKey)}::text[],
-          ${mostlyFrom.map(({ definitionVersion }) => definitionVersion)}::int[]
-        )
-      ) then ${limit}::bigint
-      else ceil(${limit}::float8 / count(*) over ())::bigint
-    end`
+    case when is_chief then ${limit}::bigint else ceil(${limit}::float8 / count(*) over ())::bigint end as share,
+    case when is_chief then ${lowestPriority} else ${priority} end::int as lowest`
+}
+
+/** Of a row of `lanes`. */
+function isAmong(sql: Sql, lanes: Lane[]) {
+  return sql`
+    select (lanes.queue, lanes.definition_key, lanes.definition_version) in (
+      select * from unnest(
+        ${lanes.map(({ queue }) => queue)}::text[],
+        ${lanes.map(({ definitionKey }) => definitionKey)}::text[],
+        ${lanes.map(({ definitionVersion }) => definitionVersion)}::int[]
+      )
+    ) as is_chief`
 }
 
 /** How many more jobs of the lane's definition may begin. */

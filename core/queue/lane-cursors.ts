@@ -16,8 +16,9 @@ import type { Lane } from './lanes.ts'
 
 /** Higher than any, for what has not been read at all. */
 const unread = Number.POSITIVE_INFINITY
-const highest = 2_147_483_647
-const lowest = -2_147_483_648
+/** What an integer of PostgreSQL holds. */
+export const highestPriority = 2_147_483_647
+export const lowestPriority = -2_147_483_648
 /** Each is a descent in the index. */
 const maxCursors = 50
 
@@ -148,7 +149,7 @@ function rangesOf({ lane, cursors, frontier, since }: LaneState): Range[] {
   const add = (range: Pick<Range, 'highest' | 'lowest' | 'turn_at' | 'id'>) => {
     if (range.highest >= range.lowest) ranges.push({ queue, definition_key, definition_version, ...range })
   }
-  let upper = highest
+  let upper = highestPriority
   for (const [priority, { turnAt, id }] of [...cursors].sort(([one], [other]) => other - one)) {
     // The frontier has a cursor, so a range between two lies on one side of it.
     add({
@@ -161,6 +162,6 @@ function rangesOf({ lane, cursors, frontier, since }: LaneState): Range[] {
     upper = priority - 1
   }
   const isRead = frontier === Number.NEGATIVE_INFINITY
-  add({ highest: upper, lowest, turn_at: isRead ? since : '-infinity', id: null })
+  add({ highest: upper, lowest: lowestPriority, turn_at: isRead ? since : '-infinity', id: null })
   return ranges.map((range, place) => ({ ...range, place }))
 }

@@ -1,6 +1,6 @@
 /** The jobs of a lane that are ready, in the order of claims: by priority, then by their turn. */
 import type { Fragment, Sql } from '../db.ts'
-import type { LaneCursors } from './lane-cursors.ts'
+import { highestPriority, type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { jsonParameter } from './row.ts'
 
 export interface ReadyJobs {
@@ -8,6 +8,8 @@ export interface ReadyJobs {
   lane: Fragment
   columns: Fragment
   limit: Fragment
+  /** The lowest priority that is wanted; left out: all are. */
+  lowest?: Fragment
   /** Passes over those that others have locked. */
   lock?: boolean
 }
@@ -27,7 +29,7 @@ export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fr
       select found.*
       from (
         select
-          coalesce(known.highest, 2147483647) as highest, coalesce(known.lowest, -2147483648) as lowest,
+          coalesce(known.highest, ${highestPriority}) as highest, coalesce(known.lowest, ${lowestPriority}) as lowest,
           coalesce(known.turn_at, '-infinity') as turn_at, known.id
         from (select) as itself
         left join jsonb_to_recordset(${sql.json(jsonParameter(cursors.ranges))}) as known (
@@ -67,11 +69,12 @@ export function turnText(sql: Sql, turnAt: Fragment): Fragment {
   return sql`to_char((${turnAt}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 }
 
-function inOrder(sql: Sql, { lane, columns, limit, lock }: ReadyJobs, within = sql``): Fragment {
+function inOrder(sql: Sql, { lane, columns, limit, lowest, lock }: ReadyJobs, within = sql``): Fragment {
   return sql`
     select ${columns} from job_server.jobs
     where state = 'ready' and jobs.queue = ${lane}.queue
       and jobs.definition_key = ${lane}.definition_key and jobs.definition_version = ${lane}.definition_version
+      ${lowest === undefined ? sql`` : sql`and priority >= ${lowest}`}
       ${within}
     order by priority desc, jobs.turn_at, jobs.id
     limit ${limit}

@@ -65,6 +65,7 @@ async function endOf(
     maxAttempts: 1,
     timeoutSeconds: 20,
     backoff: null,
+    priority: 0,
     params: { message: 'hello' },
     checkpoint: null,
     childrenSince: null,

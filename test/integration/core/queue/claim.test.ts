@@ -14,11 +14,11 @@ beforeEach(async () => {
 })
 
 /** So many in each queue; those of the last are the oldest. */
-async function enqueueEach(count: number, names = queues): Promise<void> {
+async function enqueueEach(count: number, names = queues, priority = 0): Promise<void> {
   for (const queue of names.toReversed()) {
     await enqueueMany(
       sql,
-      Array.from({ length: count }, () => ({ definitionKey: 'test', queue })),
+      Array.from({ length: count }, () => ({ definitionKey: 'test', queue, priority })),
     )
   }
 }
@@ -47,7 +47,9 @@ test('jobs of many queues are claimed oldest first, whatever queue they stand in
 
 test('a claim that is mostly for one queue reads little of the others', async () => {
   await enqueueEach(30)
-  expect(await claimedIn({ mostlyFrom: [lane('queue-9')] })).toEqual({ 'queue-9': 20 })
+  expect(await claimedIn({ mostlyFrom: { lanes: [lane('queue-9')], priority: 0 } })).toEqual({
+    'queue-9': 20,
+  })
   // Of the nine others a tenth of the limit each.
   expect(await lockedInVain()).toBeLessThanOrEqual(9 * 2)
 })
@@ -58,10 +60,20 @@ test('one that is for none in particular reads as much of each as it may take', 
   expect(await lockedInVain()).toBeGreaterThan(9 * 2)
 })
 
+test('of the others it reads nothing of a lower priority, and of its own queue all', async () => {
+  await enqueueEach(30, queues.slice(0, 9), 4)
+  await enqueueEach(5, ['queue-9'], 5)
+  await enqueueEach(5, ['queue-9'], 4)
+  expect(await claimedIn({ mostlyFrom: { lanes: [lane('queue-9')], priority: 5 } })).toEqual({
+    'queue-9': 10,
+  })
+  expect(await lockedInVain()).toBe(0)
+})
+
 test('where that one has too few, the others give their share, oldest first', async () => {
   await enqueueEach(3, ['queue-9'])
   await enqueueEach(30, queues.slice(0, 9))
-  expect(await claimedIn({ mostlyFrom: [lane('queue-9')] })).toEqual({
+  expect(await claimedIn({ mostlyFrom: { lanes: [lane('queue-9')], priority: 0 } })).toEqual({
     ...Object.fromEntries(queues.slice(1, 9).map((queue) => [queue, 2])),
     'queue-0': 1,
     'queue-9': 3,
