@@ -154,7 +154,7 @@ function waitingOf(range: Range, definitions: string[]): string {
   return `
     insert into jobs (id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, params)
     select
-      ${idOf('now()', '-n')}, case when n % 2 = 0 then '${short.key}' else ${oneOf(definitions, 'n / 2')} end, 1,
+      ${idOf("now() - n * interval '1 ms'", '-n')}, case when n % 2 = 0 then '${short.key}' else ${oneOf(definitions, 'n / 2')} end, 1,
       case when n % 2 = 0 then 'default' else 'queue-' || n % 8 end, 'ready', ${waitingPriority}, now(), 1, 60,
       jsonb_build_object('order', n)
     from generate_series(${range.from}::bigint, ${range.to}) as n`
@@ -166,7 +166,7 @@ function delayedOf(range: Range, definitions: string[]): string {
       id, definition_key, definition_version, queue, state, priority, turn_at, scheduled_at, max_attempts, timeout_seconds, params
     )
     select
-      ${idOf('now()', '-1000000000 - n')}, ${oneOf(definitions, 'n')}, 1, 'queue-' || n % 8, 'scheduled', 0, due, due, 3, 60,
+      ${idOf("now() - n * interval '1 ms'", '-1000000000 - n')}, ${oneOf(definitions, 'n')}, 1, 'queue-' || n % 8, 'scheduled', 0, due, due, 3, 60,
       jsonb_build_object('order', n)
     from generate_series(${range.from}::bigint, ${range.to}) as n
     cross join lateral (select now() + interval '1 day' + n * interval '1 ms' as due) as later`

@@ -38,7 +38,7 @@ const asked = [
   ...['', '&status=queued', '&status=running', '&status=failed', '&definitionKey=bench.short'].flatMap(
     (filter) => [
       `/v1/jobs?limit=100&total=false&lookAt=5000${filter}`,
-      `/v1/jobs?limit=1&total=true&lookAt=20000${filter}`,
+      `/v1/jobs?limit=1&total=true&lookAt=10000${filter}`,
     ],
   ),
 ]

@@ -97,6 +97,17 @@ export async function prepareOnceReached(
   }
 }
 
+/**
+ * A statement that is never prepared. What a list has to read depends on how many rows its words find: a plan kept for any
+ * words would read all that is common to find what is rare.
+ */
+export function plannedAnew<Query extends Promise<unknown>>(query: Query): Query {
+  // Read by the library when it sends the statement, which happens when it is awaited.
+  const { options } = query as unknown as { options: { prepare?: boolean } }
+  options.prepare = false
+  return query
+}
+
 /** The one connection that LISTENs; nothing else is sent on it. */
 export function openListener(
   config: Pick<Config, 'DATABASE_URL' | 'DATABASE_LISTEN_URL'> & Partial<Pick<Config, 'DATABASE_AUTH'>>,

@@ -1,5 +1,5 @@
 /** Reads dead letters: jobs that failed for good. */
-import type { Sql } from '../db.ts'
+import { plannedAnew, type Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import type { JsonObject } from '../json.ts'
 
@@ -46,13 +46,13 @@ export async function listDeadLetters(
     ${redriven === undefined ? sql`` : redriven ? sql`and redriven_at is not null` : sql`and redriven_at is null`}`
   const [jobs, [count]] = await Promise.all([
     // dead_letters_definition_idx or dead_letters_moved_idx
-    sql<DeadLetterView[]>`
+    plannedAnew(sql<DeadLetterView[]>`
       select ${viewColumns(sql)} from job_server.dead_letters
       where ${matching}
       order by moved_to_dlq_at desc, id desc
-      limit ${limit} offset ${offset}`,
-    sql<{ total: number }[]>`
-      select count(*)::float8 as total from job_server.dead_letters where ${matching}`,
+      limit ${limit} offset ${offset}`),
+    plannedAnew(sql<{ total: number }[]>`
+      select count(*)::float8 as total from job_server.dead_letters where ${matching}`),
   ])
   return { jobs, total: count?.total ?? 0 }
 }

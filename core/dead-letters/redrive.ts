@@ -1,5 +1,5 @@
 /** Redrives dead letters: each becomes a new job with the parameters and limits of the old. */
-import type { Sql } from '../db.ts'
+import { plannedAnew, type Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import { newId } from '../ids.ts'
 import { withSendSpan } from '../queue/send-span.ts'
@@ -111,13 +111,13 @@ export async function redriveMatching(
 ): Promise<Redriven[]> {
   const { definitionKey, errorCode } = filter
   // dead_letters_definition_idx where a definition is named
-  const letters = await sql<{ id: string }[]>`
+  const letters = await plannedAnew(sql<{ id: string }[]>`
     select id from job_server.dead_letters
     where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
       ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
       ${errorCode === undefined ? sql`` : errorCode === null ? sql`and error_code is null` : sql`and error_code = ${errorCode}`}
     order by moved_to_dlq_at
-    limit ${options.limit}`
+    limit ${options.limit}`)
   const ids = letters.map(({ id }) => id)
   const redriven: Redriven[] = []
   for (let from = 0; from < ids.length; from += batch) {

@@ -1,5 +1,5 @@
 /** Cancels jobs: at once while they wait; running ones by asking their owners, who stop the process first. */
-import type { Pool } from '../db.ts'
+import { type Pool, plannedAnew } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { endJobs } from './end-jobs.ts'
 import { type JobFilter, matching } from './filter.ts'
@@ -40,11 +40,11 @@ export async function cancelMatching(
   { limit }: { limit: number },
 ): Promise<CancelledMany> {
   // jobs_pk or jobs_definition_idx: only live jobs are looked at, never history.
-  const found = await sql<{ id: string }[]>`
+  const found = await plannedAnew(sql<{ id: string }[]>`
     select id from job_server.jobs
     where ${matching(sql, filter).live} and cancel_requested_at is null
     order by id
-    limit ${limit}`
+    limit ${limit}`)
   return await cancelEach(
     sql,
     found.map(({ id }) => id),

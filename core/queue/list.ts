@@ -1,5 +1,5 @@
 /** Lists jobs wherever they are, newest first. */
-import type { Sql } from '../db.ts'
+import { plannedAnew, type Sql } from '../db.ts'
 import { isFinal } from '../job-state.ts'
 import { type JobFilter, matching } from './filter.ts'
 import { finishedColumns, liveColumns } from './read.ts'
@@ -42,20 +42,20 @@ export async function listJobs(
   // more tells whether there is a next page.
   const reach = offset + limit + 1
   const [rows, [count]] = await Promise.all([
-    sql<JobView[]>`
+    plannedAnew(sql<JobView[]>`
       select * from (
         (select ${liveColumns(sql)} from job_server.jobs where ${live} ${within} order by id desc limit ${reach})
         union all
         (select ${finishedColumns(sql)} from job_server.job_history where ${finished} ${within} order by id desc limit ${reach})
       ) as page
       order by job_id desc
-      limit ${limit + 1} offset ${offset}`,
+      limit ${limit + 1} offset ${offset}`),
     total
-      ? sql<{ total: number }[]>`
+      ? plannedAnew(sql<{ total: number }[]>`
           select (
             (select count(*) from job_server.jobs where ${live} ${counted})
             + (select count(*) from job_server.job_history where ${finished} ${counted})
-          )::float8 as total`
+          )::float8 as total`)
       : [],
   ])
   const jobs = rows.slice(0, limit)
@@ -83,7 +83,7 @@ async function lastLookedAt(
   const isLive = status === undefined || !isFinal(status)
   const isFinished = status === undefined || isFinal(status)
   const ofStatus = status === undefined || definitionKey !== undefined ? sql`` : sql`and status = ${status}`
-  const [oldest, next] = await sql<{ id: string }[]>`
+  const [oldest, next] = await plannedAnew(sql<{ id: string }[]>`
     select id from (
       (select id from job_server.jobs where ${isLive} ${ofDefinition} ${behind} order by id desc limit ${lookAt + 1})
       union all
@@ -93,6 +93,6 @@ async function lastLookedAt(
       )
     ) as candidates
     order by id desc
-    limit 2 offset ${lookAt - 1}`
+    limit 2 offset ${lookAt - 1}`)
   return next === undefined ? null : (oldest?.id ?? null)
 }

@@ -2,7 +2,7 @@
  * Reads the log of deliveries. How one fares is read from the job that carries it out: its state, its attempts, and the
  * answers that it noted as events.
  */
-import type { Sql } from '../db.ts'
+import { plannedAnew, type Sql } from '../db.ts'
 import type { Json } from '../json.ts'
 import { liveStatusColumn } from '../queue/read.ts'
 
@@ -64,7 +64,7 @@ export async function listDeliveries(
 ): Promise<{ deliveries: Delivery[]; nextAfter: string | null }> {
   // webhook_deliveries_webhook_idx or webhook_deliveries_job_idx; then, a row at a time, the primary keys of its job and
   // of that job's events.
-  const rows = await sql<DeliveryRow[]>`
+  const rows = await plannedAnew(sql<DeliveryRow[]>`
     select ${deliveryColumns(sql)}
     from job_server.webhook_deliveries as delivery
     ${withJob(sql)}
@@ -74,7 +74,7 @@ export async function listDeliveries(
       ${after === undefined ? sql`` : sql`and delivery.id < ${after}`}
       ${status === undefined ? sql`` : sql`and job.status = ${status}`}
     order by delivery.id desc
-    limit ${limit + 1}`
+    limit ${limit + 1}`)
   const deliveries = rows.slice(0, limit).map(withAnswer)
   return { deliveries, nextAfter: rows.length > limit ? (deliveries.at(-1)?.id ?? null) : null }
 }

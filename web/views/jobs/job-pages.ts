@@ -16,7 +16,7 @@ const largestPageSize = 500
 const refreshMs = 1000
 /** Of a search for what is rare, one request looks at so many jobs; the next goes on behind them. */
 const lookAt = '5000'
-const countedAtMost = '20000'
+const countedAtMost = '10000'
 
 const statusAfter: Record<string, JobStatus> = {
   queued: 'queued',

@@ -14,6 +14,7 @@ import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { stage } from '../../../../core/queue/stage.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
+import { rowsRead } from '../../../support/rows-read.ts'
 
 /** Of each kind that waits, and in history. */
 const many = 10_000
@@ -173,27 +174,6 @@ async function fill(count: number): Promise<void> {
     select pg_stat_force_next_flush()`)
 }
 
-/** Rows and index entries that were read in our tables meanwhile, by table. */
-async function readBy(run: () => Promise<unknown>): Promise<Map<string, number>> {
-  const before = await readSoFar()
-  await run()
-  const after = await readSoFar()
-  return new Map([...after].map(([name, read]) => [name, read - (before.get(name) ?? 0)]))
-}
-
-async function readSoFar(): Promise<Map<string, number>> {
-  // Counts reach the others' view when a transaction ends, and so the one of this statement.
-  await sql`select pg_stat_force_next_flush()`
-  const rows = await other<{ name: string; read: number }[]>`
-    select relname as name, (seq_tup_read + coalesce(entries, 0))::int as read
-    from pg_stat_user_tables
-    left join (
-      select relid, sum(idx_tup_read) as entries from pg_stat_user_indexes group by relid
-    ) as indexes using (relid)
-    where schemaname = 'job_server'`
-  return new Map(rows.map(({ name, read }) => [name, read]))
-}
-
 describe.each([
   { when: 'before anything was held', prepare: () => other.unsafe('vacuum analyze') },
   {
@@ -212,7 +192,7 @@ describe.each([
   }, 120_000)
 
   test.each(Object.keys(verbs))('to %s reads a few rows', async (name) => {
-    const read = await readBy(verbs[name] ?? noVerb)
+    const read = await rowsRead({ sql, other }, verbs[name] ?? noVerb)
     expect([...read].filter(([, rows]) => rows > few)).toEqual([])
     expect([...read.values()].some((rows) => rows > 0)).toBe(true)
   })
