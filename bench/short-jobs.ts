@@ -6,7 +6,7 @@ import short from './jobs/short.ts'
 import { warmUpOf } from './warm-up.ts'
 
 export const slots = 4
-export const shortJobsLabel = `Job Server, ${slots} slots, processes that run 1,000 jobs`
+export const shortJobsLabel = `Job Server, ${slots} slots, processes that run 100,000 jobs`
 
 const pollMs = 10
 

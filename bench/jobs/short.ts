@@ -6,7 +6,7 @@ export default defineJob({
   key: 'bench.short',
   maxAttempts: 1,
   timeoutSeconds: 30,
-  runsPerProcess: 1000,
+  runsPerProcess: 100_000,
   params: z.object({}),
   run: () => null,
 })
