@@ -33,9 +33,8 @@ export function rowOf(
   if (input.webhookUrl !== undefined && !isWebUrl(input.webhookUrl)) {
     throw new InvalidWebhook([{ path: 'webhookUrl', message: 'expected an http:// or https:// URL' }])
   }
-  const paramsText = JSON.stringify(params, sortKeys)
-  const paramsHash = createHash('sha256').update(paramsText).digest('hex')
   const unique = input.idempotencyKey === undefined && input.uniqueForSeconds !== undefined
+  const paramsHash = unique || input.idempotencyKey !== undefined ? hashOf(params) : null
   return {
     id: newId(),
     definition_key: key,
@@ -58,7 +57,7 @@ export function rowOf(
         ? null
         : (input.concurrencyKeyLimit ?? definition.keyConcurrencyLimit),
     depends_on: [...new Set(input.dependsOn ?? [])],
-    owners: ownersNamedIn(paramsText),
+    owners: ownersNamedIn(JSON.stringify(params)),
     parent_id: parent?.id ?? null,
     tags: [...new Set([...(parent?.tags ?? []), ...(input.tags ?? [])])],
     metadata,
@@ -98,6 +97,10 @@ export function withoutRepeats(rows: EnqueueRow[]): {
 }
 
 /** Equal parameters hash alike whatever the order of their keys. */
+function hashOf(params: Json): string {
+  return createHash('sha256').update(JSON.stringify(params, sortKeys)).digest('hex')
+}
+
 function sortKeys(_key: string, value: Json): Json {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -3,6 +3,7 @@
  * It runs on connections of others too, hence the quoted names.
  */
 import type { Sql } from '../db.ts'
+import type { Json, JsonObject } from '../json.ts'
 import type { EnqueueRow } from './enqueue-row.ts'
 import { jsonParameter } from './row.ts'
 
@@ -16,7 +17,14 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
   // jobs_pk and idempotency_keys_pk.
   const written = await sql<{ id: string; jobId: string; otherParams: boolean }[]>`
     with given as materialized (
-      select * from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+      select
+        id, definition_key, coalesce(definition_version, ${usual.definition_version}) as definition_version,
+        coalesce(queue, ${usual.queue}) as queue, coalesce(priority, ${usual.priority}) as priority, max_attempts, timeout_seconds,
+        backoff, coalesce(key_kind, ${usual.key_kind}) as key_kind, key, coalesce(key_seconds, ${usual.key_seconds}) as key_seconds,
+        params_hash, coalesce(params, '{}') as params, coalesce(delay_seconds, ${usual.delay_seconds}) as delay_seconds, scheduled_at,
+        concurrency_key, concurrency_key_limit, coalesce(depends_on, '{}') as depends_on, coalesce(owners, '{}') as owners,
+        parent_id, coalesce(tags, '{}') as tags, coalesce(metadata, '{}') as metadata, webhook_url, traceparent, tracestate
+      from jsonb_to_recordset(${sql.json(jsonParameter(rows.map(withoutUsual)))}) as sent (
         id uuid, definition_key text, definition_version int, queue text, priority int, max_attempts int,
         timeout_seconds float8, backoff jsonb, key_kind text, key text, key_seconds float8, params_hash text,
         params jsonb, delay_seconds float8, scheduled_at timestamptz, concurrency_key text,
@@ -80,8 +88,34 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
     )
-    select id, job_id as "jobId", other_params as "otherParams" from met`
-  return new Map(written.map(({ id, ...job }) => [id, job]))
+    select id, job_id as "jobId", other_params as "otherParams" from met where job_id <> id or other_params`
+  const asGiven: [string, { jobId: string; otherParams: boolean }][] = rows.map(({ id }) => [
+    id,
+    { jobId: id, otherParams: false },
+  ])
+  return new Map([...asGiven, ...written.map(({ id, ...job }) => [id, job] as const)])
+}
+
+/** Beside null and what is empty. */
+const usual = {
+  definition_version: 1,
+  queue: 'default',
+  priority: 0,
+  key_kind: 'client',
+  key_seconds: 86_400,
+  delay_seconds: 0,
+}
+
+/** To read 27 values of JSON would take PostgreSQL about as long as to write the row. */
+function withoutUsual(row: EnqueueRow): JsonObject {
+  const unusual: JsonObject = {}
+  for (const [name, value] of Object.entries(row))
+    if (!isEmpty(value) && value !== usual[name as keyof typeof usual]) unusual[name] = value
+  return unusual
+}
+
+function isEmpty(value: Json): boolean {
+  return value === null || (typeof value === 'object' && Object.keys(value).length === 0)
 }
 
 /**
