@@ -7,10 +7,13 @@ import type { RegisteredDefinition } from './read.ts'
 /** Compiling a schema costs far more than using it; the text is the key, so a new registration is seen. */
 const compiled = new Map<string, z.ZodType>()
 const compiledLimit = 1000
+const schemaOf = new WeakMap<RegisteredDefinition, z.ZodType>()
 
 /** @throws InvalidParams with path and message of every problem */
 export function checkParams(definition: RegisteredDefinition, params: JsonObject): void {
-  const outcome = compile(definition.paramsSchema).safeParse(params)
+  const schema = schemaOf.get(definition) ?? compile(definition.paramsSchema)
+  schemaOf.set(definition, schema)
+  const outcome = schema.safeParse(params)
   if (outcome.success) return
   throw new InvalidParams(
     definition.key,

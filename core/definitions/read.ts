@@ -17,6 +17,8 @@ export interface DefinitionView {
 
 export interface RegisteredDefinition extends DefinitionView {
   keyConcurrencyLimit: number
+  /** Another after each change of it: the xmin of its row. */
+  stamp: string
 }
 
 /** All registered definitions but our own, by key and version. */
@@ -52,7 +54,7 @@ export async function readDefinitions(
     select
       key, version, default_max_attempts as "defaultMaxAttempts", timeout_seconds as "timeoutSeconds",
       concurrency_limit as "concurrencyLimit", queue, key_concurrency_limit as "keyConcurrencyLimit",
-      params_schema as "paramsSchema"
+      params_schema as "paramsSchema", definitions.xmin::text as stamp
     from job_server.definitions
     join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
   return new Map(rows.map((row) => [definitionName(row), row]))

@@ -39,6 +39,7 @@ export function rowOf(
     id: newId(),
     definition_key: key,
     definition_version: version,
+    definition_stamp: definition.stamp,
     queue: input.queue ?? queueOf(definition, parent),
     priority: input.priority ?? parent?.priority ?? 0,
     max_attempts: input.maxAttempts ?? definition.defaultMaxAttempts,

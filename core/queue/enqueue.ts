@@ -8,15 +8,16 @@
  */
 import type { BackoffPolicy } from '../backoff.ts'
 import { isFaultOfData, type Pool, type Sql } from '../db.ts'
+import { definitionName } from '../definitions/name.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
-import { DependencyFailed, IdempotencyConflict, JobNotFound, SourceGone } from '../errors.ts'
+import { DependencyFailed, IdempotencyConflict, InvalidParams, JobNotFound, SourceGone } from '../errors.ts'
 import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import { holdOwners } from '../uploads/hold.ts'
 import { type EnqueueRow, rowOf, withoutRepeats } from './enqueue-row.ts'
 import { gather } from './gather.ts'
-import { insertJobs, type Written } from './insert-jobs.ts'
+import { insertJobs, StaleDefinitions, type Written } from './insert-jobs.ts'
 import { statusOf } from './read.ts'
 import { withSendSpan } from './send-span.ts'
 import { hintWork, isPool } from './wake.ts'
@@ -111,15 +112,42 @@ export async function enqueueMany(
   )
 }
 
-async function enqueueAll(
+type Definitions = Map<string, RegisteredDefinition>
+
+interface EnqueueOptions {
+  parent?: ParentJob
+  internal?: boolean
+  trace: TraceHeaders | null
+}
+
+/**
+ * After definitions as they were read some time ago, if they were: the statement that writes looks whether they still are
+ * so, and what they do not allow may be allowed by now.
+ */
+async function enqueueAll(sql: Sql, inputs: EnqueueInput[], options: EnqueueOptions): Promise<Enqueued[]> {
+  const keeper = isPool(sql) && !options.internal ? together(sql) : undefined
+  let kept = keeper?.kept(inputs)
+  for (;;) {
+    const definitions =
+      kept ?? (await (keeper?.readDefinitions(inputs) ?? readDefinitions(sql, inputs, options)))
+    try {
+      return await enqueueAs(sql, inputs, definitions, options)
+    } catch (error) {
+      const isOutdated =
+        error instanceof StaleDefinitions || (kept !== undefined && error instanceof InvalidParams)
+      if (!isOutdated) throw error
+      kept = undefined
+    }
+  }
+}
+
+/** @throws StaleDefinitions when they are not what they were */
+async function enqueueAs(
   sql: Sql,
   inputs: EnqueueInput[],
-  options: { parent?: ParentJob; internal?: boolean; trace: TraceHeaders | null },
+  definitions: Definitions,
+  options: EnqueueOptions,
 ): Promise<Enqueued[]> {
-  const definitions =
-    options.internal || !isPool(sql)
-      ? await readDefinitions(sql, inputs, options)
-      : await together(sql).readDefinitions(inputs)
   const rows = inputs.map((input) => rowOf(input, definitions, options))
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)
@@ -142,12 +170,23 @@ async function enqueueAll(
   })
 }
 
-/** What single callers of one pool do at once. */
+/** What callers of one pool have in common: definitions, and what single ones do at once. */
 function together(sql: Pool): Together {
   const known = togetherOf.get(sql)
   if (known !== undefined) return known
-  const calls = {
-    readDefinitions: gather((inputs: EnqueueInput[][]) => readDefinitions(sql, inputs.flat())),
+  const definitions: Definitions = new Map()
+  const calls: Together = {
+    kept: (inputs) =>
+      inputs.every(({ definitionKey: key, definitionVersion: version = 1 }) =>
+        definitions.has(definitionName({ key, version })),
+      )
+        ? definitions
+        : undefined,
+    readDefinitions: gather(async (inputs: EnqueueInput[][]) => {
+      const read = await readDefinitions(sql, inputs.flat())
+      for (const [name, definition] of read) definitions.set(name, definition)
+      return read
+    }),
     insert: gather((rows: EnqueueRow[]) => insertJobs(sql, rows)),
   }
   togetherOf.set(sql, calls)
@@ -155,7 +194,9 @@ function together(sql: Pool): Together {
 }
 
 interface Together {
-  readDefinitions(inputs: EnqueueInput[]): Promise<Map<string, RegisteredDefinition>>
+  /** Undefined when some were never read. None of our own are among them: who enqueues here may not name those. */
+  kept(inputs: EnqueueInput[]): Definitions | undefined
+  readDefinitions(inputs: EnqueueInput[]): Promise<Definitions>
   insert(row: EnqueueRow): Promise<Written>
 }
 const togetherOf = new WeakMap<Pool, Together>()

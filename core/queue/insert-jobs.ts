@@ -10,13 +10,30 @@ import { jsonParameter } from './row.ts'
 /** By the id of each row the job that it became, or met by its key. `otherParams`: the one it met has others. */
 export type Written = Map<string, { jobId: string; otherParams: boolean }>
 
+/** The rows were made after definitions that have changed since; nothing was written. */
+export class StaleDefinitions extends Error {}
+
+/** @throws StaleDefinitions */
 export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   // Parts stand in the statement only where they are wanted: their planning is not free.
   const keyed = rows.some(({ key }) => key !== null)
   const depends = rows.some(({ depends_on }) => depends_on.length > 0)
-  // jobs_pk and idempotency_keys_pk.
-  const written = await sql<{ id: string; jobId: string; otherParams: boolean }[]>`
-    with given as materialized (
+  const stamps = stampsOf(rows)
+  // definitions_pk, jobs_pk and idempotency_keys_pk.
+  const written = await sql<{ isStale: boolean; id: string | null; jobId: string; otherParams: boolean }[]>`
+    with known as materialized (
+      select exists (
+        select
+        from unnest(
+          ${stamps.map(({ definition_key }) => definition_key)}::text[],
+          ${stamps.map(({ definition_version }) => definition_version)}::int[],
+          ${stamps.map(({ definition_stamp }) => definition_stamp)}::text[]
+        ) as stamped (key, version, stamp)
+        left join job_server.definitions using (key, version)
+        where definitions.xmin::text is distinct from stamp
+      ) as is_stale
+    ),
+    given as materialized (
       select
         id, definition_key, coalesce(definition_version, ${usual.definition_version}) as definition_version,
         coalesce(queue, ${usual.queue}) as queue, coalesce(priority, ${usual.priority}) as priority, max_attempts, timeout_seconds,
@@ -31,6 +48,7 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
         concurrency_key_limit int, depends_on uuid[], owners uuid[], parent_id uuid, tags text[], metadata jsonb, webhook_url text,
         traceparent text, tracestate text
       )
+      where not (select is_stale from known)
     ),
     ${keyed ? holdKeys(sql) : sql``}
     met as materialized (
@@ -88,12 +106,23 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
       insert into job_server.events (job_id, event_type)
       select id, 'queued' from created order by id
     )
-    select id, job_id as "jobId", other_params as "otherParams" from met where job_id <> id or other_params`
-  const asGiven: [string, { jobId: string; otherParams: boolean }][] = rows.map(({ id }) => [
-    id,
-    { jobId: id, otherParams: false },
-  ])
-  return new Map([...asGiven, ...written.map(({ id, ...job }) => [id, job] as const)])
+    select is_stale as "isStale", id, job_id as "jobId", other_params as "otherParams"
+    from known left join met on job_id <> id or other_params`
+  if (written.some(({ isStale }) => isStale)) throw new StaleDefinitions('a definition has changed')
+  const all: Written = new Map(rows.map(({ id }) => [id, { jobId: id, otherParams: false }]))
+  for (const { id, jobId, otherParams } of written) if (id !== null) all.set(id, { jobId, otherParams })
+  return all
+}
+
+type Stamped = Pick<EnqueueRow, 'definition_key' | 'definition_version' | 'definition_stamp'>
+
+/** Each once. Rows of several callers may tell of one definition in two states. */
+function stampsOf(rows: Stamped[]): Stamped[] {
+  const byText = new Map<string, Stamped>()
+  for (const row of rows) {
+    byText.set(`${row.definition_key}@${row.definition_version} ${row.definition_stamp}`, row)
+  }
+  return [...byText.values()]
 }
 
 /** Beside null and what is empty. */
@@ -107,7 +136,7 @@ const usual = {
 }
 
 /** To read 27 values of JSON would take PostgreSQL about as long as to write the row. */
-function withoutUsual(row: EnqueueRow): JsonObject {
+function withoutUsual({ definition_stamp: _stamp, ...row }: EnqueueRow): JsonObject {
   const unusual: JsonObject = {}
   for (const [name, value] of Object.entries(row))
     if (!isEmpty(value) && value !== usual[name as keyof typeof usual]) unusual[name] = value

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { registerDefinitions } from '../../../../core/definitions/register.ts'
 import {
   DefinitionNotFound,
   DependencyFailed,
   IdempotencyConflict,
   InvalidParams,
 } from '../../../../core/errors.ts'
+import type { JsonObject } from '../../../../core/json.ts'
 import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
@@ -255,5 +257,46 @@ describe('requests at once', () => {
     held.resolve()
     await holder
     expect(await keyed).toMatchObject({ created: false })
+  })
+})
+
+describe('a definition that changes', () => {
+  const register = async (change: { queue?: string; paramsSchema?: JsonObject }) => {
+    const [definition] = queue.definitions
+    if (definition === undefined) throw new Error('there is no definition')
+    await registerDefinitions(sql, [{ ...definition, ...change }])
+  }
+  afterEach(() => register({}))
+
+  test('is known as it is now to the next who enqueues: where, and what it takes', async () => {
+    await queue.enqueue()
+    await register({
+      queue: 'other',
+      paramsSchema: { type: 'object', properties: { n: { type: 'string' } }, required: ['n'] },
+    })
+    await expect(enqueue(sql, { definitionKey: 'test', params: { n: 1 } })).rejects.toThrow(InvalidParams)
+    const { job } = await enqueue(sql, { definitionKey: 'test', params: { n: 'one' } })
+    expect(await readJob(sql, job.id)).toMatchObject({ queue: 'other', params: { n: 'one' } })
+  })
+
+  test('may allow what it did not', async () => {
+    await register({ paramsSchema: { type: 'object', properties: { n: { type: 'string' } } } })
+    await expect(enqueue(sql, { definitionKey: 'test', params: { n: 1 } })).rejects.toThrow(InvalidParams)
+    await register({ paramsSchema: { type: 'object', properties: { n: { type: 'number' } } } })
+    expect(await enqueue(sql, { definitionKey: 'test', params: { n: 1 } })).toMatchObject({ created: true })
+  })
+
+  test('again and again keeps nobody from enqueuing', async () => {
+    const changes = (async () => {
+      for (let n = 0; n < 20; n++) await register({ queue: `queue-${n}` })
+    })()
+    const made = await Promise.all(
+      Array.from({ length: 200 }, () => enqueue(sql, { definitionKey: 'test', params: { n: 1 } })),
+    )
+    await changes
+    expect(made.filter(({ created }) => created)).toHaveLength(200)
+    expect(await count()).toBe(200)
+    const { job } = await enqueue(sql, { definitionKey: 'test' })
+    expect(await readJob(sql, job.id)).toMatchObject({ queue: 'queue-19' })
   })
 })
