@@ -1,6 +1,5 @@
 /** Videos in the dashboard: in by a file, watched while they are encoded, played; and uploads by pages of others. */
 import { afterAll, expect, test } from 'vitest'
-import { anyPort } from '../../../scripts/ports.ts'
 import {
   accessibilityViolations,
   noBrowser,
@@ -18,7 +17,7 @@ const mebibyte = 1024 ** 2
 const patienceSeconds = 90
 
 const clips = await testClips()
-const foreign = await servePage()
+const foreign = servePage()
 const server = await startServer({
   environment: { FFMPEG_PATH: (await clips.slowFfmpeg()).path, CORS_ORIGINS: foreign.origin },
 })
@@ -280,15 +279,14 @@ async function timeAfterPlaying(page: TestPage): Promise<number> {
 }
 
 /** An empty page under two origins. */
-async function servePage() {
-  const port = await anyPort()
+function servePage() {
   const page = Bun.serve({
-    port,
+    port: 0,
     fetch: () =>
       new Response('<!doctype html><title>A page of others</title>', {
         headers: { 'content-type': 'text/html' },
       }),
   })
   afterAll(() => page.stop(true))
-  return { origin: `http://localhost:${port}`, strange: `http://127.0.0.1:${port}` }
+  return { origin: `http://localhost:${page.port}`, strange: `http://127.0.0.1:${page.port}` }
 }
