@@ -32,11 +32,12 @@ export const latencyBench: Bench = {
       await bare.roundTrip()
     }
     const theirs = await stack.openDatabase()
+    const perRound = Math.ceil(jobs / rounds)
     const passes: Record<'claimed' | 'firstLine' | 'bare' | 'theirs', number[]>[] = []
     for (let round = 0; round < rounds; round++) {
       onStep(`round ${round + 1} of ${rounds}`)
       const pass: (typeof passes)[number] = { claimed: [], firstLine: [], bare: [], theirs: [] }
-      for (let count = 0; count < jobs / rounds; count++) {
+      for (let count = 0; count < perRound; count++) {
         const { claimedMs, firstLineMs } = await jobWait(database, api.url)
         pass.claimed.push(claimedMs)
         pass.firstLine.push(firstLineMs)
@@ -44,7 +45,7 @@ export const latencyBench: Bench = {
         pass.bare.push(await bare.roundTrip())
       }
       const order = { peer: 'graphileWorker', measure: 'waits', url: theirs.url } as const
-      const count = jobs / rounds + warmUpJobs
+      const count = perRound + warmUpJobs
       const waits = await askWaits(stack, { ...order, jobs: count, perCall: 1, everyMs: settleMs })
       pass.theirs.push(...waits.slice(warmUpJobs))
       passes.push(pass)
