@@ -97,16 +97,10 @@ test.skipIf(noBrowser)(
     const page = await browser.open(`${server.url}/videos`)
     const parts = await holdSecondPart(page)
     await page.getByLabel('Video files').setInputFiles(await clips.write('parts.mp4', bytes))
-    await until(
-      'the first part to have arrived',
-      async () => {
-        const [value = 0] = await page
-          .locator('.upload progress')
-          .evaluateAll((all) => all.map((each) => (each as HTMLProgressElement).value))
-        return value >= 64 / 66
-      },
-      patienceSeconds,
-    )
+    await shows(page, /67\.1 MB of 69\.2 MB/)
+    // What was sent has not arrived before the storage says so.
+    const isFirstDone = async () => (await partsOf(page))[0]?.done === true
+    await until('the first part to have arrived', isFirstDone, patienceSeconds)
     await page.getByRole('button', { name: 'Pause parts.mp4' }).click()
     await shows(page, 'Paused')
     parts.letGo()
