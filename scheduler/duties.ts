@@ -60,9 +60,22 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   const retentionDays = config.HISTORY_RETENTION_DAYS
   const namespace = config.METRICS_NAMESPACE
   return [
-    folding(sql),
-    counting(sql),
-    statistics(sql),
+    watch(
+      'tallies',
+      () => foldTallies(sql, { limit: tallyLimit }),
+      ({ ends, claims }) => ends + claims === 0,
+    ),
+    // Nothing to count, or the last count is to rest.
+    watch(
+      'live-count',
+      async () => ({ jobs: await keepLiveCount(sql) }),
+      ({ jobs }) => jobs === null,
+    ),
+    watch(
+      'statistics',
+      async () => ({ analysed: await keepStatistics(sql) }),
+      ({ analysed }) => analysed.length === 0,
+    ),
     // Workers rescue from one another; this is for when none is left.
     duty('rescue', minute, async () => ({ rescued: (await rescue(sql, { limit: rescueLimit })).length })),
     duty('waiting-jobs', minute, async () => {
@@ -93,29 +106,6 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
       removed: await removeOldDeliveries(sql, { retentionDays }),
     })),
   ]
-}
-
-function folding(sql: Pool): Duty<{ ends: number; claims: number }> {
-  return {
-    ...duty('tallies', 10, () => foldTallies(sql, { limit: tallyLimit })),
-    rest: { seconds: 30, after: ({ ends, claims }) => ends + claims === 0 },
-  }
-}
-
-/** Looks less often while there is nothing to count, or the last count is to rest. */
-function counting(sql: Pool): Duty<{ jobs: number | null }> {
-  return {
-    ...duty('live-count', 10, async () => ({ jobs: await keepLiveCount(sql) })),
-    rest: { seconds: 30, after: ({ jobs }) => jobs === null },
-  }
-}
-
-/** Looks less often while no table grows, with those above: together they are claimed and recorded by two statements. */
-function statistics(sql: Pool): Duty<{ analysed: string[] }> {
-  return {
-    ...duty('statistics', 10, async () => ({ analysed: await keepStatistics(sql) })),
-    rest: { seconds: 30, after: ({ analysed }) => analysed.length === 0 },
-  }
 }
 
 /** What is to be kept for ever has no duty. */
@@ -178,6 +168,18 @@ async function whileFull(run: () => Promise<number>): Promise<number> {
     if (done < batch) break
   }
   return sum
+}
+
+/**
+ * Looks less often while it finds nothing to do. All that do rest together: they are then claimed by one statement, and
+ * recorded by one.
+ */
+function watch<Outcome extends Json>(
+  name: string,
+  run: () => Promise<Outcome>,
+  foundNothing: (outcome: Outcome) => boolean,
+): Duty<Outcome> {
+  return { ...duty(name, 10, run), rest: { seconds: 30, after: foundNothing } }
 }
 
 function duty<Outcome extends Json>(

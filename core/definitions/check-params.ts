@@ -7,13 +7,12 @@ import type { RegisteredDefinition } from './read.ts'
 /** Compiling a schema costs far more than using it; the text is the key, so a new registration is seen. */
 const compiled = new Map<string, z.ZodType>()
 const compiledLimit = 1000
+/** Of definitions that are kept, whose text need not be made for each job. */
 const schemaOf = new WeakMap<RegisteredDefinition, z.ZodType>()
 
 /** @throws InvalidParams with path and message of every problem */
 export function checkParams(definition: RegisteredDefinition, params: JsonObject): void {
-  const schema = schemaOf.get(definition) ?? compile(definition.paramsSchema)
-  schemaOf.set(definition, schema)
-  const outcome = schema.safeParse(params)
+  const outcome = schemaFor(definition).safeParse(params)
   if (outcome.success) return
   throw new InvalidParams(
     definition.key,
@@ -22,6 +21,14 @@ export function checkParams(definition: RegisteredDefinition, params: JsonObject
       message: issue.message,
     })),
   )
+}
+
+function schemaFor(definition: RegisteredDefinition): z.ZodType {
+  const known = schemaOf.get(definition)
+  if (known !== undefined) return known
+  const schema = compile(definition.paramsSchema)
+  schemaOf.set(definition, schema)
+  return schema
 }
 
 function compile(schema: JsonObject): z.ZodType {

@@ -3,6 +3,7 @@
  * It runs on connections of others too, hence the quoted names.
  */
 import type { Sql } from '../db.ts'
+import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { EnqueueRow } from './enqueue-row.ts'
 import { jsonParameter } from './row.ts'
@@ -120,7 +121,8 @@ type Stamped = Pick<EnqueueRow, 'definition_key' | 'definition_version' | 'defin
 function stampsOf(rows: Stamped[]): Stamped[] {
   const byText = new Map<string, Stamped>()
   for (const row of rows) {
-    byText.set(`${row.definition_key}@${row.definition_version} ${row.definition_stamp}`, row)
+    const name = definitionName({ key: row.definition_key, version: row.definition_version })
+    byText.set(`${name} ${row.definition_stamp}`, row)
   }
   return [...byText.values()]
 }
@@ -135,7 +137,7 @@ const usual = {
   delay_seconds: 0,
 }
 
-/** To read 27 values of JSON would take PostgreSQL about as long as to write the row. */
+/** To read 25 values of JSON would take PostgreSQL about as long as to write the row. */
 function withoutUsual({ definition_stamp: _stamp, ...row }: EnqueueRow): JsonObject {
   const unusual: JsonObject = {}
   for (const [name, value] of Object.entries(row))

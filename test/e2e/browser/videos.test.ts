@@ -97,10 +97,7 @@ test.skipIf(noBrowser)(
     const page = await browser.open(`${server.url}/videos`)
     const parts = await holdSecondPart(page)
     await page.getByLabel('Video files').setInputFiles(await clips.write('parts.mp4', bytes))
-    await shows(page, /67\.1 MB of 69\.2 MB/)
-    // What was sent has not arrived before the storage says so.
-    const isFirstDone = async () => (await partsOf(page))[0]?.done === true
-    await until('the first part to have arrived', isFirstDone, patienceSeconds)
+    await firstPartToArrive(page)
     await page.getByRole('button', { name: 'Pause parts.mp4' }).click()
     await shows(page, 'Paused')
     parts.letGo()
@@ -127,9 +124,7 @@ test.skipIf(noBrowser)(
     const page = await browser.open(`${server.url}/videos`)
     const parts = await holdSecondPart(page)
     await page.getByLabel('Video files').setInputFiles(file)
-    await shows(page, /67\.1 MB of 69\.2 MB/)
-    const isFirstDone = async () => (await partsOf(page))[0]?.done === true
-    await until('the first part to have arrived', isFirstDone, patienceSeconds)
+    await firstPartToArrive(page)
     await page.reload()
     await shows(page, /Interrupted · 67\.1 MB of 69\.2 MB/)
     const other = await page.context().newPage()
@@ -236,6 +231,13 @@ async function keptIn(page: TestPage): Promise<{ uploadId: string }> {
 async function partsOf(page: TestPage): Promise<{ done: boolean }[]> {
   const answer = await fetch(`${server.url}/v1/videos/uploads/${(await keptIn(page)).uploadId}`)
   return (await answer.json()).parts
+}
+
+/** What was sent, of 66 MiB, has not arrived before the storage says so. */
+async function firstPartToArrive(page: TestPage): Promise<void> {
+  await shows(page, /67\.1 MB of 69\.2 MB/)
+  const isFirstDone = async () => (await partsOf(page))[0]?.done === true
+  await until('the first part to have arrived', isFirstDone, patienceSeconds)
 }
 
 /** Runs in the page. The bytes begin as an MP4 does. */
