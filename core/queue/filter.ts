@@ -35,7 +35,7 @@ export function matching(sql: Sql, filter: JobFilter) {
     error,
   } = filter
   const rest = sql`
-    ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
+    ${ofDefinition(sql, definitionKey)}
     ${definitionKey === undefined && queue === undefined ? notInternal(sql) : sql``}
     ${queue === undefined ? sql`` : sql`and queue = ${queue}`}
     ${tags.length === 0 ? sql`` : sql`and tags <> '{}' and tags @> ${tags}::text[]`}
@@ -50,6 +50,13 @@ export function matching(sql: Sql, filter: JobFilter) {
     finished:
       status === undefined ? sql`true ${rest}` : isFinal(status) ? sql`status = ${status} ${rest}` : never,
   }
+}
+
+/** In the words of jobs_definition_idx, which holds what is not `''`: all jobs. */
+export function ofDefinition(sql: Sql, definitionKey: string | undefined) {
+  return definitionKey === undefined
+    ? sql``
+    : sql`and definition_key = ${definitionKey} and definition_key <> ''`
 }
 
 function notInternal(sql: Sql) {

@@ -1,7 +1,7 @@
 /** Lists jobs wherever they are, newest first. */
 import { plannedAnew, type Sql } from '../db.ts'
 import { isFinal } from '../job-state.ts'
-import { type JobFilter, matching } from './filter.ts'
+import { type JobFilter, matching, ofDefinition } from './filter.ts'
 import { finishedColumns, liveColumns } from './read.ts'
 import type { JobView } from './row.ts'
 
@@ -79,16 +79,15 @@ async function lastLookedAt(
 ): Promise<string | null> {
   if (tags.length > 0 || parentId !== undefined) return null
   const behind = after === undefined ? sql`` : sql`and id < ${after}`
-  const ofDefinition = definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`
   const isLive = status === undefined || !isFinal(status)
   const isFinished = status === undefined || isFinal(status)
   const ofStatus = status === undefined || definitionKey !== undefined ? sql`` : sql`and status = ${status}`
   const [oldest, next] = await plannedAnew(sql<{ id: string }[]>`
     select id from (
-      (select id from job_server.jobs where ${isLive} ${ofDefinition} ${behind} order by id desc limit ${lookAt + 1})
+      (select id from job_server.jobs where ${isLive} ${ofDefinition(sql, definitionKey)} ${behind} order by id desc limit ${lookAt + 1})
       union all
       (
-        select id from job_server.job_history where ${isFinished} ${ofDefinition} ${ofStatus} ${behind}
+        select id from job_server.job_history where ${isFinished} ${ofDefinition(sql, definitionKey)} ${ofStatus} ${behind}
         order by id desc limit ${lookAt + 1}
       )
     ) as candidates
