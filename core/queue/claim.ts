@@ -15,7 +15,7 @@ import { tallyClaims } from '../metrics/tally.ts'
 import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
 import { probe } from './probe.ts'
-import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
+import { readyJobs, turnsBefore, turnText, withRanges } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -85,7 +85,7 @@ async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Pro
     from (${namesOf(tx, definitions)}) as loaded
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (
-      select from job_server.lanes
+      select from ${withRanges(tx, tx`job_server.lanes`, cursors)} as lanes
       where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx, cursors)}
     )
     order by key, version`
@@ -107,7 +107,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
         ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
         ${mostlyFrom === undefined ? sql`${limit}::bigint as share` : sharesOf(sql, limit, mostlyFrom.priority)}
-      from (${servedLanes(sql, request)}) as lanes
+      from ${withRanges(sql, sql`(${servedLanes(sql, request)})`, cursors)} as lanes
       join job_server.definitions on definitions.key = lanes.definition_key and definitions.version = lanes.definition_version
       ${mostlyFrom === undefined ? sql`` : sql`cross join lateral (${isAmong(sql, mostlyFrom.lanes)}) as chief`}
       where ${
@@ -165,11 +165,14 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       select id, 'started', jsonb_build_object('attempt', attempts, 'workerId', worker_id) from claimed
     ),
     ${limited.length === 0 ? sql`` : rememberStarts(sql)}
+    -- First: else each job might be held against each lane.
+    hooking as materialized (
+      select queue, definition_key, definition_version from open_lanes where 'onStart' = any(hooks)
+    ),
     hooked as (
       insert into job_server.hook_runs (job_id, definition_key, definition_version, hook, payload)
       select id, definition_key, definition_version, 'onStart', jsonb_build_object('attempt', attempts, 'params', params)
-      from claimed join open_lanes using (queue, definition_key, definition_version)
-      where 'onStart' = any(hooks)
+      from claimed join hooking using (queue, definition_key, definition_version)
     )
     select
       id, lease_epoch, definition_key, definition_version, attempts as attempt, max_attempts, timeout_seconds, backoff,

@@ -31,14 +31,19 @@ interface Place {
 
 /** Where jobs of a lane may be ready: from a place on in one priority, or since a time in all of several. */
 export type Range = {
-  queue: string
-  definition_key: string
-  definition_version: number
   place: number
   highest: number
   lowest: number
   turn_at: string
   id: string | null
+}
+
+/** Of a lane, in the order of its jobs. */
+export type LaneRanges = {
+  queue: string
+  definition_key: string
+  definition_version: number
+  ranges: Range[]
 }
 
 /** A ready job. */
@@ -72,9 +77,9 @@ export class LaneCursors {
     return [...this.#lanes.values()].flatMap(({ stragglers }) => stragglers)
   }
 
-  /** Of a lane, in the order of its jobs; none for a lane of which nothing is known. */
-  get ranges(): Range[] {
-    return [...this.#lanes.values()].flatMap(rangesOf)
+  /** None for a lane of which nothing is known. */
+  get ranges(): LaneRanges[] {
+    return [...this.#lanes.values()].map(rangesOf)
   }
 
   /**
@@ -143,11 +148,11 @@ function isBehind({ cursors, frontier, since }: LaneState, job: Ready): boolean 
   return job.turnAt < cursor.turnAt || (job.turnAt === cursor.turnAt && job.id < cursor.id)
 }
 
-function rangesOf({ lane, cursors, frontier, since }: LaneState): Range[] {
+function rangesOf({ lane, cursors, frontier, since }: LaneState): LaneRanges {
   const { queue, definitionKey: definition_key, definitionVersion: definition_version } = lane
-  const ranges: Omit<Range, 'place'>[] = []
-  const add = (range: Pick<Range, 'highest' | 'lowest' | 'turn_at' | 'id'>) => {
-    if (range.highest >= range.lowest) ranges.push({ queue, definition_key, definition_version, ...range })
+  const ranges: Range[] = []
+  const add = (range: Omit<Range, 'place'>) => {
+    if (range.highest >= range.lowest) ranges.push({ place: ranges.length, ...range })
   }
   let upper = highestPriority
   for (const [priority, { turnAt, id }] of [...cursors].sort(([one], [other]) => other - one)) {
@@ -163,5 +168,5 @@ function rangesOf({ lane, cursors, frontier, since }: LaneState): Range[] {
   }
   const isRead = frontier === Number.NEGATIVE_INFINITY
   add({ highest: upper, lowest: lowestPriority, turn_at: isRead ? since : '-infinity', id: null })
-  return ranges.map((range, place) => ({ ...range, place }))
+  return { queue, definition_key, definition_version, ranges }
 }
