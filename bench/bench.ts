@@ -27,13 +27,15 @@ export interface BenchContext {
  * @param options.warmUp a round before the first that does not count
  * @returns what each side gave, round by round
  */
-export async function interleave<Side extends string, Pass>(
+export async function interleave<Passes extends Record<string, unknown>>(
   { rounds, onStep }: Pick<BenchContext, 'rounds' | 'onStep'>,
-  sides: Record<Side, () => Promise<Pass>>,
+  sides: { [Side in keyof Passes]: () => Promise<Passes[Side]> },
   options: { what: string; warmUp: boolean },
-): Promise<Record<Side, Pass[]>> {
-  const names = Object.keys(sides) as Side[]
-  const passes = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Side, Pass[]>
+): Promise<{ [Side in keyof Passes]: Passes[Side][] }> {
+  const names = Object.keys(sides) as (keyof Passes)[]
+  const passes = Object.fromEntries(names.map((name) => [name, []])) as unknown as {
+    [Side in keyof Passes]: Passes[Side][]
+  }
   if (options.warmUp) {
     onStep(`${options.what}: warming up`)
     for (const name of names) await sides[name]()

@@ -10,11 +10,14 @@ import { probe } from '../jobs/video/probe.ts'
 
 const stallSeconds = 120
 
-/** @returns the command, and the file beside the input that it writes */
+/**
+ * @param options.threads default: as many as there are processors
+ * @returns the command, and the file beside the input that it writes
+ */
 export async function encodeCommand(
   tools: { ffmpeg: string; ffprobe: string },
   input: string,
-  quality: Quality,
+  { quality, ...options }: { quality: Quality; threads?: number },
 ): Promise<{ command: string[]; output: string }> {
   const directory = dirname(input)
   const care = { signal: new AbortController().signal, stallSeconds, directory }
@@ -22,12 +25,12 @@ export async function encodeCommand(
   const plan = planEncode(media, resolve({ quality, format: 'mp4', segments: 'off' }))
   const { picture, trim, targets } = plan
   const extras = { watermark: null, subtitles: [], skipped: [], loudness: new Map() }
-  const options = await encodeOptions(
-    { input, directory, picture, trim, targets, ...extras },
+  const encode = await encodeOptions(
+    { input, directory, picture, trim, targets, ...extras, ...options },
     { tools, limits: defaultJobLimits },
     care,
   )
-  const command = [tools.ffmpeg, ...ffmpegOptions, ...options]
+  const command = [tools.ffmpeg, ...ffmpegOptions, ...encode]
   return { command, output: join(directory, targets[0]?.name ?? '') }
 }
 

@@ -22,7 +22,7 @@ export const encodeBench: Bench = {
     const clip = join(directory, 'clip.mp4')
     onStep('making the clip')
     await makeClip(stack.tools.ffmpeg, clip, clipSeconds)
-    const { command, output } = await encodeCommand(stack.tools, clip, quality)
+    const { command, output } = await encodeCommand(stack.tools, clip, { quality })
     const database = await stack.openDatabase()
     const [api, worker] = await Promise.all([database.startApi(), database.startWorker()])
     const ours = [api.pid, worker.pid]

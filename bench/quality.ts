@@ -29,7 +29,7 @@ export const qualityBench: Bench = {
       const source = join(directory, 'source.mkv')
       const lossless = ['-c:v', 'ffv1', '-pix_fmt', 'yuv420p']
       await runCommand([tools.ffmpeg, '-nostdin', '-y', '-f', 'lavfi', '-i', picture, ...lossless, source])
-      const ours = await encodeCommand(tools, source, '720p')
+      const ours = await encodeCommand(tools, source, { quality: '720p' })
       const bare = join(directory, 'bare.mp4')
       const peer = [tools.ffmpeg, '-nostdin', '-y', '-i', source, '-c:v', 'libx264', '-crf', crf, bare]
       const judge = async (command: string[], output: string) => {

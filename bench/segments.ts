@@ -3,17 +3,19 @@
  * for an encoder, at the same pieces; and what the division costs, against the video in one piece. How it goes on with
  * more workers than this machine has processors is computed from what was measured, and said to be.
  */
-import { mkdtemp } from 'node:fs/promises'
+import { link, mkdtemp } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Bench, interleave } from './bench.ts'
 import type { BenchDatabase } from './database.ts'
-import { runCommand } from './encode-command.ts'
+import { encodeCommand, runCommand } from './encode-command.ts'
 import { compare } from './measurement.ts'
+import type { BenchStack } from './stack.ts'
 import { cpuSecondsOf, encodeBy, makeClip, uploadTo } from './video-client.ts'
 
 const clipSeconds = 40
 const pieces = 4
+const quality = '720p'
 const simulatedSeconds = 3600
 const simulatedWorkers = [4, 16, 64]
 /** As `segments: auto` has it at most. */
@@ -31,25 +33,37 @@ export const segmentsBench: Bench = {
     const clip = join(directory, 'clip.mp4')
     onStep('making the clip')
     await makeClip(stack.tools.ffmpeg, clip, clipSeconds)
+    const bare = [await bareCommand(stack, clip, 0), await bareCommand(stack, clip, 1)]
     const database = await stack.openDatabase()
     const api = await database.startApi()
     const uploadId = await uploadTo(api.url, clip)
     const encode = (workers: number, segments: number | 'off') =>
-      byWorkers(database, workers, () => encodeBy(api.url, uploadId, { quality: '720p', segments }))
-    const { whole, one, two } = await interleave(
+      byWorkers(database, workers, () => encodeBy(api.url, uploadId, { quality, segments }))
+    const { whole, one, two, limit } = await interleave(
       context,
-      { whole: () => encode(1, 'off'), one: () => encode(1, pieces), two: () => encode(2, pieces) },
+      {
+        whole: () => encode(1, 'off'),
+        one: () => encode(1, pieces),
+        two: () => encode(2, pieces),
+        limit: () => bareSpeedUp(bare),
+      },
       { what: 'encode', warmUp: false },
     )
     await database.close()
     requireDivision([...one, ...two], pieces)
     const seconds = (runs: Run[]) => runs.map((run) => run.seconds)
     const cpu = (runs: Run[]) => runs.map(({ cpuSeconds }) => cpuSeconds)
+    const speedUps = one.map((run, round) => run.seconds / (two[round]?.seconds ?? 0))
     return [
       compare(
         { name: 'speed-up by a second worker', unit: '×', better: 'higher' },
-        { label: 'measured', values: one.map((run, round) => run.seconds / (two[round]?.seconds ?? 0)) },
+        { label: 'measured', values: speedUps },
         { label: 'workers', values: two.map(() => 2) },
+      ),
+      compare(
+        { name: 'speed-up by a second processor', unit: '×', better: 'higher' },
+        { label: 'by a second worker', values: speedUps },
+        { label: 'of the FFmpeg command, bare, twice at once', values: limit },
       ),
       compare(
         { name: 'time', unit: 's', better: 'lower' },
@@ -77,6 +91,27 @@ export const segmentsBench: Bench = {
       ),
     ]
   },
+}
+
+/** One thread on one processor, with a directory of its own. */
+async function bareCommand({ tools, directory }: BenchStack, clip: string, processor: number) {
+  const input = join(await mkdtemp(join(directory, 'bare-')), 'clip.mp4')
+  await link(clip, input)
+  const { command } = await encodeCommand(tools, input, { quality, threads: 1 })
+  return ['taskset', '--cpu-list', String(processor), ...command]
+}
+
+/** Processors share caches and memory, and may share the machine with others: two are seldom twice as fast as one. */
+async function bareSpeedUp(commands: string[][]): Promise<number> {
+  const [first = []] = commands
+  const alone = await secondsOf(() => runCommand(first))
+  return (commands.length * alone) / (await secondsOf(() => Promise.all(commands.map(runCommand))))
+}
+
+async function secondsOf(act: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  await act()
+  return (performance.now() - startedAt) / 1000
 }
 
 interface Run {
@@ -108,9 +143,10 @@ async function byWorkers(database: BenchDatabase, count: number, act: () => Prom
   }
   const pids = workers.map(({ pid }) => pid)
   const cpuBefore = await cpuSecondsOf(pids)
-  const startedAt = performance.now()
-  const jobId = await act()
-  const seconds = (performance.now() - startedAt) / 1000
+  let jobId = ''
+  const seconds = await secondsOf(async () => {
+    jobId = await act()
+  })
   const cpuSeconds = (await cpuSecondsOf(pids)) - cpuBefore
   const attempts = await database.sql<{ isOwn: boolean; seconds: number }[]>`
     select job_id = ${jobId} as is_own, extract(epoch from ended_at - attempts.started_at)::float8 as seconds
