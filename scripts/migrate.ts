@@ -5,7 +5,7 @@ import { migrate } from '../core/migrate.ts'
 
 const sql = openPool(configOrExit(process.env), 'job-server migrate')
 try {
-  const applied = await migrate(sql)
+  const applied = await migrate(sql, { onBlocked: (problem) => console.error(`${problem} Trying again.`) })
   console.log(
     applied.length === 0 ? 'The schema is up to date.' : applied.map((name) => `applied ${name}`).join('\n'),
   )

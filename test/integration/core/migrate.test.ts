@@ -1,7 +1,9 @@
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openPool, type Pool } from '../../../core/db.ts'
-import { MigrationChanged, migrate } from '../../../core/migrate.ts'
+import { MigrationBlocked, MigrationChanged, migrate } from '../../../core/migrate.ts'
 import { testDatabase } from '../../support/database.ts'
 
 const { url, sql } = await testDatabase({ empty: true })
@@ -66,6 +68,50 @@ test('a file that fails leaves nothing of itself, and the next call goes on with
   expect(await migrate(sql)).toEqual(files)
 })
 
+/** One file creates a table that another changes. */
+async function twoFiles(): Promise<{ directory: string; applyFirst(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'migrations-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  await writeFile(join(directory, '0001_things.sql'), 'create table things (id integer);')
+  return {
+    directory,
+    async applyFirst() {
+      await migrate(sql, { directory })
+      await writeFile(join(directory, '0002_named.sql'), 'alter table things add column name text;')
+    },
+  }
+}
+
+test('what is in use is changed as soon as it is not; nobody waits behind that for long', async () => {
+  const { directory, applyFirst } = await twoFiles()
+  await applyFirst()
+  const told: string[] = []
+  const migrating = await anotherPool().begin(async (tx) => {
+    await tx`select from job_server.things`
+    const outcome = migrate(sql, { directory, onBlocked: (problem) => told.push(problem) })
+    await expect.poll(tablesWaitedFor).toEqual(['things'])
+    // Behind the migration, which gives way.
+    await sql`select from job_server.things`
+    await expect.poll(() => told).not.toEqual([])
+    return { outcome }
+  })
+  expect(await migrating.outcome).toEqual(['0002_named.sql'])
+  expect(told[0]).toMatch(
+    /^migrations\/0002_named.sql can't change what is in use. The oldest open transactions: pid \d+ \(test migrate\) since \d+ s/,
+  )
+  expect(await sql`select name from job_server.things`).toEqual([])
+})
+
+test('what stays in use is given up in the end, with nothing done', async () => {
+  const { directory, applyFirst } = await twoFiles()
+  await applyFirst()
+  await anotherPool().begin(async (tx) => {
+    await tx`select from job_server.things`
+    await expect(migrate(sql, { directory, patienceSeconds: 0 })).rejects.toThrow(MigrationBlocked)
+  })
+  expect(await recorded()).toEqual([{ name: '0001_things.sql' }])
+})
+
 test('PostgreSQL older than 14 is refused by name', async () => {
   // A function before the catalogue on the search path makes the server say that it is an older one.
   await sql`create schema older`
@@ -83,4 +129,11 @@ async function waitingForLocks() {
   return await sql`
     select pid from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`
+}
+
+async function tablesWaitedFor(): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select relname as name from pg_locks join pg_class on pg_class.oid = relation
+    where database = (select oid from pg_database where datname = current_database()) and not granted`
+  return rows.map(({ name }) => name)
 }
