@@ -15,7 +15,7 @@ import { tallyClaims } from '../metrics/tally.ts'
 import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
 import { probe } from './probe.ts'
-import { readyJobs, turnsBefore, turnText, withRanges } from './ready-jobs.ts'
+import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -85,7 +85,7 @@ async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Pro
     from (${namesOf(tx, definitions)}) as loaded
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (
-      select from ${withRanges(tx, tx`job_server.lanes`, cursors)} as lanes
+      select from job_server.lanes
       where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx, cursors)}
     )
     order by key, version`
@@ -107,7 +107,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
         ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
         ${mostlyFrom === undefined ? sql`${limit}::bigint as share` : sharesOf(sql, limit, mostlyFrom.priority)}
-      from ${withRanges(sql, sql`(${servedLanes(sql, request)})`, cursors)} as lanes
+      from (${servedLanes(sql, request)}) as lanes
       join job_server.definitions on definitions.key = lanes.definition_key and definitions.version = lanes.definition_version
       ${mostlyFrom === undefined ? sql`` : sql`cross join lateral (${isAmong(sql, mostlyFrom.lanes)}) as chief`}
       where ${

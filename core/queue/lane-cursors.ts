@@ -12,6 +12,7 @@
  * It is a hint, never the truth: what becomes ready behind a cursor (given back, tried again, committed late) is found
  * by a look at the whole lane (`lookAtLanes`), and claimed by its id.
  */
+import type { Json } from '../json.ts'
 import type { Lane } from './lanes.ts'
 
 /** Higher than any, for what has not been read at all. */
@@ -30,20 +31,12 @@ interface Place {
 }
 
 /** Where jobs of a lane may be ready: from a place on in one priority, or since a time in all of several. */
-export type Range = {
+type Range = {
   place: number
   highest: number
   lowest: number
   turn_at: string
   id: string | null
-}
-
-/** Of a lane, in the order of its jobs. */
-export type LaneRanges = {
-  queue: string
-  definition_key: string
-  definition_version: number
-  ranges: Range[]
 }
 
 /** A ready job. */
@@ -77,9 +70,19 @@ export class LaneCursors {
     return [...this.#lanes.values()].flatMap(({ stragglers }) => stragglers)
   }
 
-  /** None for a lane of which nothing is known. */
-  get ranges(): LaneRanges[] {
-    return [...this.#lanes.values()].map(rangesOf)
+  /**
+   * Of each lane in the order of its jobs, none for a lane of which nothing is known; by queue, key and version of the
+   * definition, as a search among those of all lanes for each of them would take as much as the jobs.
+   */
+  get ranges(): Json {
+    const byQueue = Map.groupBy(this.#lanes.values(), ({ lane }) => lane.queue)
+    return objectOf(byQueue, (inQueue) => {
+      const byKey = Map.groupBy(inQueue, ({ lane }) => lane.definitionKey)
+      return objectOf(byKey, (ofKey) => {
+        const byVersion = Map.groupBy(ofKey, ({ lane }) => `${lane.definitionVersion}`)
+        return objectOf(byVersion, (ofVersion) => ofVersion.flatMap(rangesOf))
+      })
+    })
   }
 
   /**
@@ -148,8 +151,11 @@ function isBehind({ cursors, frontier, since }: LaneState, job: Ready): boolean 
   return job.turnAt < cursor.turnAt || (job.turnAt === cursor.turnAt && job.id < cursor.id)
 }
 
-function rangesOf({ lane, cursors, frontier, since }: LaneState): LaneRanges {
-  const { queue, definitionKey: definition_key, definitionVersion: definition_version } = lane
+function objectOf<Value>(map: Map<string, Value>, of: (value: Value) => Json): Json {
+  return Object.fromEntries([...map].map(([name, value]) => [name, of(value)]))
+}
+
+function rangesOf({ cursors, frontier, since }: LaneState): Range[] {
   const ranges: Range[] = []
   const add = (range: Omit<Range, 'place'>) => {
     if (range.highest >= range.lowest) ranges.push({ place: ranges.length, ...range })
@@ -168,5 +174,5 @@ function rangesOf({ lane, cursors, frontier, since }: LaneState): LaneRanges {
   }
   const isRead = frontier === Number.NEGATIVE_INFINITY
   add({ highest: upper, lowest: lowestPriority, turn_at: isRead ? since : '-infinity', id: null })
-  return { queue, definition_key, definition_version, ranges }
+  return ranges
 }

@@ -4,7 +4,7 @@ import { highestPriority, type LaneCursors, lowestPriority } from './lane-cursor
 import { jsonParameter } from './row.ts'
 
 export interface ReadyJobs {
-  /** Name of rows with the columns of `lanes`; with cursors, of `withRanges`. */
+  /** Name of rows with the columns of `lanes`. */
   lane: Fragment
   columns: Fragment
   limit: Fragment
@@ -31,7 +31,7 @@ export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fr
         select
           coalesce(known.highest, ${highestPriority}) as highest, coalesce(known.lowest, ${lowestPriority}) as lowest,
           coalesce(known.turn_at, '-infinity') as turn_at, known.id
-        from jsonb_to_recordset(coalesce(${lane}.ranges, '[{}]')) as known (
+        from jsonb_to_recordset(coalesce(${sql.json(jsonParameter(cursors.ranges))}::jsonb #> ${pathOf(sql, lane)}, '[{}]')) as known (
           place int, highest int, lowest int, turn_at timestamptz, id uuid
         )
         order by place
@@ -52,22 +52,6 @@ export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fr
       limit ${limit}
     )
     ${stragglers.length === 0 ? sql`` : sql`union all ${oneByOne(sql, asked, stragglers)}`}`
-}
-
-/**
- * Lanes with what the cursors know of each, if there are any: brought together here once, where all that is known would
- * be searched again for every lane that is read.
- * @param lanes a table or subquery with the columns of `lanes`
- */
-export function withRanges(sql: Sql, lanes: Fragment, cursors?: LaneCursors): Fragment {
-  if (cursors === undefined) return lanes
-  return sql`(
-    select lanes.*, ranges
-    from ${lanes} as lanes
-    left join jsonb_to_recordset(${sql.json(jsonParameter(cursors.ranges))}) as known (
-      queue text, definition_key text, definition_version int, ranges jsonb
-    ) using (queue, definition_key, definition_version)
-  )`
 }
 
 /**
@@ -93,6 +77,11 @@ function inOrder(sql: Sql, { lane, columns, limit, lowest, lock }: ReadyJobs, wi
     order by priority desc, jobs.turn_at, jobs.id
     limit ${limit}
     ${lock ? sql`for update skip locked` : sql``}`
+}
+
+/** Where `LaneCursors.ranges` has those of the lane. */
+function pathOf(sql: Sql, lane: Fragment): Fragment {
+  return sql`array[${lane}.queue, ${lane}.definition_key, ${lane}.definition_version::text]`
 }
 
 /** Each by a probe of its own: among all of them, the planner might well look for these few. */

@@ -2,7 +2,7 @@
 import type { Fragment, Sql } from '../db.ts'
 import type { LaneCursors } from './lane-cursors.ts'
 import { probe } from './probe.ts'
-import { readyJobs, withRanges } from './ready-jobs.ts'
+import { readyJobs } from './ready-jobs.ts'
 
 export interface Staged {
   staged: number
@@ -17,7 +17,7 @@ export interface Staged {
 }
 
 /**
- * Whether a row of `lanes` has jobs ready; with cursors, of `withRanges`. Not `exists`: for that the planner may well choose to read the whole table,
+ * Whether a row of `lanes` has jobs ready. Not `exists`: for that the planner may well choose to read the whole table,
  * in the belief that it finds one soon.
  */
 export function hasReadyJobs(sql: Sql, cursors?: LaneCursors) {
@@ -59,7 +59,7 @@ export async function stage(
       select key, version, rate_limit_count, rate_limit_seconds from job_server.definitions
       where (concurrency_limit is not null or rate_limit_count is not null) and (
         exists (
-          select from ${withRanges(sql, sql`job_server.lanes`, options.cursors)} as lanes
+          select from job_server.lanes
           where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql, options.cursors)}
         )
         or exists (select from staged where definition_key = key and definition_version = version)

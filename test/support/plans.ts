@@ -63,7 +63,7 @@ export function observePlans(sql: Pool, url: string): Observed {
 /** JSON arrives here as it was sent, as text; given as text again, it would become a JSON string. */
 function asGiven(parameter: unknown): never {
   return (
-    typeof parameter === 'string' && /^\[\{/.test(parameter) ? JSON.parse(parameter) : parameter
+    typeof parameter === 'string' && /^(\[\{|\{"[^"]*":)/.test(parameter) ? JSON.parse(parameter) : parameter
   ) as never
 }
 
