@@ -4,7 +4,7 @@
  * away, versions that lie further apart, and the way back.
  */
 import { join } from 'node:path'
-import { afterAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../core/migrate.ts'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
@@ -113,6 +113,8 @@ test.skipIf(previous === null)(
     expect(await oldMigrate.exited, oldMigrate.lastLines).toBe(0)
 
     const traffic = load()
+    // Whatever became of the test, whose failure this would hide.
+    onTestFinished(() => traffic.stop().catch(() => {}))
     const oldPort = await anyPort()
     const oldProcesses = await startVersion((options) => new old.ChildProcess(options), 'old', oldPort)
     traffic.apis.push(oldPort)

@@ -71,7 +71,7 @@ test('a schedule is made, fires, and its job runs', async () => {
   await call('DELETE', `/${scheduleId}`)
 })
 
-test('fires come within 100 ms of their time', async () => {
+test('fires come at their time, not with the next look', async () => {
   const { scheduleId } = await create({ expression: 'every 250ms' })
   const fires = await until('twenty fires', async () => {
     const found = await firesOf(scheduleId)
@@ -83,8 +83,8 @@ test('fires come within 100 ms of their time', async () => {
     .map(({ fireAt, recordedAt }) => Date.parse(recordedAt) - Date.parse(fireAt))
     .sort((a, b) => a - b)
   expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0)
-  // The middle one: single ones may fall to the load of the machine. Looking each 500 ms alone would miss it by far.
-  expect(lateMs[Math.floor(lateMs.length / 2)], lateMs.join(' ')).toBeLessThan(100)
+  // The middle one: single ones may fall to the load of the machine. By looks each 500 ms alone it would be at 250.
+  expect(lateMs[Math.floor(lateMs.length / 2)], lateMs.join(' ')).toBeLessThan(200)
 })
 
 describe('bad input', () => {
