@@ -2,7 +2,8 @@
 import type { Pool } from '../../core/db.ts'
 
 /**
- * Rows and index entries that were read in our tables while `run` went on, by table.
+ * Rows and index entries that were read in our tables while `run` went on, by table; a look into an index counts as one,
+ * also where it finds nothing.
  * @param pools.sql of one connection, which `run` works with
  * @param pools.other looks at the statistics
  */
@@ -14,7 +15,7 @@ export async function rowsRead(
     // Counts reach the others' view when a transaction ends, and so the one of this statement.
     await sql`select pg_stat_force_next_flush()`
     const rows = await other<{ name: string; read: number }[]>`
-      select relname as name, (seq_tup_read + coalesce(entries, 0))::int as read
+      select relname as name, (seq_tup_read + coalesce(entries, 0) + coalesce(idx_scan, 0))::int as read
       from pg_stat_user_tables
       left join (
         select relid, sum(idx_tup_read) as entries from pg_stat_user_indexes group by relid
