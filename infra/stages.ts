@@ -43,6 +43,8 @@ export interface Stage {
   /** A function each minute costs next to nothing; a container fires within 100 ms of the time. */
   scheduler: 'function' | 'container'
   logDays: number
+  /** Of all programs, beside those that the stacks make (README, Configuration). No secrets: everybody can read them. */
+  settings?: Record<string, string>
   /** Who is told when an alarm goes off. */
   alarmEmail?: string
 }
@@ -53,6 +55,7 @@ export const stages: Record<string, Stage> = {
     natGateways: 1,
     database: { minCapacity: 0.5, maxCapacity: 4, readers: 0, backupDays: 1, isKept: false },
     storage: { isKept: false, sourceDays: 14, outputDays: 14 },
+    settings: { SOURCE_RETENTION_DAYS: '7', HISTORY_RETENTION_DAYS: '7' },
     api: { memoryMb: 512, instances: 20, origins: ['http://localhost:3000'] },
     worker: {
       cpu: 2048,

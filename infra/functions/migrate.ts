@@ -7,7 +7,7 @@ import { migrate } from '../../core/migrate.ts'
 export async function handler(): Promise<{ applied: string[] }> {
   const sql = openPool({ ...parseConfig(process.env), DATABASE_POOL_SIZE: 1 }, 'job-server migrate')
   try {
-    return { applied: await migrate(sql) }
+    return { applied: await migrate(sql, { onBlocked: (problem) => console.warn(problem) }) }
   } finally {
     await sql.end({ timeout: 1 })
   }

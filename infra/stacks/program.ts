@@ -57,6 +57,7 @@ export class ProgramFunction extends lambda.Function {
         DATABASE_URL: data.database.proxyUrl,
         DATABASE_AUTH: 'iam',
         ...storageEnvironment(data),
+        ...stage.settings,
         ...options.environment,
       },
     })
@@ -122,6 +123,7 @@ export class ProgramTask extends ecs.FargateTaskDefinition {
       environment: {
         DATABASE_URL: data.database.directUrl,
         ...storageEnvironment(data),
+        ...stage.settings,
         ...options.environment,
       },
       // As the standard variables of PostgreSQL clients: the URL then holds no password.

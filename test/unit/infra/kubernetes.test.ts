@@ -99,12 +99,24 @@ describe('the schemas', () => {
   })
 
   test('see every file that lies there', async () => {
-    const kustomizations = ['.', 'base', 'scheduler', 'tick', 'with-tick', 'migrate', 'open-egress']
+    const kustomizations = ['.', 'base', 'common', 'scheduler', 'tick', 'with-tick', 'migrate', 'open-egress']
     const named = kustomizations.map((name) => join(name, 'kustomization.yaml'))
     const manifests = (await allFiles()).filter((file) => !file.endsWith('kustomization.yaml'))
     expect((await allFiles()).filter((file) => file.endsWith('kustomization.yaml'))).toEqual(named.toSorted())
     expect(manifests).toHaveLength(11)
   })
+})
+
+test('the migration, which comes first, brings what its pod names', () => {
+  const { spec } = podOf(find('Job migrate'))
+  const [container] = spec.containers
+  const named = container.envFrom.flatMap(({ configMapRef }: Manifest) =>
+    configMapRef === undefined ? [] : [`ConfigMap ${configMapRef.name}`],
+  )
+  expect(named).toHaveLength(1)
+  expect(migration?.map(nameOf)).toEqual(
+    expect.arrayContaining(['Namespace job-server', `ServiceAccount ${spec.serviceAccountName}`, ...named]),
+  )
 })
 
 describe.each(programs.map((program) => [nameOf(program), podOf(program)]))(
