@@ -53,15 +53,14 @@ export const jsonBody = jsonBodyOf(jsonBodyBytes)
 /** For many things at once. */
 export const bulkJsonBody = jsonBodyOf(bulkJsonBodyBytes)
 
-/** For a body that may be left out: one that is there is read like any other. */
-export const optionalJsonBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  const hasBody =
-    c.req.header('content-type') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
-  return hasBody ? await jsonBody(c, next) : await next()
-}
+/**
+ * For a body that may be left out: one that is there is read like any other. Many clients name a type for what they do
+ * not send.
+ */
+export const optionalJsonBody = jsonBodyOf(jsonBodyBytes, { isOptional: true })
 describeInput(optionalJsonBody, 'optional body')
 
-function jsonBodyOf(maxSize: number) {
+function jsonBodyOf(maxSize: number, { isOptional } = { isOptional: false }) {
   const limitBody = bodyLimit({
     maxSize,
     onError: () => {
@@ -69,13 +68,27 @@ function jsonBodyOf(maxSize: number) {
     },
   })
   return createMiddleware<ApiEnv>(async (c, next) => {
-    requireMediaType(c.req.header('content-type'), ['application/json'])
+    const requireType = () => requireMediaType(c.req.header('content-type'), ['application/json'])
+    if (!isOptional) requireType()
     await limitBody(c, async () => {
+      const body = await c.req.arrayBuffer()
+      if (isOptional && body.byteLength === 0) {
+        c.req.raw = withoutBody(c.req.raw)
+        return await next()
+      }
+      requireType()
       // The validator parses the same bytes again, and less strictly.
-      requireJson(await c.req.arrayBuffer())
+      requireJson(body)
       await next()
     })
   })
+}
+
+/** Hono's validator would parse what is of type JSON, and nothing is no JSON. */
+function withoutBody({ url, method, headers: given, signal }: Request): Request {
+  const headers = new Headers(given)
+  headers.delete('content-type')
+  return new Request(url, { method, headers, signal })
 }
 
 /** @returns the one of `allowed` that the header names. @throws RequestProblem unsupported_media_type */
@@ -90,7 +103,8 @@ export function requireMediaType<Type extends string>(header: string | undefined
   )
 }
 
-export const id = z.string().refine(isId, 'expected a UUID').meta({ format: 'uuid' })
+/** As PostgreSQL writes it: what was sent in capital letters is compared with that. */
+export const id = z.string().toLowerCase().refine(isId, 'expected a UUID').meta({ format: 'uuid' })
 
 /** Text that PostgreSQL can store. */
 export const text = (max: number) =>

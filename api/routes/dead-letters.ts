@@ -29,7 +29,8 @@ const maxAttempts = z.int().min(1).max(1000).optional()
 const RetryBody = z.object({ maxAttempts })
 /** Jobs that an answer names; of a larger redrive it gives the number alone beyond these. */
 const namedJobs = 1000
-const RedriveBody = z.object({
+/** Strict, as a word that is passed over would let more letters be meant. */
+const RedriveBody = z.strictObject({
   definitionKey: text(255).optional(),
   errorCode: text(100).nullable().describe('null: those without a code.').optional(),
   limit: z.int().min(1).max(100_000).default(100),

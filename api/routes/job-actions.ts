@@ -17,11 +17,12 @@ import { jobFilter, maxTags, tag } from './job-filter.ts'
 import { JobParam, priority } from './job-requests.ts'
 import { viewJob } from './view-job.ts'
 
+/** Strict, as a word that is passed over would let more jobs be meant. */
 const CancelBody = z
-  .object({
+  .strictObject({
     ...jobFilter,
     status: z.enum(['queued', 'running']).optional(),
-    tags: z.array(tag).max(maxTags).optional(),
+    tags: z.array(tag).min(1).max(maxTags).optional(),
     limit: z.int().min(1).max(1000).default(100).describe('The oldest so many; call again for more.'),
   })
   .refine(

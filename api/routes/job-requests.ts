@@ -1,5 +1,6 @@
 /** What requests about jobs take. */
 import { z } from 'zod'
+import { maxBackoff } from '../../core/backoff.ts'
 import { cursor } from '../cursor.ts'
 import { id, jsonObject, queryInteger, text, time } from '../validate.ts'
 import { jobFilter, maxTags, tag } from './job-filter.ts'
@@ -21,9 +22,9 @@ const EnqueueBody = z.object({
   timeoutSeconds: seconds.max(604_800).describe('Wall-clock limit of an attempt.').optional(),
   backoff: z
     .strictObject({
-      baseSeconds: z.number().min(0),
-      factor: z.number().min(1),
-      maxSeconds: z.number().min(0),
+      baseSeconds: z.number().min(0).max(maxBackoff.baseSeconds),
+      factor: z.number().min(1).max(maxBackoff.factor),
+      maxSeconds: z.number().min(0).max(maxBackoff.maxSeconds),
     })
     .partial()
     .optional(),

@@ -46,7 +46,7 @@ async function redriveAll(
   trace: TraceHeaders | null,
 ): Promise<Redriven[]> {
   const jobIds = deadLetterIds.map(() => newId())
-  // dead_letters_pk, job_webhooks_pk, source_uses_job_idx; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
+  // dead_letters_pk, job_webhooks_pk, source_uses_job_idx, video_additions_job_idx; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
   const redriven = await sql<Redriven[]>`
     with letters as materialized (
       select dead_letters.*, new_job_id
@@ -87,6 +87,10 @@ async function redriveAll(
     used as (
       insert into job_server.source_uses (owner_id, job_id)
       select owner_id, new_job_id from fresh join job_server.source_uses on job_id = original_job_id
+    ),
+    added as (
+      insert into job_server.video_additions (video_id, job_id)
+      select video_id, new_job_id from fresh join job_server.video_additions on job_id = original_job_id
     ),
     noted as (
       insert into job_server.events (job_id, event_type, payload)

@@ -4,7 +4,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { type BackoffPolicy, defaultBackoff } from '../backoff.ts'
+import { type BackoffPolicy, defaultBackoff, maxBackoff } from '../backoff.ts'
 import { type HookName, hookNames, type JobDefinition, type RateLimit } from '../job.ts'
 import type { JsonObject } from '../json.ts'
 import { type DefinitionSchedule, refusedParams, scheduleShape } from '../schedules/in-code.ts'
@@ -74,9 +74,9 @@ const shape = z
     backoff: z
       .union([
         z.object({
-          baseSeconds: z.number().min(0).default(defaultBackoff.baseSeconds),
-          factor: z.number().min(1).default(defaultBackoff.factor),
-          maxSeconds: z.number().min(0).default(defaultBackoff.maxSeconds),
+          baseSeconds: z.number().min(0).max(maxBackoff.baseSeconds).default(defaultBackoff.baseSeconds),
+          factor: z.number().min(1).max(maxBackoff.factor).default(defaultBackoff.factor),
+          maxSeconds: z.number().min(0).max(maxBackoff.maxSeconds).default(defaultBackoff.maxSeconds),
         }),
         z.custom<() => number>((value) => typeof value === 'function').transform(() => defaultBackoff),
       ])

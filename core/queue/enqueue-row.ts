@@ -46,7 +46,7 @@ export function rowOf(
     timeout_seconds: input.timeoutSeconds ?? definition.timeoutSeconds,
     backoff: input.backoff === undefined ? null : { ...input.backoff },
     key_kind: unique ? 'unique' : 'client',
-    key: unique ? `${version}:${paramsHash}` : (input.idempotencyKey ?? null),
+    key: unique ? uniqueKeyOf(version, params) : (input.idempotencyKey ?? null),
     key_seconds: (unique ? input.uniqueForSeconds : input.idempotencyTtlSeconds) ?? 86_400,
     params_hash: paramsHash,
     params,
@@ -95,6 +95,11 @@ export function withoutRepeats(rows: EnqueueRow[]): {
     return false
   })
   return { first, sameAs }
+}
+
+/** By which `uniqueForSeconds` finds the job. */
+export function uniqueKeyOf(version: number, params: Json): string {
+  return `${version}:${hashOf(params)}`
 }
 
 /** Equal parameters hash alike whatever the order of their keys. */

@@ -224,15 +224,21 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
     return alone ? await insertJobs(sql, rows) : await insertWithOthers(sql, only)
   }
   const run = async (tx: Sql) => {
-    await holdDependencies(tx, dependencies)
+    const faults = await holdDependencies(tx, dependencies)
+    const faultOf = (row: EnqueueRow) => row.depends_on.flatMap((id) => faults.get(id) ?? [])[0]
+    const [fault] = rows.flatMap((row) => (row.key === null ? (faultOf(row) ?? []) : []))
+    if (fault !== undefined) throw fault
     const gone = await holdOwners(tx, owners)
     const written = await insertJobs(tx, rows)
     for (const row of rows) {
       const job = written.get(row.id)
       if (job?.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
+      // One that met an earlier job has nothing to read or to wait for any more.
+      if (job?.jobId !== row.id) continue
+      const fault = faultOf(row)
+      if (fault !== undefined) throw fault
       const missing = row.owners.find((owner) => gone.has(owner))
-      // One that met an earlier job has nothing to read any more.
-      if (missing !== undefined && job?.jobId === row.id) throw new SourceGone(`Upload ${missing}`)
+      if (missing !== undefined) throw new SourceGone(`Upload ${missing}`)
     }
     return written
   }
@@ -242,10 +248,14 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
 /**
  * Makes the ends of live dependencies wait until we have committed, so that they find the jobs that wait for them.
  * `for key share` lets heartbeats and other updates pass; it only stands in the way of the row's removal.
- * @throws JobNotFound, DependencyFailed
+ * @returns why some can't be waited for
  */
-async function holdDependencies(tx: Sql, ids: string[]): Promise<void> {
-  if (ids.length === 0) return
+async function holdDependencies(
+  tx: Sql,
+  ids: string[],
+): Promise<Map<string, JobNotFound | DependencyFailed>> {
+  const faults = new Map<string, JobNotFound | DependencyFailed>()
+  if (ids.length === 0) return faults
   const live = await tx<{ id: string }[]>`
     select id from job_server.jobs where id = any(${ids}::uuid[]) order by id for key share`
   const liveIds = new Set(live.map(({ id }) => id))
@@ -255,7 +265,8 @@ async function holdDependencies(tx: Sql, ids: string[]): Promise<void> {
     select id, status from job_server.job_history where id = any(${ended}::uuid[])`
   for (const id of ended) {
     const status = statuses.find((row) => row.id === id)?.status
-    if (status === undefined) throw new JobNotFound(id)
-    if (status !== 'succeeded') throw new DependencyFailed(id, status)
+    if (status === undefined) faults.set(id, new JobNotFound(id))
+    else if (status !== 'succeeded') faults.set(id, new DependencyFailed(id, status))
   }
+  return faults
 }

@@ -1,8 +1,10 @@
 /** Removes a finished job with all that is kept of it: attempts, events, logs, dead letter, outputs. */
 import type { Sql } from '../db.ts'
 import type { JobStatus } from '../job-state.ts'
+import type { JsonObject } from '../json.ts'
 import type { Storage } from '../storage/client.ts'
 import { outputPrefix } from '../storage/keys.ts'
+import { uniqueKeyOf } from './enqueue-row.ts'
 import { statusIfAny } from './read.ts'
 
 export type Removed =
@@ -11,7 +13,8 @@ export type Removed =
   | { kind: 'not_finished'; status: JobStatus }
 
 export async function removeJob(sql: Sql, storage: Storage, jobId: string): Promise<Removed> {
-  const [finished] = await sql`select from job_server.job_history where id = ${jobId}`
+  const [finished] = await sql<{ definitionVersion: number; params: JsonObject }[]>`
+    select definition_version, params from job_server.job_history where id = ${jobId}`
   if (finished === undefined) {
     const status = await statusIfAny(sql, jobId)
     return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
@@ -32,7 +35,9 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
     outputs as (delete from job_server.job_outputs where job_id = ${jobId}),
     additions as (delete from job_server.video_additions where video_id = ${jobId})
     delete from job_server.idempotency_keys as held using removed
-    where held.definition_key = removed.definition_key and held.kind = 'client' and held.key = removed.idempotency_key
-      and held.job_id = removed.id`
+    where held.definition_key = removed.definition_key and held.job_id = removed.id
+      and (held.kind, held.key) in (
+        ('client', removed.idempotency_key), ('unique', ${uniqueKeyOf(finished.definitionVersion, finished.params)})
+      )`
   return { kind: 'removed' }
 }

@@ -1,4 +1,7 @@
-/** Runs a finished job again, as a new job with the same parameters and limits. */
+/**
+ * Runs a finished job again, as a new job with the same parameters and limits; its backoff and the limit of its
+ * concurrency key are kept with dead letters alone, and the definition's otherwise.
+ */
 
 import type { Sql } from '../db.ts'
 import { redrive } from '../dead-letters/redrive.ts'
@@ -60,7 +63,12 @@ export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
     ...(webhookUrl === null ? {} : { webhookUrl }),
   }
   const enqueued = await enqueue(sql, input)
+  // video_additions_job_idx
   await sql`
+    with added as (
+      insert into job_server.video_additions (video_id, job_id)
+      select video_id, ${enqueued.job.id} from job_server.video_additions where job_id = ${jobId}
+    )
     insert into job_server.events (job_id, event_type, payload)
     values (${jobId}, 'retried', jsonb_build_object('jobId', ${enqueued.job.id}::text))`
   return { kind: 'retried', jobId: enqueued.job.id, status: enqueued.job.status }

@@ -105,6 +105,15 @@ test('a finished job is removed with all that is kept of it; its idempotency key
   await problemOf(await request('DELETE', `/v1/jobs/${live.id}`), 409, 'job_not_in_status')
 })
 
+test('a removed job keeps no equal one from being enqueued', async () => {
+  const wanted = { definitionKey: 'echo', params: { message: newId() }, uniqueFor: 1000 }
+  const { jobId } = await (await post('/v1/jobs', wanted)).json()
+  await server.job(jobId).reaches('succeeded')
+  expect((await post('/v1/jobs', wanted)).status).toBe(200)
+  await request('DELETE', `/v1/jobs/${jobId}`)
+  expect((await post('/v1/jobs', wanted)).status).toBe(201)
+})
+
 test('jobs are found by tag, and cancelled by it', async () => {
   const jobs = [
     await server.enqueue('echo', {}, { delaySeconds: 1000, tags: ['blue', 'a b&c'] }),
@@ -116,7 +125,43 @@ test('jobs are found by tag, and cancelled by it', async () => {
   expect(idsIn(await get('/v1/jobs?tag=blue&tag=a%20b%26c'))).toEqual([ids[0]])
   const cancelled = await (await post('/v1/jobs/cancel', { tags: ['blue'] })).json()
   expect(cancelled).toEqual({ cancelled: ids, cancelling: [] })
-  await problemOf(await post('/v1/jobs/cancel', { limit: 10 }), 400, 'invalid_request')
+})
+
+test.each([
+  ['no word that says which', 'jobs/cancel', { limit: 10 }],
+  ['an empty list of tags', 'jobs/cancel', { tags: [] }],
+  ['a word that it does not know', 'jobs/cancel', { definitionKey: 'echo', tag: 'nightly' }],
+  ['a word that it does not know', 'dlq/redrive', { definition: 'echo' }],
+])('what is done to many is refused for %s: %s %o', async (_what, path, body) => {
+  const job = await server.enqueue('echo', {}, { delaySeconds: 1000 })
+  await problemOf(await post(`/v1/${path}`, body), 400, 'invalid_request')
+  expect(await job.read()).toMatchObject({ status: 'queued' })
+})
+
+test('ids may be in capital letters', async () => {
+  const job = await server.enqueue('echo', {}, { delaySeconds: 1000 })
+  const dependent = await server.enqueue('echo', {}, { dependsOn: [job.id.toUpperCase()] })
+  expect((await post(`/v1/jobs/${job.id.toUpperCase()}/cancel`)).status).toBe(202)
+  await dependent.reaches('cancelled')
+  const soon = await server.enqueue('echo', {}, { delaySeconds: 1 })
+  const answer = await (await post(`/v1/jobs/${soon.id.toUpperCase()}/wait?timeout=60`)).json()
+  expect(answer).toMatchObject({ jobId: soon.id, status: 'succeeded' })
+})
+
+test('a body that may be left out may be left out with its type named', async () => {
+  const job = await server.enqueue('failing', {}, { maxAttempts: 1 })
+  await job.reaches('failed')
+  const { jobs } = await get('/v1/dlq?definitionKey=failing&limit=1000')
+  const letter = jobs.find(({ originalJobId }: { originalJobId: string }) => originalJobId === job.id)
+  const retry = (body: string, type: string) =>
+    fetch(`${server.url}/v1/dlq/${letter.dlqJobId}/retry`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': type },
+    })
+  expect((await retry('{', 'application/json')).status).toBe(400)
+  expect((await retry('{}', 'text/plain')).status).toBe(415)
+  expect((await retry('', 'application/json')).status).toBe(201)
 })
 
 test('a list is walked by its cursor to the end', async () => {

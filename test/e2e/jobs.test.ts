@@ -93,6 +93,12 @@ describe('what an enqueue is refused for', () => {
       400,
       'invalid_request',
     ],
+    [
+      'a wait beyond a year',
+      { definitionKey: 'echo', backoff: { baseSeconds: 1e300 } },
+      400,
+      'invalid_request',
+    ],
     ['waiting for an unknown job', { definitionKey: 'echo', dependsOn: [newId()] }, 404, 'job_not_found'],
     ['a NUL character', { definitionKey: 'echo', params: { message: 'a\0b' } }, 400, 'invalid_params'],
   ])('%s', async (_what, body, status, code) => {

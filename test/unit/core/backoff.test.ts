@@ -34,6 +34,11 @@ test('the longest wait doubles from attempt to attempt by default', () => {
   expect(longest).toEqual([2, 4, 8, 16])
 })
 
+test('no wait is longer than a year, whatever the policy', () => {
+  const policy = { baseSeconds: 1e300, factor: 2, maxSeconds: 1e300 }
+  expect(backoffSeconds(1, policy, () => 1)).toBe(31_536_000)
+})
+
 test('an attempt before the first is a mistake of the caller', () => {
   expect(() => backoffSeconds(0, defaultBackoff)).toThrow(RangeError)
 })

@@ -4,8 +4,11 @@ import { redrive, redriveMatching } from '../../../../core/dead-letters/redrive.
 import { beginning } from '../../../../core/events/cursor.ts'
 import { readJobPage } from '../../../../core/events/read.ts'
 import { newId } from '../../../../core/ids.ts'
+import { cancel } from '../../../../core/queue/cancel.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
+import { retryJob } from '../../../../core/queue/retry.ts'
+import { readAdditions } from '../../../../core/videos/additions.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
@@ -54,6 +57,23 @@ test('redriving makes a new job with the old parameters; the old one stays as it
     eventType: 'redriven',
     payload: { jobId: job.lease.jobId },
   })
+})
+
+test('what is redriven, or retried after it was cancelled, adds to the video that the old one was to add to', async () => {
+  const videoId = newId()
+  const additionIds = async () => (await readAdditions(sql, videoId)).map((job) => job.jobId)
+  const addTo = async (jobId: string) => {
+    await sql`insert into job_server.video_additions (video_id, job_id) values (${videoId}, ${jobId})`
+  }
+  const { jobId, letterId } = await bury()
+  await addTo(jobId)
+  const [redriven] = await redrive(sql, [letterId])
+  const cancelled = await queue.enqueue()
+  await addTo(cancelled)
+  await cancel(sql, cancelled)
+  const retried = await retryJob(sql, cancelled)
+  if (retried.kind !== 'retried') throw new Error(`the job is ${retried.kind}`)
+  expect(await additionIds()).toEqual([jobId, redriven?.jobId, cancelled, retried.jobId])
 })
 
 test('however often and by however many a letter is redriven, it makes one job', async () => {

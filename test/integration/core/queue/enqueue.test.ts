@@ -192,6 +192,17 @@ describe('dependencies', () => {
     await expect(queue.enqueue({ dependsOn: [bad] })).rejects.toThrow(DependencyFailed)
   })
 
+  test('a repeated request meets its job, whatever has become of what that waited for', async () => {
+    const first = await queue.enqueue()
+    const input = { definitionKey: 'test', dependsOn: [first], idempotencyKey: 'after-first' }
+    const { job } = await enqueue(sql, input)
+    await settle('failed')
+    expect(await enqueue(sql, input)).toMatchObject({ job: { id: job.id }, created: false })
+    const another = { ...input, idempotencyKey: 'another' }
+    await expect(enqueue(sql, another)).rejects.toThrow(DependencyFailed)
+    await expect(enqueue(sql, another)).rejects.toThrow(DependencyFailed)
+  })
+
   test('an end that races the enqueue of a dependent neither misses it nor leaves it waiting', async () => {
     const first = await queue.enqueue()
     const { lease } = await queue.claimOne()
