@@ -73,8 +73,14 @@ export interface AppDependencies {
 }
 
 export interface ApiEnv {
-  /** `caller` is null for who needs no key. */
-  Variables: { requestId: string; log: Log; caller: ApiKey | null; traceId?: string }
+  /** `caller` is null for who needs no key; `playbackToken` is what a player was let in by. */
+  Variables: {
+    requestId: string
+    log: Log
+    caller: ApiKey | null
+    playbackToken?: string
+    traceId?: string
+  }
 }
 
 /** What is not below these is free of data: health, documents, the dashboard's files. */

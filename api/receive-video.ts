@@ -12,12 +12,15 @@ import type { Upload } from '../core/uploads/row.ts'
 import { sniffBytes, whyNotVideo } from '../core/uploads/sniff.ts'
 import type { AppDependencies } from './app.ts'
 import { RequestProblem } from './problem.ts'
+import { mediaType, mendedFileName } from './sent-file.ts'
 
 const fieldName = 'video'
 const partSizeBytes = 5 * 1024 ** 2
 const maxFields = 50
 const fieldSizeBytes = 64 * 1024
 const formOverheadBytes = 1024 ** 2
+/** What a file really is its bytes tell; a type that is none must not keep it out. */
+const partType = mediaType.catch('application/octet-stream')
 
 export interface ReceivedVideo {
   upload: Upload
@@ -37,21 +40,23 @@ export async function receiveVideo(
 
   const form = openForm(request, maxBytes)
   const fields: Record<string, string> = {}
-  let file: BusboyFileStream | undefined
+  let video: BusboyFileStream | undefined
   let storing: Promise<Upload> | undefined
   form.on('field', (name, value) => {
     fields[name] = value
   })
-  form.on('file', (name, stream, filename, _encoding, contentType) => {
+  // Bytes may come without a name, which the package's types don't know.
+  form.on('file', (name, stream, filename: string | undefined, _encoding, type) => {
     // Errors of the stream arrive through whoever reads it; this keeps those of a skipped one from going astray.
     stream.on('error', () => {})
     if (name !== fieldName || storing !== undefined) {
       stream.resume()
       return
     }
-    file = stream
+    video = stream
     stream.on('limit', () => stream.destroy(tooLarge))
-    storing = store(stream, { filename: filename || 'video', contentType }, dependencies)
+    const file = { filename: mendedFileName(filename ?? ''), contentType: partType.parse(type) }
+    storing = store(stream, file, dependencies)
     storing.catch((error) => form.destroy(error))
   })
   try {
@@ -59,7 +64,7 @@ export async function receiveVideo(
     await pipeline(Readable.fromWeb(request.body as never), form)
   } catch (cause) {
     const broken = cause instanceof RequestProblem ? cause : notWhole(cause)
-    file?.destroy(broken)
+    video?.destroy(broken)
     await storing
     throw broken
   }
@@ -88,7 +93,7 @@ async function store(
   file: { filename: string; contentType: string },
   { sql, storage, config }: Pick<AppDependencies, 'sql' | 'storage' | 'config'>,
 ): Promise<Upload> {
-  const upload = await beginReceiving(sql, { ...file, filename: file.filename.slice(0, 255) })
+  const upload = await beginReceiving(sql, file)
   let sizeBytes = 0
   let bodyProblem: unknown
   async function* counted() {

@@ -54,7 +54,10 @@ export function authenticate({ sql, openTo, limit, tokens }: AuthenticateOptions
     const videoId = videoPlayedBy(c.req)
     if (token === undefined || videoId === undefined) return false
     limit.check(c)
-    if (await tokens.isGood(videoId, token)) return true
+    if (await tokens.isGood(videoId, token)) {
+      c.set('playbackToken', token)
+      return true
+    }
     limit.count(c)
     throw unauthorized('The playback link is not for this video, or its time is up.', 'invalid_token')
   }

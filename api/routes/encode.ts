@@ -5,6 +5,8 @@ import { codecsNeeded } from '../../core/encode/wish.ts'
 import { SourceNotFound } from '../../core/errors.ts'
 import { problemOfUrl } from '../../core/outside-url.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
+import { isKeyHeld } from '../../core/queue/read.ts'
+import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
 import { usableUpload } from '../../core/uploads/usable.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
@@ -12,6 +14,7 @@ import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { definitionKey } from '../playback/video.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
+import { mendedFileName } from '../sent-file.ts'
 import { invalidRequest, jsonBody, requireMediaType, validate } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
 import { optionsFor } from './video-options.ts'
@@ -47,7 +50,10 @@ export function encodeRoutes(dependencies: AppDependencies) {
     }
   }
 
-  async function sourceOf({ uploadId, sourceKey, sourceUrl, filename }: EncodeBody): Promise<Source> {
+  async function sourceOf(
+    { uploadId, sourceKey, sourceUrl, filename }: EncodeBody,
+    isRepeated: boolean,
+  ): Promise<Source> {
     if (sourceUrl !== undefined) {
       const allowed = { hosts: config.JOB_ALLOWED_HOSTS, setting: 'JOB_ALLOWED_HOSTS' }
       const problem = problemOfUrl(sourceUrl, allowed)
@@ -55,23 +61,26 @@ export function encodeRoutes(dependencies: AppDependencies) {
       return { source: { url: sourceUrl }, filename: filename ?? nameIn(sourceUrl) }
     }
     if (uploadId !== undefined) {
-      const upload = await usableUpload(sql, uploadId, 'video')
+      const upload = isRepeated ? await readUpload(sql, uploadId) : await usableUpload(sql, uploadId, 'video')
       return { source: { key: upload.objectKey }, filename: upload.filename }
     }
     const key = sourceKey ?? ''
-    if ((await storage.head(key)) === null) throw new SourceNotFound(key)
+    if (!isRepeated && (await storage.head(key)) === null) throw new SourceNotFound(key)
     return { source: { key }, filename: filename ?? 'video' }
   }
 
   async function encode(
     { source, filename }: Source,
     { priority, ...options }: Settings,
-    idempotencyKey?: string,
+    {
+      idempotencyKey,
+      isRepeated = false,
+    }: { idempotencyKey?: string | undefined; isRepeated?: boolean } = {},
   ) {
-    await requireEncoders(sql, codecsNeeded(options))
+    if (!isRepeated) await requireEncoders(sql, codecsNeeded(options))
     const { job, created } = await enqueue(sql, {
       definitionKey,
-      params: { source, filename, ...(await optionsFor(sql, options)) },
+      params: { source, filename, ...(await optionsFor(sql, options, { isRepeated })) },
       priority,
       idempotencyKey,
       idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,
@@ -121,7 +130,11 @@ export function encodeRoutes(dependencies: AppDependencies) {
         idempotencyKey,
         ...settings
       } = body
-      const { created, ...answer } = await encode(await sourceOf(body), settings, idempotencyKey)
+      // It meets its job also when the video was found to be none since, or the workers are others.
+      const isRepeated =
+        idempotencyKey !== undefined && (await isKeyHeld(sql, { definitionKey, key: idempotencyKey }))
+      const source = await sourceOf(body, isRepeated)
+      const { created, ...answer } = await encode(source, settings, { idempotencyKey, isRepeated })
       return c.json(answer, created ? 201 : 200)
     },
   )
@@ -131,12 +144,8 @@ export function encodeRoutes(dependencies: AppDependencies) {
 function nameIn(url: string): string {
   const last = new URL(url).pathname.split('/').at(-1) ?? ''
   try {
-    return (
-      decodeURIComponent(last)
-        .replace(/[\0/\\]/g, '')
-        .slice(0, 255) || 'video'
-    )
+    return mendedFileName(decodeURIComponent(last))
   } catch {
-    return 'video'
+    return mendedFileName('')
   }
 }

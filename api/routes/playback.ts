@@ -79,7 +79,8 @@ export function playbackRoutes({
       async (c) => {
         const { jobId } = c.req.valid('param')
         const outputs = await streamsOf(jobId)
-        const token = await tokens.issue(jobId, expiresInSeconds)
+        // A fresh one for who came by one would renew it: a link that leaked would be good for ever.
+        const token = c.get('playbackToken') ?? (await tokens.issue(jobId, expiresInSeconds))
         const urlOf = (name: string) => `${playbackPaths.track}/${playlistOf(name)}?token=${token}`
         return c.body(masterPlaylist(outputs, urlOf), 200, { 'content-type': hls })
       },

@@ -10,6 +10,7 @@ import type { Upload } from '../../core/uploads/row.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { RequestProblem } from '../problem.ts'
+import { fileNameLength, mediaType } from '../sent-file.ts'
 import { id, jsonBody, text, validate } from '../validate.ts'
 import {
   exampleOpened,
@@ -20,10 +21,8 @@ import {
 } from './upload-answers.ts'
 
 const CreateBody = z.object({
-  filename: text(255).describe('Kept as metadata; never part of an object key.'),
-  contentType: z
-    .string()
-    .regex(/^[\w.+-]{1,100}\/[\w.+-]{1,100}$/, 'expected a media type such as video/mp4'),
+  filename: text(fileNameLength).describe('Kept as metadata; never part of an object key.'),
+  contentType: mediaType,
   sizeBytes: z.int().positive(),
   expiresInSeconds: z.int().min(60).max(604_800).default(3600),
 })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { EncodeOptions } from '../../core/encode/options.ts'
 import { codecsNeeded } from '../../core/encode/wish.ts'
 import { SourceGone } from '../../core/errors.ts'
+import { isKeyHeld } from '../../core/queue/read.ts'
 import { enqueueAddition } from '../../core/videos/additions.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
@@ -56,13 +57,17 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       const { job: first } = await readVideo(sql, jobId)
       const kept = Kept.parse(first.params)
       const { source } = kept
-      if ('key' in source && (await storage.head(source.key)) === null) {
-        throw new SourceGone(`The source of video ${jobId}`)
+      const isRepeated =
+        idempotencyKey !== undefined && (await isKeyHeld(sql, { definitionKey, key: idempotencyKey }))
+      if (!isRepeated) {
+        if ('key' in source && (await storage.head(source.key)) === null) {
+          throw new SourceGone(`The source of video ${jobId}`)
+        }
+        await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
       }
-      await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
       const { job, created } = await enqueueAddition(sql, jobId, {
         definitionKey,
-        params: { ...kept, ...(await optionsFor(sql, wanted)) },
+        params: { ...kept, ...(await optionsFor(sql, wanted, { isRepeated })) },
         priority,
         idempotencyKey,
         idempotencyTtlSeconds: config.IDEMPOTENCY_TTL_SECONDS,

@@ -103,16 +103,27 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
           const options = { expiresInSeconds: downloadLinkSeconds, audience: 'client', filename } as const
           return c.redirect(await storage.presignGet(key, options), 302)
         }
+        const headers = (sizeBytes: number) => ({
+          'content-type': contentType,
+          'content-length': String(sizeBytes),
+          'content-disposition': contentDisposition(filename),
+          'accept-ranges': 'bytes',
+        })
+        const gone = new RequestProblem('output_not_ready', 'The output is not kept any more.')
+        // Hono answers HEAD by this route and drops the body: one that was opened, and is never read, would keep its
+        // connection to the storage. Ranges are of GET alone (RFC 9110, 14.2).
+        if (c.req.method === 'HEAD') {
+          const stored = await storage.head(key)
+          if (stored === null) throw gone
+          return c.body(null, 200, headers(stored.sizeBytes))
+        }
         const object = await storage.get(key, c.req.header('range'))
-        if (object === null) throw new RequestProblem('output_not_ready', 'The output is not kept any more.')
+        if (object === null) throw gone
         if (object === 'unsatisfiable') {
           throw new RequestProblem('range_not_satisfiable', 'The output has no such range.')
         }
         return c.body(object.body, object.contentRange === null ? 200 : 206, {
-          'content-type': contentType,
-          'content-length': String(object.sizeBytes),
-          'content-disposition': contentDisposition(filename),
-          'accept-ranges': 'bytes',
+          ...headers(object.sizeBytes),
           ...(object.contentRange === null ? {} : { 'content-range': object.contentRange }),
         })
       },

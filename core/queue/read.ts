@@ -90,3 +90,15 @@ export function finishedColumns(sql: Sql) {
 function traceId(sql: Sql) {
   return sql`split_part(traceparent, '-', 2) as trace_id`
 }
+
+/** Whether a request with the idempotency key would meet an earlier job, if it asks for the same. */
+export async function isKeyHeld(
+  sql: Sql,
+  { definitionKey, key }: { definitionKey: string; key: string },
+): Promise<boolean> {
+  // idempotency_keys_pk
+  const held = await sql`
+    select from job_server.idempotency_keys
+    where definition_key = ${definitionKey} and kind = 'client' and idempotency_keys.key = ${key} and expires_at > now()`
+  return held.length > 0
+}

@@ -375,8 +375,10 @@ describe('what can not be', () => {
 })
 
 describe('where a key is needed', () => {
+  let authorization: string
   beforeAll(async () => {
-    await createKey(server.database.sql, { name: 'any', scopes: ['read'] })
+    const { secret } = await createKey(server.database.sql, { name: 'any', scopes: ['read'] })
+    authorization = `Bearer ${secret}`
     await until('the API to ask for keys', async () => (await get('/v1/jobs')).status === 401)
   })
   const get = (path: string) => fetch(`${server.url}${path}`, { redirect: 'manual' })
@@ -387,6 +389,26 @@ describe('where a key is needed', () => {
     expect((await get(playback.dashUrl)).status).toBe(200)
     const { playlists } = await master()
     for (const { uri } of playlists) expect((await readPlaylist(below(uri))).segments).toHaveLength(2)
+  })
+
+  test('a token lasts no longer for asking with it: the playlist passes on the one it was asked with', async () => {
+    const tokensIn = async (query: string, headers: Record<string, string> = {}) => {
+      const playlist = await fetch(`${server.url}/v1/videos/${job.id}/playlist.m3u8${query}`, { headers })
+      expect(playlist.status).toBe(200)
+      return new Set(Array.from((await playlist.text()).matchAll(/\?token=([\w.-]+)/g), ([, token]) => token))
+    }
+    // Tokens of one second are the same: until one can be told from the old.
+    const fresh = await until('a new token', async () => {
+      const tokens = await tokensIn('', { authorization })
+      expect(tokens.size).toBe(1)
+      return !tokens.has(playback.token) && tokens
+    })
+    expect(await tokensIn(`?token=${playback.token}`)).toEqual(new Set([playback.token]))
+    // Who shows a key may have a new one, whatever else is asked with.
+    const byKey = await tokensIn(`?token=${playback.token}`, { authorization })
+    expect(byKey).not.toContain(playback.token)
+    const [token] = fresh
+    expect((await get(`/v1/videos/${job.id}/poster?token=${token}`)).status).toBe(302)
   })
 
   test.each([
@@ -405,6 +427,7 @@ describe('where a key is needed', () => {
     { what: 'whose time is up', token: () => `1.${playback.token.split('.')[1]}` },
     { what: 'with more time than it was given', token: () => `zzzzzzz.${playback.token.split('.')[1]}` },
     { what: 'of another signature', token: () => `${playback.token.split('.')[0]}.AAAA` },
+    { what: 'with something behind it', token: () => `${playback.token}.x` },
     { what: 'that is none', token: () => 'x' },
   ])('a token $what is refused', async ({ token }) => {
     const answer = await get(`/v1/videos/${job.id}/poster?token=${token()}`)

@@ -13,6 +13,7 @@ import {
   problemOf,
   sendForm,
   statusOf,
+  uploadFile,
 } from '../support/video-client.ts'
 
 const mebibyte = 1024 ** 2
@@ -278,6 +279,23 @@ describe('a video that turns out to be none', () => {
         select status, error from job_server.uploads order by created_at desc limit 1`
       expect(upload).toMatchObject({ status: 'errored', error: failed.errorSummary })
     }
+  })
+
+  test('a repeated request meets its job, though its video turned out to be none', async () => {
+    const audio = ['-vn', '-c:a', 'aac']
+    const { uploadId } = await uploadFile(
+      server,
+      await clips.make({ name: 'sound-again.mp4', seconds: 1, options: audio }),
+    )
+    const encode = (idempotencyKey: string) =>
+      server.request('POST', '/v1/videos/encode', { uploadId, idempotencyKey })
+    const first = await encode('one')
+    expect(first.status).toBe(201)
+    const { jobId } = await first.json()
+    await server.job(jobId).reaches('failed')
+    const again = await encode('one')
+    expect([again.status, await again.json()]).toMatchObject([200, { jobId, status: 'failed' }])
+    await problemOf(await encode('another'), 409, 'upload_not_usable')
   })
 
   test('a source that is not in storage fails its job at once', async () => {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { boxes, type Clips, colourAt, h264, inspect, type Recipe, testClips, turn } from '../support/clips.ts'
+import { formParts } from '../support/raw-request.ts'
 import { startServer, type TestJob } from '../support/server.ts'
 import { encodeByForm, encodeByLink, formWith, sendForm, statusOf } from '../support/video-client.ts'
 
@@ -233,6 +236,62 @@ describe('download', () => {
     }
   })
 
+  test('who asks for the head alone gets that, and keeps no connection to the storage', async () => {
+    const path = await clips.make({ name: 'head.mp4', size: '64x36', seconds: 0.4 })
+    const job = await encodeByForm(server, path)
+    await job.reaches('succeeded')
+    const sizeBytes = 4 * 1024 ** 2
+    await replaceOutput(job, sizeBytes)
+    const url = `${server.url}/v1/videos/${job.id}/download?redirect=false`
+    const ask = (method: string, headers: Record<string, string> = {}) =>
+      fetch(url, { method, headers, signal: AbortSignal.timeout(30_000) })
+
+    const whole = await ask('GET')
+    expect((await whole.bytes()).length).toBe(sizeBytes)
+    const shown = ['content-type', 'content-disposition', 'accept-ranges', 'content-range']
+    const headersOf = (answer: Response) => shown.map((name) => [name, answer.headers.get(name)])
+    const expectHead = async (head: Response) => {
+      expect(head.status).toBe(200)
+      expect(headersOf(head)).toEqual(headersOf(whole))
+      // Bun sends what streams in chunks, without a length.
+      expect(head.headers.get('content-length')).toBe(String(sizeBytes))
+      expect(await head.text()).toBe('')
+    }
+    // More than the storage's client has connections.
+    for (let count = 0; count < 60; count++) await expectHead(await ask('HEAD'))
+    // Ranges are of GET alone: RFC 9110, 14.2.
+    await expectHead(await ask('HEAD', { range: 'bytes=0-9' }))
+
+    expect((await fetch(`${server.url}/readyz`, { signal: AbortSignal.timeout(30_000) })).status).toBe(200)
+    expect((await (await ask('GET')).bytes()).length).toBe(sizeBytes)
+  })
+
+  test('the head of what is not kept any more is not to be had either', async () => {
+    const path = await clips.make({ name: 'gone.mp4', size: '64x36', seconds: 0.4 })
+    const job = await encodeByForm(server, path)
+    await job.reaches('succeeded')
+    await server.bucket.storage.remove(await outputOf(job))
+    const url = `/v1/videos/${job.id}/download?redirect=false`
+    for (const method of ['GET', 'HEAD']) expect((await server.request(method, url)).status).toBe(404)
+  })
+
+  /** The key of the one file. */
+  async function outputOf(job: TestJob): Promise<string> {
+    const [key, ...others] = (await server.bucket.keys()).filter((each) =>
+      each.startsWith(`outputs/${job.id}/`),
+    )
+    if (key === undefined) throw new Error(`job ${job.id} has no output`)
+    expect(others).toEqual([])
+    return key
+  }
+
+  /** By bytes that do not fit into what a connection buffers. */
+  async function replaceOutput(job: TestJob, sizeBytes: number): Promise<void> {
+    const bytes = Readable.from([Buffer.alloc(sizeBytes)])
+    const options = { contentType: 'video/mp4', partSizeBytes: 8 * 1024 ** 2 }
+    await server.bucket.storage.putStream(await outputOf(job), bytes, options)
+  }
+
   test('a browser saves the file under the name it came with, and plays it as what it is', async () => {
     const path = await clips.make({ name: 'Überflug (1).mp4', seconds: 0.4 })
     const job = await encodeByForm(server, path, { quality: '720p' })
@@ -273,4 +332,60 @@ test('fields of the form may come before or after the file', async () => {
     expect(await job.read()).toMatchObject({ priority: 7, params: { quality: '720p' } })
     await job.reaches('succeeded')
   }
+})
+
+describe('what a form says of its file', () => {
+  const limit = 255
+
+  async function sendAs(options: Parameters<typeof formParts>[1]) {
+    const path = await clips.make({ name: 'said.mp4', size: '64x36', seconds: 0.2, sound: false })
+    const { contentType, head, tail } = formParts('clip.mp4', options)
+    const response = await fetch(`${server.url}/v1/videos/encode`, {
+      method: 'POST',
+      headers: { 'content-type': contentType },
+      body: Buffer.concat([head, await readFile(path), tail]),
+    })
+    const text = await response.text()
+    expect(response.status, text).toBe(201)
+    const job = server.job(JSON.parse(text).jobId)
+    const { params } = await (await server.request('GET', `/v1/jobs/${job.id}`)).json()
+    const { filename, source } = params
+    const [, uploadId] = source.key.split('/')
+    const upload = await (await server.request('GET', `/v1/videos/uploads/${uploadId}`)).json()
+    return { job, filename, upload, key: source.key }
+  }
+
+  test.each([
+    { what: 'with a NUL in it', sent: "UTF-8''a%00b.mp4", kept: 'ab.mp4' },
+    { what: 'of nothing but a NUL', sent: "UTF-8''%00", kept: 'video' },
+    { what: 'with half a character', sent: "UTF-16LE''a%00%00%D8b%00", kept: 'a\uFFFDb' },
+    { what: 'that is too long', sent: `UTF-8''${'a'.repeat(300)}`, kept: 'a'.repeat(limit) },
+    {
+      what: 'whose last character is cut in two by the limit',
+      sent: `UTF-8''${'a'.repeat(limit - 1)}%F0%9F%98%80.mp4`,
+      kept: `${'a'.repeat(limit - 1)}\uFFFD`,
+    },
+    { what: 'of any script', sent: "UTF-8''%C3%9Cber%20%E6%BC%A2.mp4", kept: 'Über 漢.mp4' },
+  ])('a name $what is kept as far as it is one', async ({ sent, kept }) => {
+    const { job, filename, upload } = await sendAs({ extendedName: sent })
+    expect([filename, upload.filename]).toEqual([kept, kept])
+    await job.reaches('succeeded')
+    const download = await server.request('GET', `/v1/videos/${job.id}/download?redirect=false`)
+    expect(download.status).toBe(200)
+    await download.arrayBuffer()
+  })
+
+  test.each([
+    { type: 'video/quicktime', kept: 'video/quicktime' },
+    { type: 'video/mp4; codecs="avc1.64001f"', kept: 'video/mp4' },
+    { type: 'nonsense', kept: 'application/octet-stream' },
+    { type: 'video/m\0p4', kept: 'application/octet-stream' },
+    { type: 'video/<script>', kept: 'application/octet-stream' },
+    { type: `video/${'x'.repeat(101)}`, kept: 'application/octet-stream' },
+  ])('the type $type is kept as $kept', async ({ type, kept }) => {
+    const { job, upload, key } = await sendAs({ type })
+    expect(upload.contentType).toBe(kept)
+    expect(await server.bucket.storage.head(key)).toMatchObject({ contentType: kept })
+    await job.reaches('succeeded')
+  })
 })

@@ -47,12 +47,19 @@ export async function openRaw(
 
 export const boundary = 'a-boundary-of-the-tests'
 
-/** The parts of a form with one file, as they go over the line. */
-export function formParts(filename = 'clip.mp4') {
+/**
+ * The parts of a form with one file, as they go over the line.
+ * @param options.extendedName in place of the name, encoded as RFC 8187 has it: `UTF-8''a%20b.mp4`
+ */
+export function formParts(
+  filename = 'clip.mp4',
+  { extendedName, type = 'video/mp4' }: { extendedName?: string; type?: string } = {},
+) {
+  const name = extendedName === undefined ? `filename="${filename}"` : `filename*=${extendedName}`
   const head = [
     `--${boundary}`,
-    `Content-Disposition: form-data; name="video"; filename="${filename}"`,
-    'Content-Type: video/mp4',
+    `Content-Disposition: form-data; name="video"; ${name}`,
+    `Content-Type: ${type}`,
   ]
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
