@@ -157,6 +157,11 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   )
 }
 
+/** Whether a statement gave way to others: it waited for a lock as long as `lock_timeout` lets it, or in a circle. */
+export function isInUse(error: unknown): boolean {
+  return hasClass(error, '55P03') || hasClass(error, '40P01')
+}
+
 /** Whether a row could not be written as it is: a value that its type, a constraint or a limit of PostgreSQL refuses. */
 export function isFaultOfData(error: unknown): boolean {
   return isRefusedData(error) || hasClass(error, '23')
@@ -167,7 +172,7 @@ export function isRefusedData(error: unknown): boolean {
   return hasClass(error, '22') || hasClass(error, '54')
 }
 
-/** Of SQLSTATE: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded. */
+/** Of SQLSTATE: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded; or a whole one. */
 function hasClass(error: unknown, sqlstate: string): boolean {
   return error instanceof postgres.PostgresError && error.code.startsWith(sqlstate)
 }

@@ -10,16 +10,13 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import postgres from 'postgres'
-import type { Pool, Sql } from './db.ts'
+import { isInUse, type Pool, type Sql } from './db.ts'
 
 const ours = fileURLToPath(new URL('../migrations', import.meta.url))
 const oldestServer = 140_000
 const lockTimeoutMs = 2000
 /** Those who waited behind it get through. */
 const pauseMs = 1000
-const lockNotAvailable = '55P03'
-const deadlockDetected = '40P01'
 
 /** A migration that was applied has another text now; the database and the code have parted ways. */
 export class MigrationChanged extends Error {
@@ -84,10 +81,6 @@ async function applyUnblocked(
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
-}
-
-function isInUse(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && [lockNotAvailable, deadlockDetected].includes(error.code)
 }
 
 /** One of them it is, as a rule. */

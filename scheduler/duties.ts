@@ -31,15 +31,16 @@ import { embeddedMetrics } from './embedded-metrics.ts'
 const minute = 60
 const hour = 3600
 const rescueLimit = 1000
-const keyLimit = 10_000
+/** Keys and letters are rows alone, and come by the thousand a second. */
+const rowBatch = { size: 10_000, most: 100 }
 const tallyLimit = 100_000
-/** Objects are removed in transactions of so many: what they lock is waited for by who enqueues. */
-const batch = 100
-/** Of batches, at most: other duties wait meanwhile. */
-const batchesPerRun = 5
+/**
+ * Objects are removed in transactions of so many: what they lock is waited for by who enqueues. And so many batches in one
+ * run at most: other duties wait meanwhile.
+ */
+const objectBatch = { size: 100, most: 5 }
 /** Links of parts live for an hour, and a transfer that began in the last second of one may end long after it. */
 const strayPartSeconds = 2 * hour
-const letterLimit = 10_000
 const silentWorkerSeconds = 3600
 
 export interface DutyDependencies {
@@ -86,14 +87,14 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
     duty('hooks', 5 * minute, async () => ({ givenUp: await giveUpHooks(sql) })),
     duty('rate-starts', 5 * minute, async () => ({ removed: await removeOldStarts(sql) })),
     duty('stray-outputs', 5 * minute, async () => ({
-      attempts: await whileFull(() => removeStrayOutputs(sql, storage, { limit: batch })),
-      parts: await whileFull(() =>
-        removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit: batch }),
+      attempts: await whileFull(objectBatch, (limit) => removeStrayOutputs(sql, storage, { limit })),
+      parts: await whileFull(objectBatch, (limit) =>
+        removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit }),
       ),
     })),
     ...retentionDuties({ sql, storage, config, log }),
     duty('idempotency-keys', 5 * minute, async () => ({
-      removed: await removeExpiredKeys(sql, { limit: keyLimit }),
+      removed: await whileFull(rowBatch, (limit) => removeExpiredKeys(sql, { limit })),
     })),
     duty('workers', 5 * minute, async () => ({
       forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
@@ -114,11 +115,10 @@ function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[
   const letterDays = config.DEAD_LETTER_RETENTION_DAYS
   const retentionDays = config.SOURCE_RETENTION_DAYS
   const sources = duty('idle-sources', 5 * minute, async () => {
-    const options = { retentionDays, historyDays, limit: batch }
     let removed = 0
     let inUse = 0
-    await whileFull(async () => {
-      const looked = await removeIdleSources(sql, storage, options)
+    await whileFull(objectBatch, async (limit) => {
+      const looked = await removeIdleSources(sql, storage, { retentionDays, historyDays, limit })
       removed += looked.removed
       inUse += looked.inUse
       return looked.removed + looked.inUse
@@ -127,13 +127,16 @@ function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[
     return { removed, inUse }
   })
   const outputs = duty('old-outputs', 5 * minute, async () => {
-    const options = { retentionDays: historyDays, limit: batch }
-    const jobs = await whileFull(() => removeOldOutputs(sql, storage, options))
+    const jobs = await whileFull(objectBatch, (limit) =>
+      removeOldOutputs(sql, storage, { retentionDays: historyDays, limit }),
+    )
     if (jobs > 0) log.info({ jobs, retentionDays: historyDays }, 'outputs.removed')
     return { jobs }
   })
   const letters = duty('dead-letters', 5 * minute, async () => {
-    const removed = await removeOldDeadLetters(sql, { retentionDays: letterDays, limit: letterLimit })
+    const removed = await whileFull(rowBatch, (limit) =>
+      removeOldDeadLetters(sql, { retentionDays: letterDays, limit }),
+    )
     if (removed > 0) log.info({ removed, retentionDays: letterDays }, 'dead_letters.removed')
     return { removed }
   })
@@ -160,12 +163,15 @@ async function logMeasures(sql: Pool, namespace: string, log: Log) {
 }
 
 /** One batch after another, until one is not full. @returns how many all of them did */
-async function whileFull(run: () => Promise<number>): Promise<number> {
+async function whileFull(
+  batch: { size: number; most: number },
+  run: (limit: number) => Promise<number>,
+): Promise<number> {
   let sum = 0
-  for (let batches = 0; batches < batchesPerRun; batches++) {
-    const done = await run()
+  for (let batches = 0; batches < batch.most; batches++) {
+    const done = await run(batch.size)
     sum += done
-    if (done < batch) break
+    if (done < batch.size) break
   }
   return sum
 }

@@ -10,6 +10,7 @@
  * A file that is taken away takes the schedule of its definition with it. One that is gone at the start was nobody's to
  * see: another worker may have it, so its schedule stays until it is removed by hand.
  */
+import { dirname, resolve } from 'node:path'
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionName } from '../core/definitions/name.ts'
@@ -100,7 +101,9 @@ export class DefinitionLoader {
     })
     for (const { file, error } of broken) log.error({ file, error }, 'definition.broken')
     await registerDefinitions(sql, definitions)
-    const isBroken = ({ file }: DefinitionRecord) => broken.some((other) => other.file === file)
+    // A directory that can't be read stands for all its files.
+    const isBroken = ({ file }: DefinitionRecord) =>
+      broken.some((other) => [file, dirname(file)].includes(resolve(other.file)))
     const names = new Set(definitions.map(definitionName))
     const missing = this.#known.filter((definition) => !names.has(definitionName(definition)))
     await removeCodeSchedules(

@@ -75,8 +75,20 @@ export class Guardian {
       if (this.#stopped) return
       log.error({ status, signal: fresh.signalCode }, 'guardian.died')
       this.#process = undefined
-      this.#respawn = setTimeout(() => this.start(), respawnMs)
+      this.#restartSoon()
     })
+  }
+
+  #restartSoon(): void {
+    this.#respawn = setTimeout(() => {
+      try {
+        this.start()
+      } catch (err) {
+        // No process is to be had: a job may have taken them all, for a moment.
+        this.options.log.warn({ err }, 'guardian.not_started')
+        this.#restartSoon()
+      }
+    }, respawnMs)
   }
 
   #tell(message: ToGuardian): void {

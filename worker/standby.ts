@@ -119,7 +119,12 @@ export class Standby {
   }
 
   #refill(): void {
-    while (!this.#stopped && this.#fresh.length < this.options.size) this.#fresh.push(this.#spawn())
+    try {
+      while (!this.#stopped && this.#fresh.length < this.options.size) this.#fresh.push(this.#spawn())
+    } catch (err) {
+      // No process or descriptor is to be had: a job may have taken them all, for a moment. The next take tries again.
+      this.options.log.warn({ err }, 'standby.not_started')
+    }
   }
 
   #spawn(): JobProcess {

@@ -37,7 +37,13 @@ export const codecsOf: Record<Format, { video: readonly VideoCodec[]; audio: rea
   dash: { video: videoCodecs, audio: audioCodecs },
 }
 
-const highestCrf: Record<VideoCodec, number> = { h264: 51, hevc: 51, vp9: 63, av1: 63 }
+/** Of H.264, 0 is lossless: no picture for the profile that players take. */
+const crfRange: Record<VideoCodec, { least: number; highest: number }> = {
+  h264: { least: 1, highest: 51 },
+  hevc: { least: 0, highest: 51 },
+  vp9: { least: 0, highest: 63 },
+  av1: { least: 0, highest: 63 },
+}
 
 const Audio = z.strictObject({
   codec: z.enum(audioCodecs).optional().describe('Default: AAC, in WebM Opus.'),
@@ -198,7 +204,8 @@ export function problemsOf(
       at('audio', `${format} takes ${sounds.join(' or ')}, not ${audio.codec}`)
     }
     if (crf !== undefined && bitrate !== undefined) at('crf', 'expected either this or bitrate')
-    const highest = highestCrf[codec ?? video[0] ?? 'h264']
+    const { least, highest } = crfRange[codec ?? video[0] ?? 'h264']
+    if (crf !== undefined && crf < least) at('crf', `expected at least ${least} for this codec`)
     if (crf !== undefined && crf > highest) at('crf', `expected at most ${highest} for this codec`)
     if (bitrate !== undefined && isStream(format) && height === undefined) {
       at('bitrate', 'expected a height beside it: each size of a ladder has a bitrate of its own')

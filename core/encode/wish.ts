@@ -81,7 +81,7 @@ function orNull<Option extends object, Resolved>(
 
 const usualAudio = { bitrate: null, channels: 2, tracks: 'default' } as const
 
-function resolveOutput({ format, codec, height, crf, bitrate, audio }: OutputRequest): WantedOutput {
+export function resolveOutput({ format, codec, height, crf, bitrate, audio }: OutputRequest): WantedOutput {
   const [defaultAudio = 'aac'] = codecsOf[format].audio
   return {
     format,

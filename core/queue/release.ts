@@ -127,6 +127,8 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
         -- From when it can be claimed.
         scheduled_at = greatest(scheduled_at, now())
       where id = any(${jobIds}::uuid[]) and state = 'waiting'
+        -- Once more: one may have failed since the statement above. Who ended that one comes here, too.
+        and not (${childFailed} or ${dependencyFailed})
         and not ${hasChildren(sql, sql`jobs.id`)}
         and not ${dependsOnOthers(sql, sql`jobs.id`)}
       returning id

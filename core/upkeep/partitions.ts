@@ -1,15 +1,23 @@
-/** Makes the partitions of the coming weeks and drops those past retention. */
-import type { Pool } from '../db.ts'
+/**
+ * Makes the partitions of the coming weeks and drops those past retention. Both lock whole tables, which somebody may be
+ * reading for hours; behind who waits for that, every job would wait. So it waits for a moment only, and what is in use
+ * has its turn the next time.
+ */
+import { isInUse, type Pool, type Sql } from '../db.ts'
 
 const weeksAhead = 4
+const lockTimeoutMs = 500
 const partitioned = ['job_history', 'attempts', 'events', 'logs']
 
-/** @returns how many partitions were made and dropped */
+/** @returns how many partitions were made and dropped, and how often one was in use */
 export async function keepPartitions(
   sql: Pool,
   options: { retentionDays: number },
-): Promise<{ made: number; dropped: number }> {
-  const [row] = await sql<{ made: number }[]>`select job_server.ensure_partitions(${weeksAhead}) as made`
+): Promise<{ made: number; dropped: number; inUse: number }> {
+  const made = await unlessInUse(sql, async (tx) => {
+    const [row] = await tx<{ made: number }[]>`select job_server.ensure_partitions(${weeksAhead}) as made`
+    return row?.made ?? 0
+  })
   // A partition's name carries its first day (UTC); it may go when its last day is past retention.
   const past = await sql<{ name: string }[]>`
     select child.relname as name
@@ -19,6 +27,25 @@ export async function keepPartitions(
     join pg_namespace on pg_namespace.oid = parent.relnamespace
     where nspname = 'job_server' and parent.relname = any(${partitioned}) and child.relname ~ '_[0-9]{8}$'
       and to_date(right(child.relname, 8), 'YYYYMMDD') + 7 < (now() at time zone 'UTC')::date - ${options.retentionDays}::int`
-  for (const { name } of past) await sql`drop table if exists job_server.${sql(name)}`
-  return { made: row?.made ?? 0, dropped: past.length }
+  let dropped = 0
+  for (const { name } of past) {
+    const done = await unlessInUse(sql, (tx) => tx`drop table if exists job_server.${tx(name)}`)
+    if (done !== null) dropped++
+  }
+  return { made: made ?? 0, dropped, inUse: (made === null ? 1 : 0) + past.length - dropped }
+}
+
+/** @returns null when others did not let go of what it needs */
+async function unlessInUse<Outcome>(sql: Pool, act: (tx: Sql) => Promise<Outcome>): Promise<Outcome | null> {
+  try {
+    return (
+      await sql.begin(async (tx) => {
+        await tx.unsafe(`set local lock_timeout = ${lockTimeoutMs}`)
+        return [await act(tx)]
+      })
+    )[0] as Outcome
+  } catch (error) {
+    if (isInUse(error)) return null
+    throw error
+  }
 }

@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises'
 import pino from 'pino'
 import { afterAll, expect, test } from 'vitest'
 import { openPool } from '../../../core/db.ts'
@@ -48,4 +49,26 @@ test('without a database nothing changes, and nothing falls over', async () => {
   await loader.stop()
   await loader.stop()
   expect(loaded).toEqual([])
+})
+
+test('a directory that can not be read for a moment takes no schedule with it, a file that is taken away does', async () => {
+  const source = jobFile({ key: 'nightly', more: "schedule: '0 3 * * *'," })
+  const jobs = await jobDirectory({ 'nightly.ts': source })
+  const { loader, loaded } = loaderOf(jobs.path, { sql })
+  const schedules = async () => {
+    const rows = await sql<{ name: string }[]>`select name from job_server.schedules`
+    return rows.map(({ name }) => name)
+  }
+  const lookTwice = async () => [await loader.runOnce(), await loader.runOnce()]
+  await loader.runOnce()
+  await rename(jobs.path, `${jobs.path}-away`)
+  expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
+  expect(loaded.at(-1)).toEqual([])
+  expect(await schedules()).toEqual(['nightly@1'])
+  await rename(`${jobs.path}-away`, jobs.path)
+  expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
+  await jobs.remove('nightly.ts')
+  expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
+  expect(await schedules()).toEqual([])
+  await loader.stop()
 })

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import type { Pool } from '../../../../core/db.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import { readChildren } from '../../../../core/queue/children.ts'
 import type { ClaimedJob } from '../../../../core/queue/claim.ts'
@@ -135,4 +136,55 @@ test('what a process that died between an end and its consequences left waiting 
   expect(await queue.claim()).toEqual([])
   await sweep(sql)
   expect((await queue.claimOne()).lease.jobId).toBe(parentId)
+})
+
+/** The first ends and is followed up; in the middle of that, between two statements, the second fails. */
+async function endTogether(one: ClaimedJob, other: ClaimedJob): Promise<void> {
+  const hasFailed = Promise.withResolvers<void>()
+  const isFollowedUp = Promise.withResolvers<void>()
+  let failing: Promise<unknown> = Promise.resolve()
+  const failOther = async () => {
+    const afterEnd = async () => {
+      hasFailed.resolve()
+      await isFollowedUp.promise
+    }
+    failing = finish(before(/select distinct job_id/, afterEnd), [{ lease: other.lease, end: failed }])
+    await hasFailed.promise
+  }
+  const end = { kind: 'succeeded', result: null } as const
+  await finish(before(/with released as/, failOther), [{ lease: one.lease, end }])
+  isFollowedUp.resolve()
+  await failing
+}
+
+/** The pool, by which something happens before the first statement of a kind is sent. */
+function before(which: RegExp, act: () => Promise<unknown>): Pool {
+  let isDone = false
+  return new Proxy(sql, {
+    apply(target, self, [strings, ...values]) {
+      const query = Reflect.apply(target as never, self, [strings, ...values])
+      if (isDone || !Array.isArray(strings) || !which.test(strings[0] ?? '')) return query
+      isDone = true
+      return act().then(() => query)
+    },
+  })
+}
+
+async function claimTwo(): Promise<[ClaimedJob, ClaimedJob]> {
+  const [one, other] = await queue.claim({ limit: 2 })
+  if (one === undefined || other === undefined) throw new Error('there are not two jobs')
+  return [one, other]
+}
+
+test('a child that fails while the end of another is followed up fails the parent', async () => {
+  const parentId = await parentWithChildren(2)
+  await endTogether(...(await claimTwo()))
+  expect(await readJob(sql, parentId)).toMatchObject({ status: 'failed', errorCode: 'child_failed' })
+})
+
+test('what depends on a job that fails while the end of another is followed up does not run', async () => {
+  const dependsOn = [await queue.enqueue(), await queue.enqueue()]
+  const dependent = await queue.enqueue({ dependsOn })
+  await endTogether(...(await claimTwo()))
+  expect(await readJob(sql, dependent)).toMatchObject({ status: 'cancelled', errorCode: 'dependency_failed' })
 })

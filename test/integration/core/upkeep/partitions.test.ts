@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { newId } from '../../../../core/ids.ts'
 import { keepPartitions } from '../../../../core/upkeep/partitions.ts'
-import { testDatabase } from '../../../support/database.ts'
+import { testDatabase, waitsForLock } from '../../../support/database.ts'
 
 const { sql } = await testDatabase()
 
@@ -16,7 +16,7 @@ async function partitions(): Promise<string[]> {
 
 test('this week and the four to come have partitions, and making them again makes none', async () => {
   expect(await partitions()).toHaveLength(20)
-  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 0 })
+  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 0, inUse: 0 })
 })
 
 test('rows that came before their partition move into it when it is made', async () => {
@@ -25,7 +25,7 @@ test('rows that came before their partition move into it when it is made', async
   const jobId = newId()
   await sql`insert into job_server.events (job_id, event_type) values (${jobId}, 'first'), (${jobId}, 'second')`
 
-  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 1, dropped: 0 })
+  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 1, dropped: 0, inUse: 0 })
 
   const rows = await sql<{ place: string; eventType: string }[]>`
     select tableoid::regclass::text as place, event_type from job_server.events where job_id = ${jobId} order by id`
@@ -39,10 +39,29 @@ test('rows that came before their partition move into it when it is made', async
   expect(count).toBe(3)
 })
 
-test('weeks past retention are dropped, and only those', async () => {
-  await sql.unsafe(`
+const makeOldWeek = () =>
+  sql.unsafe(`
     create table job_server.events_20200106 partition of job_server.events
     for values from (job_server.uuid_v7_floor('2020-01-06')) to (job_server.uuid_v7_floor('2020-01-13'))`)
-  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 1 })
+
+test('weeks past retention are dropped, and only those', async () => {
+  await makeOldWeek()
+  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 0, dropped: 1, inUse: 0 })
   expect(await partitions()).toHaveLength(20)
+})
+
+test('a week that somebody reads is left for the next time, and nobody waits behind its removal for long', async () => {
+  await makeOldWeek()
+  const [thisWeek = ''] = (await partitions()).filter((name) => name.startsWith('logs_'))
+  await sql`drop table job_server.${sql(thisWeek)}`
+  const kept = await sql.begin(async (tx) => {
+    await tx`select from job_server.events limit 1`
+    await tx`select from job_server.logs limit 1`
+    const keeping = keepPartitions(sql, { retentionDays: 30 })
+    await waitsForLock(sql)
+    await sql`insert into job_server.events (job_id, event_type) values (${newId()}, 'meanwhile')`
+    return await keeping
+  })
+  expect(kept).toEqual({ made: 0, dropped: 0, inUse: 2 })
+  expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({ made: 1, dropped: 1, inUse: 0 })
 })

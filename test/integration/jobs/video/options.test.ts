@@ -47,6 +47,8 @@ function failure({ outcome }: JobRun) {
 const listed = (await testFfmpeg(['-v', 'error', '-encoders'])).toString()
 /** SVT encodes no less than 64 lines. */
 const tiny = { size: '114x64', seconds: 0.6 }
+/** Its sound goes on for three times as long as its picture. */
+const outlasted = { picture: 'testsrc2=size=128x72:rate=25:duration=2', seconds: 6 }
 
 describe.each([
   { codec: 'hevc', encoder: 'libx265', codecs: /^hvc1\.1\.6\.L\d+(\.[0-9A-F]+)*$/ },
@@ -112,6 +114,22 @@ describe('trim', () => {
       retry: false,
       message: expect.stringContaining('0.6'),
     })
+  })
+
+  test('is refused beyond the last picture, too, though there is sound, and the video is kept', async () => {
+    const path = await clips.make({ name: 'sound-goes-on.mp4', ...outlasted })
+    const run = await encodeHere(await readFile(path), {}, { request: { trim: { start: 4 } } })
+    expect(failure(run)).toMatchObject({
+      ...{ errorCode: 'invalid_trim', retry: false },
+      message: expect.stringContaining('2.00'),
+    })
+    expect(run.objects.has('sources/1/source')).toBe(true)
+  })
+
+  test.each(['mp4', 'hls'])('goes on to %s where the picture ends within the part', async (format) => {
+    const path = await clips.make({ name: 'picture-ends.mkv', ...outlasted })
+    const { outputs } = await encode(path, { outputs: [{ format }], trim: { start: 1, end: 5 } })
+    expect(outputs[0]).toMatchObject({ frameCount: 25 })
   })
 })
 
@@ -194,6 +212,14 @@ test('loudness comes to what EBU R128 asks for, or to what the client does', asy
       expect(Math.abs((await loudnessOf(await fileOf(name))) - expected)).toBeLessThan(1)
     }
   }
+})
+
+test('sound beyond full scale is brought down, too', async () => {
+  const loud = [...h264, '-af', 'volume=40dB,pan=stereo|c0=c0|c1=c0', '-c:a', 'pcm_s16le']
+  const path = await clips.make({ name: 'loud.mkv', size: '64x36', seconds: 5, options: loud })
+  expect(await loudnessOf(path)).toBeGreaterThan(0.5)
+  const { fileOf } = await encode(path, { loudness: true })
+  expect(Math.abs((await loudnessOf(await fileOf('1080p.mp4'))) + 23)).toBeLessThan(1)
 })
 
 /** Integrated, in LUFS. */
@@ -316,6 +342,34 @@ describe('pictures', async () => {
       ...['1080p.mp4', 'poster.jpg', 'thumbnail-1.jpg', 'thumbnail-2.jpg'],
       ...['storyboard.vtt', 'storyboard-1.jpg'],
     ])
+  })
+
+  test.each(['mp4', 'hls'])('are of the picture where the sound of %s goes on', async (format) => {
+    const clip = await clips.make({ name: 'goes-on.mp4', ...outlasted })
+    const request = {
+      outputs: [{ format }],
+      poster: { atSeconds: 5 },
+      thumbnails: 4,
+      storyboard: { intervalSeconds: 2 },
+    }
+    const { outputs, names, textOf, fileOf } = await encode(clip, request)
+    const pictures = names.filter((name) => name.endsWith('.jpg'))
+    expect(pictures).toHaveLength(6)
+    for (const name of pictures) expect(await inspectPicture(await fileOf(name))).toContain('mjpeg,128,')
+    expect(outputs.filter(({ kind }) => kind === 'thumbnail')).toMatchObject(
+      [0.25, 0.75, 1.25, 1.75].map((seconds) => ({ atSeconds: expect.closeTo(seconds, 1) })),
+    )
+    expect(outputs.find(({ kind }) => kind === 'poster')).toMatchObject({ atSeconds: expect.closeTo(2, 1) })
+    expect(textOf('storyboard.vtt').trim()).toMatch(
+      /^WEBVTT\n\n00:00:00\.000 --> 00:00:0[12]\.\d{3}\nstoryboard-1\.jpg#xywh=0,0,128,72$/,
+    )
+  })
+
+  test('fill as many sheets as the picture has moments for, however long the sound', async () => {
+    const picture = 'testsrc2=size=32x18:rate=2:duration=100'
+    const clip = await clips.make({ name: 'much-sound.mp4', picture, seconds: 210 })
+    const { names } = await encode(clip, { outputs: [], storyboard: { intervalSeconds: 2 } })
+    expect(names).toEqual(['storyboard.vtt', 'storyboard-1.jpg'])
   })
 })
 

@@ -103,6 +103,12 @@ describe('of 6 channels asked for', () => {
   })
 })
 
+test('Opus takes no more bits than its channels can hold, whatever is asked for', async () => {
+  const audio = { codec: 'opus', bitrate: 512_000 }
+  const { outputs } = await encode(await clipOf('mono', 'FC'), [{ format: 'webm', audio }])
+  expect(outputs).toMatchObject([{ audioCodec: 'opus', audioTracks: [{ channels: 1 }] }])
+})
+
 test('stereo becomes mono where that is asked for', async () => {
   const { fileOf } = await encode(await clipOf('stereo', 'FL'), [{ format: 'mp4', audio: { channels: 1 } }])
   expect(await soundsIn(await fileOf('1080p.mp4'))).toMatchObject([{ channels: 1 }])

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testClips, testTools } from '../../../support/clips.ts'
+import { testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
 import { encodeHere } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
@@ -29,4 +29,50 @@ test.each([
   const { outcome, progress } = await encodeHere(bytes, {}, { request, tools })
   expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'output_invalid', retry: true })
   expect(progress.map(({ phase }) => phase)).not.toContain('publishing')
+})
+
+const outlasted = { picture: 'testsrc2=size=64x36:rate=25:duration=2', seconds: 6 }
+const streamed = [{ format: 'hls' }]
+const mute = [{ format: 'mp4', audio: false }]
+
+test.each([
+  { what: 'a stream', outputs: streamed, name: 'streamed.mp4' },
+  { what: 'a file without sound', outputs: mute, name: 'mute.mp4' },
+  { what: 'a stream from Matroska', outputs: streamed, name: 'streamed.mkv' },
+  { what: 'a file without sound from Matroska', outputs: mute, name: 'mute.mkv' },
+  { what: 'a file without sound from AVI', outputs: mute, name: 'mute.avi' },
+])('$what comes of a video whose sound goes on after its picture', async ({ outputs, name }) => {
+  const bytes = await readFile(await clips.make({ name, ...outlasted }))
+  const { outcome } = await encodeHere(bytes, {}, { request: { outputs } })
+  expect(outcome).toMatchObject({
+    kind: 'succeeded',
+    result: { outputs: expect.arrayContaining([expect.objectContaining({ frameCount: 50 })]) },
+  })
+})
+
+test.each([
+  { what: 'a picture that begins after its sound', shift: 'picture' },
+  { what: 'a sound that begins after its picture', shift: 'sound' },
+])('$what makes a file without it whole', async ({ shift }) => {
+  const path = await clips.make({ name: 'together.mkv', seconds: 2 })
+  const later = join(clips.directory, `${shift}-later.mkv`)
+  await testFfmpeg([
+    ...['-v', 'error', '-y', '-i', path, '-itsoffset', '3', '-i', path],
+    ...['-map', shift === 'picture' ? '1:v' : '0:v', '-map', shift === 'picture' ? '0:a' : '1:a'],
+    ...['-c', 'copy', later],
+  ])
+  const { outcome } = await encodeHere(await readFile(later), {}, { request: { outputs: mute } })
+  expect(outcome).toMatchObject({ kind: 'succeeded', result: { outputs: [{ frameCount: 50 }] } })
+})
+
+test.each([
+  { what: 'Matroska', name: 'cut.mkv', recipe: { seconds: 4 } },
+  { what: 'Matroska whose sound would have gone on', name: 'cut-sound.mkv', recipe: outlasted },
+  { what: 'AVI', name: 'cut.avi', recipe: { seconds: 4 } },
+])('$what that was cut off is refused where the picture alone is encoded, too', async ({ name, recipe }) => {
+  const bytes = await readFile(await clips.make({ name, ...recipe }))
+  for (const outputs of [streamed, mute]) {
+    const { outcome } = await encodeHere(bytes.subarray(0, bytes.length * 0.6), {}, { request: { outputs } })
+    expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'invalid_media', retry: false })
+  }
 })
