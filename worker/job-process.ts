@@ -29,6 +29,8 @@ const EX_PROTOCOL = 76
 /** From the last word, or from the end of the channel, to the end of the process. */
 const exitPatienceMs = 1000
 const lastOutputMs = 500
+/** From the end of one job to the beginning of the next: beyond that, something of the first keeps the process busy. */
+const beginPatienceMs = 5000
 const storageRequestsAtOnce = 50
 
 /** Why a running process is stopped from outside. */
@@ -134,6 +136,7 @@ export class JobProcess {
   #given = 0
   #storageRequests = 0
   #killTimer: NodeJS.Timeout | undefined
+  #beginTimer: NodeJS.Timeout | undefined
   #hasExited = false
   #isUnfit = false
 
@@ -329,6 +332,17 @@ export class JobProcess {
     }
     this.#runs.delete(run.number)
     run.ended.resolve(this.#endOf(run))
+    this.#awaitBegin()
+  }
+
+  /** Nobody else would see that the next never begins: its own time has not. */
+  #awaitBegin(): void {
+    clearTimeout(this.#beginTimer)
+    const next = this.#current
+    if (next === undefined || next.hasBegun) return
+    this.#beginTimer = setTimeout(() => {
+      if (this.#current === next && !next.hasBegun) this.kill()
+    }, beginPatienceMs)
   }
 
   #break(problem: string): void {
@@ -351,6 +365,7 @@ export class JobProcess {
   async #awaitExit(): Promise<void> {
     await this.#child.exited
     clearTimeout(this.#killTimer)
+    clearTimeout(this.#beginTimer)
     // The leader is gone; what it left behind goes now.
     this.tree.killGroup()
     this.#hasExited = true

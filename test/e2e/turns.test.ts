@@ -14,7 +14,7 @@ const server = await startServer({
 })
 const { sql } = server.database
 
-type Deed = 'return' | 'throw' | 'kill its process' | 'leave a child' | 'take long' | 'block'
+type Deed = 'return' | 'throw' | 'kill its process' | 'leave a child' | 'leave a loop' | 'take long' | 'block'
 
 /** All at once, so that one claim finds them. */
 async function enqueue(...deeds: Deed[]): Promise<TestJob[]> {
@@ -94,6 +94,11 @@ test('one that leaves a child behind ends its process, and the next get another'
   const jobs = await enqueue('return', 'leave a child', ...times<Deed>(5, 'return'))
   const pids = (await allSucceed(jobs)).map(({ result }) => (result as { pid: number }).pid)
   expect(pids.slice(2)).not.toContain(pids[1])
+})
+
+test('those behind one that keeps its process busy after its end are done by another', async () => {
+  const jobs = await enqueue('return', 'leave a loop', ...times<Deed>(5, 'return'))
+  for (const { attempts } of await allSucceed(jobs)) expect(attempts).toBe(1)
 })
 
 test.each(['take long', 'block'] as const)(
