@@ -106,6 +106,8 @@ export class Coordinator {
   #limited = false
   #admittedUpTo: string | null = null
   #beatAt = Number.NEGATIVE_INFINITY
+  /** Nothing is claimed before: it could not be run. */
+  #ableFrom = Number.NEGATIVE_INFINITY
   #pollTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
   #leaseTimer: NodeJS.Timeout | undefined
@@ -319,6 +321,7 @@ export class Coordinator {
   }
 
   async #claim(): Promise<void> {
+    if (performance.now() < this.#ableFrom) return
     await this.#finisher.hasRoom()
     const free = this.options.config.MAX_CONCURRENT_EXECUTIONS - this.#turns.size
     const claimedAt = performance.now()
@@ -433,9 +436,17 @@ export class Coordinator {
       })
   }
 
-  /** The attempt could not be carried out for a reason of ours (disk full, no process to be had). */
+  /**
+   * The attempt could not be carried out for a reason of ours. What the system refuses us (disk full, no process to be had)
+   * it would refuse for the next job, too: the others may have them, and this worker waits until the next poll.
+   */
   async #abandon(job: ClaimedJob, error: unknown): Promise<void> {
     this.#log.error({ err: error, jobId: job.lease.jobId }, 'attempt.broken')
+    if (isRefusalOfSystem(error)) {
+      this.#ableFrom = performance.now() + this.options.config.POLL_INTERVAL_SECONDS * 1000
+      await this.#finisher.finish(job.lease, { kind: 'interrupted' })
+      return
+    }
     const message = `The worker could not run the attempt: ${error instanceof Error ? error.message : error}`
     await this.#finisher.finish(job.lease, {
       kind: 'failed',
@@ -495,4 +506,9 @@ export class Coordinator {
     this.#state = 'stopped'
     this.#stopping = undefined
   }
+}
+
+/** As Node's modules tell of a system call that failed. */
+function isRefusalOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
 }
