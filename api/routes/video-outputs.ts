@@ -1,6 +1,7 @@
 /** More outputs of a video that was encoded before, or some of them again: from the source that was kept. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { withKeptAudio } from '../../core/encode/kept-audio.ts'
 import { EncodeOptions } from '../../core/encode/options.ts'
 import { codecsNeeded } from '../../core/encode/wish.ts'
 import { SourceGone } from '../../core/errors.ts'
@@ -21,6 +22,7 @@ const Kept = EncodeOptions.pick({ trim: true, watermark: true, loudness: true, s
   source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
   filename: z.string().default('video'),
 })
+const FirstRequest = EncodeOptions.pick({ outputs: true })
 
 export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
   return new Hono<ApiEnv>().post(
@@ -28,7 +30,7 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
     operation({
       summary: 'Add outputs to a video, or do some again',
       description:
-        'A job of its own, from the source of the first. Its outputs are shown with those of the video and take the place of those by the same name; sizes that are streamed join its playlists.',
+        'A job of its own, from the source of the first. Its outputs are shown with those of the video and take the place of those by the same name; sizes that are streamed join its playlists. Trim, watermark, loudness, subtitles and the audio of each format are those of the first encode where they are left out.',
       example: { outputs: [{ format: 'hls', height: 480 }] },
       answers: {
         201: {
@@ -53,10 +55,14 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
     validate('json', AdditionBody),
     async (c) => {
       const { jobId } = c.req.valid('param')
-      const { priority, idempotencyKey, ...wanted } = c.req.valid('json')
+      const { priority, idempotencyKey, ...asked } = c.req.valid('json')
       const { job: first } = await readVideo(sql, jobId)
       const kept = Kept.parse(first.params)
       const { source } = kept
+      const wanted = {
+        ...asked,
+        outputs: withKeptAudio(asked.outputs, FirstRequest.parse(first.params).outputs ?? []),
+      }
       const isRepeated =
         idempotencyKey !== undefined && (await isKeyHeld(sql, { definitionKey, key: idempotencyKey }))
       if (!isRepeated) {

@@ -21,6 +21,7 @@ const largeClip = new Blob([clip, Buffer.from(freeBox(padding)), Buffer.alloc(pa
 
 const upload = (id: string) => server.request('GET', `/v1/videos/uploads/${id}`)
 const complete = (id: string) => server.request('POST', `/v1/videos/uploads/${id}/complete`)
+const resume = (id: string) => server.request('POST', `/v1/videos/uploads/${id}/resume`)
 const cancel = (id: string) => server.request('DELETE', `/v1/videos/uploads/${id}`)
 const encode = (uploadId: string, more = {}) =>
   server.request('POST', '/v1/videos/encode', { uploadId, ...more })
@@ -35,6 +36,13 @@ afterEach(async () => {
 
 async function emptyBucket(): Promise<void> {
   for (const key of await server.bucket.keys()) await server.bucket.storage.remove(key)
+}
+
+async function storedAs({ uploadId }: Opened): Promise<{ objectKey: string; multipartId: string }> {
+  const [row] = await sql<{ objectKey: string; multipartId: string }[]>`
+    select object_key, multipart_id from job_server.uploads where id = ${uploadId}`
+  if (row === undefined) throw new Error(`no upload ${uploadId}`)
+  return row
 }
 
 async function expire({ uploadId }: Opened): Promise<void> {
@@ -132,7 +140,7 @@ describe('an upload in parts goes on after a break', () => {
         { partNumber: 2, done: false },
       ],
     })
-    const response = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
+    const response = await resume(opened.uploadId)
     const resumed = (await response.json()) as Opened
     expect(resumed.parts).toMatchObject([{ partNumber: 2, sizeBytes: second?.sizeBytes }])
     const life = Number(new URL(resumed.parts?.[0]?.url ?? '').searchParams.get('X-Amz-Expires'))
@@ -141,14 +149,43 @@ describe('an upload in parts goes on after a break', () => {
     await put(resumed.parts?.[0]?.url ?? '', largeClip.slice(first?.sizeBytes))
     expect(await (await complete(opened.uploadId)).json()).toMatchObject({ status: 'completed' })
     expect(await (await upload(opened.uploadId)).json()).not.toHaveProperty('parts')
-    const again = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
-    await problemOf(again, 409, 'upload_not_usable')
+    await problemOf(await resume(opened.uploadId), 409, 'upload_not_usable')
     await emptyBucket()
+  })
+
+  test('by its completion alone, where the storage has joined the parts already', async () => {
+    const opened = await openUpload(server, { sizeBytes: largeClip.size })
+    await putAll(opened, largeClip)
+    const { objectKey, multipartId } = await storedAs(opened)
+    const stored = await server.bucket.storage.listParts(objectKey, multipartId)
+    await server.bucket.storage.completeMultipart(objectKey, multipartId, stored ?? [])
+
+    expect(await (await upload(opened.uploadId)).json()).toMatchObject({
+      status: 'waiting',
+      parts: [
+        { partNumber: 1, sizeBytes: 64 * mebibyte, done: true },
+        { partNumber: 2, sizeBytes: 6 * mebibyte, done: true },
+      ],
+    })
+    const resumed = await resume(opened.uploadId)
+    expect(await resumed.json()).toMatchObject({ status: 'waiting', parts: [] })
+    expect(await (await complete(opened.uploadId)).json()).toMatchObject({ status: 'completed' })
+    await emptyBucket()
+  })
+
+  test('but not where the storage has let go of it: links would lead nowhere', async () => {
+    const opened = await openUpload(server, { sizeBytes: largeClip.size })
+    const { objectKey, multipartId } = await storedAs(opened)
+    await server.bucket.storage.abortMultipart(objectKey, multipartId)
+    const problem = await problemOf(await resume(opened.uploadId), 409, 'upload_not_usable')
+    expect(problem.detail).toContain('gone from the storage')
+    await problemOf(await complete(opened.uploadId), 409, 'upload_incomplete')
+    expect((await cancel(opened.uploadId)).status).toBe(200)
   })
 
   test('by one link where it was one', async () => {
     const opened = await openUpload(server, { sizeBytes: clip.size })
-    const response = await server.request('POST', `/v1/videos/uploads/${opened.uploadId}/resume`)
+    const response = await resume(opened.uploadId)
     await putAll((await response.json()) as Opened, clip)
     expect((await complete(opened.uploadId)).status).toBe(200)
     await emptyBucket()

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { createKey } from '../../core/keys/create.ts'
 import { childBoxes, findBox } from '../../jobs/video/boxes.ts'
 import { codecString } from '../../jobs/video/codec-string.ts'
-import { testClips, testFfprobe } from '../support/clips.ts'
+import { inspect, testClips, testFfprobe } from '../support/clips.ts'
 import { startServer, type TestJob } from '../support/server.ts'
 import { packetsOf, readPlaylist, readRange } from '../support/streaming.ts'
 import { until } from '../support/until.ts'
@@ -296,6 +296,40 @@ describe('an addition', () => {
     expect((await statusOf(server, first)).outputs?.map(({ name }) => name)).toEqual(['720p.mp4'])
   })
 
+  const sounds = [
+    { what: 'none', audio: false, stream: [], file: null },
+    { what: '5.1', audio: { channels: 6 }, stream: [6], file: 6 },
+  ] as const
+  test.each(sounds)(
+    'that names no audio leaves the video its own: $what',
+    async ({ what, audio, ...own }) => {
+      const path = await clips.make({
+        ...{ name: `sound-${what}.mp4`, size: '64x36', seconds: 0.5 },
+        options: ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-ac', '6'],
+      })
+      const outputs = [
+        { format: 'hls', height: 36, audio },
+        { format: 'mp4', height: 36, audio },
+      ]
+      const first = await encodeByForm(server, path, { outputs: JSON.stringify(outputs) })
+      await first.reaches('succeeded')
+      const answer = await server.request('POST', `/v1/videos/${first.id}/outputs`, {
+        outputs: [
+          { format: 'dash', height: 24 },
+          { format: 'mp4', height: 24 },
+        ],
+      })
+      await server.job((await answer.json()).jobId).reaches('succeeded')
+
+      const { outputs: shown = [] } = await statusOf(server, first)
+      const channels = shown.filter(({ kind }) => kind === 'audio').map((sound) => sound.channels)
+      expect(channels).toEqual(own.stream)
+      const file = await fetch(`${server.url}/v1/videos/${first.id}/outputs/h264-24p.mp4`)
+      const seen = await inspect(await clips.write('added.mp4', await file.bytes()))
+      expect(seen.audio?.channels ?? null).toBe(own.file)
+    },
+  )
+
   test('to a video whose first encode failed is shown, beside why that failed', async () => {
     const path = await clips.make({ name: 'short.mp4', size: '64x36', seconds: 0.5 })
     const first = await encodeByForm(server, path, { trim: JSON.stringify({ start: 100 }) })
@@ -336,6 +370,7 @@ describe('what can not be', () => {
       says: 'bitrate',
     },
     { body: { outputs: [{ format: 'mp4', crf: 52 }] }, path: 'outputs.0.crf', says: '51' },
+    { body: { outputs: [{ format: 'mp4', crf: 0 }] }, path: 'outputs.0.crf', says: 'at least 1' },
     { body: { outputs: [{ format: 'hls', bitrate: 900_000 }] }, path: 'outputs.0.bitrate', says: 'height' },
     {
       body: {
