@@ -99,7 +99,7 @@ export interface JobRun {
   readonly isQueued: boolean
   /**
    * Aborts the signal in the job; SIGKILL to all after the grace. One that is queued ends here and is never begun. The
-   * first reason stands, and a job that has ended.
+   * first reason stands, and a job that has ended; but none has any grace left once another comes that gives none.
    */
   stop(reason: StopReason, graceSeconds: number): void
 }
@@ -229,7 +229,11 @@ export class JobProcess {
   }
 
   #stop(run: Run, reason: StopReason, graceSeconds: number): void {
-    if (run.stopReason !== undefined || !this.#runs.has(run.number)) return
+    if (!this.#runs.has(run.number)) return
+    if (run.stopReason !== undefined) {
+      if (graceSeconds === 0) this.kill()
+      return
+    }
     if (run.lastWord !== undefined) {
       // The job has ended. Its process may be at the next, or is ending.
       if (this.#isUnfit && graceSeconds === 0) this.kill()

@@ -100,6 +100,36 @@ test('what is held up behind others goes back; the one that is next stays, howev
   await child.gone
 })
 
+/** A program that begins a job, and heeds nothing. */
+const deaf = join(root, 'deaf.ts')
+await writeFile(
+  deaf,
+  `import { writeSync } from 'node:fs'
+const say = (message) => writeSync(3, JSON.stringify(message) + '\\n')
+say({ type: 'ready' })
+for await (const chunk of Bun.file(3).stream()) say({ type: 'began', run: 1 })`,
+)
+
+test('a job in its grace is killed as soon as another reason gives it none', async () => {
+  const child = new JobProcess({
+    command: [deaf],
+    directory: scratch.directory,
+    environment: { PATH: process.env.PATH },
+    guardian,
+    log,
+  })
+  await child.ready
+  const run = child.run(job(0, { scratchDirectory: scratch.make('deaf'), waitIn: null }), {
+    report: () => {},
+    output: () => {},
+    storage: noStorage,
+  })
+  run.stop('timed_out', 3600)
+  run.stop('lease_lost', 0)
+  expect(await run.ended).toEqual({ kind: 'stopped', reason: 'timed_out' })
+  await child.gone
+})
+
 function job(place: number, { scratchDirectory, waitIn }: Place): JobToRun {
   return {
     file: definition.file,
