@@ -38,7 +38,7 @@ export const lifeBench: Bench = {
   name: 'life',
   about: `${full.toLocaleString('en-US')} jobs through one worker (--scale 10: the ten million of a day), and what the live tables hold then`,
   defaultRounds: 1,
-  limitSeconds: 7200,
+  limitSeconds: 14_400,
   async run({ stack, rounds, scale, onStep }) {
     const passes: { start: Sizes; end: Sizes }[] = []
     for (let round = 0; round < rounds; round++) {

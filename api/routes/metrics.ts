@@ -86,7 +86,9 @@ const percentiles = z.object({ p50: z.number(), p95: z.number() }).nullable()
 
 const MinuteLatency = z.object({
   period: z.iso.datetime().describe('Beginning of the minute in which the jobs were enqueued.'),
-  wait: percentiles.describe('Seconds from when they could start until they did; null: none has finished.'),
+  wait: percentiles.describe(
+    'Seconds from enqueue to start, delays that were asked for included; null: none has finished.',
+  ),
   run: percentiles.describe('Seconds that they took.'),
 })
 

@@ -10,7 +10,7 @@ interface Percentiles {
 export interface MinuteLatency {
   /** Beginning of the minute in which the jobs were enqueued. */
   period: Date
-  /** Seconds; null where no job of the minute has finished. */
+  /** Seconds from enqueue, so delays included: history does not keep since when a job could start. Null where none has finished. */
   wait: Percentiles | null
   run: Percentiles | null
 }
@@ -41,10 +41,10 @@ export async function readLatency(sql: Sql, options: { minutes: number }): Promi
     ) as period
     left join lateral (
       select
-        greatest(extract(epoch from started_at - greatest(queued_at, scheduled_at)), 0)::float8 as wait_seconds,
+        greatest(extract(epoch from started_at - queued_at), 0)::float8 as wait_seconds,
         extract(epoch from finished_at - started_at)::float8 as run_seconds
       from (
-        select definition_key, attempts, queued_at, scheduled_at, started_at, finished_at from job_server.job_history
+        select definition_key, attempts, queued_at, started_at, finished_at from job_server.job_history
         where id >= job_server.uuid_v7_floor(period) and id < job_server.uuid_v7_floor(period + interval '1 minute')
         order by id desc
         limit ${Math.min(largestSample, Math.floor(mostRead / options.minutes))}

@@ -171,7 +171,11 @@ async function finishAll(
   const videos = finished.flatMap(({ path, picture }) =>
     picture === undefined ? [] : [{ path, ...picture }],
   )
-  verifyWhole(media, plan, Math.max(...videos.map(({ durationSeconds }) => durationSeconds)))
+  verifyWhole(
+    media,
+    plan,
+    Math.max(...videos.map(({ startSeconds, endSeconds }) => startSeconds + endSeconds)),
+  )
   for (const { track, path } of extras.subtitles) {
     finished.push(await finishSubtitles(track, path, plan.durationSeconds, bench))
   }

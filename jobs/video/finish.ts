@@ -148,8 +148,9 @@ async function finishSound(
   }
 }
 
-function pictureOf({ video: { width, height }, durationSeconds }: Media) {
-  return { width, height, durationSeconds }
+function pictureOf({ startSeconds, video }: Media) {
+  const { width, height, lastSeconds, lastKeySeconds, endSeconds } = video
+  return { width, height, startSeconds, lastSeconds, lastKeySeconds, endSeconds }
 }
 
 async function packaged(name: string, contentType: string, { directory, finished, uploads }: FinishBench) {
@@ -183,8 +184,8 @@ export async function finishPictures(
   const outputs: FinishedOutput[] = []
   const picture = async (kind: 'poster' | 'thumbnail', name: string, atSeconds: number, width: number) => {
     const path = join(finished, name)
-    const size = await takePicture(tools.ffmpeg, source, { atSeconds, width, to: path }, care)
-    const about = { filename: named(bench.filename, name), ...size, atSeconds }
+    const taken = await takePicture(tools.ffmpeg, source, { atSeconds, width, to: path }, care)
+    const about = { filename: named(bench.filename, name), ...taken }
     outputs.push({ kind, name, path, contentType: jpeg, about })
   }
   if (poster !== null) await picture('poster', 'poster.jpg', poster.atSeconds, source.width)

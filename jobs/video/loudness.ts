@@ -54,10 +54,13 @@ export async function measureLoudness(
   const { input_i, input_tp, input_lra, input_thresh, target_offset } = measured.data
   // A range that is narrower than the sound's would press it together; so it is as wide as that.
   const range = Math.min(mostRange, Math.max(leastRange, Math.ceil(input_lra)))
+  // It measures sound beyond full scale, but takes no such measure, and 0 for none: so that sound is made softer before.
+  const softer = input_i < 0 ? 0 : input_i + 1
+  const measure = (decibels: number) => (decibels - softer).toFixed(2)
   return [
-    goal(range),
-    `measured_I=${input_i}:measured_TP=${input_tp}:measured_LRA=${input_lra}`,
-    `measured_thresh=${input_thresh}:offset=${target_offset}:linear=true`,
+    `${softer === 0 ? '' : `volume=-${softer.toFixed(2)}dB,`}${goal(range)}`,
+    `measured_I=${measure(input_i)}:measured_TP=${measure(input_tp)}:measured_LRA=${input_lra}`,
+    `measured_thresh=${measure(input_thresh)}:offset=${target_offset}:linear=true`,
   ].join(':')
 }
 

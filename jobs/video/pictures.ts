@@ -1,16 +1,17 @@
 /** Still pictures of a video. They are taken from what was encoded: upright, in its colours, and quick to decode. */
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { JobError } from '../../core/job.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
 import { sheetPictures } from './plan.ts'
+import type { Media } from './probe.ts'
 import { vttTime } from './subtitles.ts'
 
-export interface PictureSource {
+export interface PictureSource
+  extends Pick<Media['video'], 'width' | 'height' | 'lastSeconds' | 'lastKeySeconds' | 'endSeconds'> {
   path: string
-  durationSeconds: number
-  width: number
-  height: number
+  startSeconds: number
 }
 
 interface Size {
@@ -21,19 +22,26 @@ interface Size {
 /** FFmpeg's scale from 2 (best) to 31. */
 const jpegQuality = ['-q:v', '3']
 
-/** Seconds before the end from where on there may be no frame that is still to come. */
+/** Seconds before the end from where on a storyboard begins no picture of its own. */
 const lastMoment = 0.5
+
+/** So much before a picture FFmpeg still finds it as the next one: its time may have been rounded up. */
+const roundedSeconds = 0.001
 
 const columns = 10
 
-/** As JPEG. @throws JobError as `runFfmpeg` */
+/**
+ * As JPEG.
+ * @returns its size and its time: that of the last picture where later was asked for
+ * @throws JobError output_invalid, and as `runFfmpeg`
+ */
 export async function takePicture(
   ffmpeg: string,
   source: PictureSource,
   { atSeconds, width, to }: { atSeconds: number; width: number; to: string },
   care: ToolCare,
-): Promise<Size> {
-  const at = Math.max(0, Math.min(atSeconds, source.durationSeconds - lastMoment))
+): Promise<Size & { atSeconds: number }> {
+  const at = Math.max(0, Math.min(atSeconds, source.lastSeconds - roundedSeconds))
   const size = sizeFor(source, width)
   // biome-ignore format: options beside their values
   const options = [
@@ -44,7 +52,8 @@ export async function takePicture(
     ...jpegQuality, '-f', 'mjpeg', to,
   ]
   await run(ffmpeg, options, care)
-  return size
+  await requirePicture(to)
+  return { ...size, atSeconds: Math.min(atSeconds, source.lastSeconds) }
 }
 
 export interface Sheet extends Size {
@@ -55,6 +64,7 @@ export interface Sheet extends Size {
  * Small pictures at equal intervals on sheets of a hundred, and a WebVTT file with a cue for each that names its sheet
  * and its place there (Media Fragments URI 1.0, 4.2.2).
  * @returns the sheets; their files and `storyboard.vtt` are in the directory
+ * @throws JobError output_invalid, and as `runFfmpeg`
  */
 export async function drawStoryboard(
   ffmpeg: string,
@@ -63,7 +73,9 @@ export async function drawStoryboard(
   care: ToolCare,
 ): Promise<Sheet[]> {
   const picture = sizeFor(source, width)
-  const count = Math.max(1, Math.ceil((source.durationSeconds - lastMoment) / intervalSeconds))
+  // It is key frames that are shown: none comes to fill a place behind the last of them.
+  const filled = Math.floor(source.lastKeySeconds / intervalSeconds) + 1
+  const count = Math.max(1, Math.min(filled, Math.ceil((source.endSeconds - lastMoment) / intervalSeconds)))
   const rows = Math.min(columns, Math.ceil(count / columns))
   const across = Math.min(columns, count)
   const sheets = Math.ceil(count / sheetPictures)
@@ -87,17 +99,28 @@ export async function drawStoryboard(
     const place = index % sheetPictures
     const x = (place % columns) * picture.width
     const y = Math.floor(place / columns) * picture.height
-    const end = Math.min((index + 1) * intervalSeconds, source.durationSeconds)
+    const end = index + 1 < count ? (index + 1) * intervalSeconds : source.endSeconds
     const sheet = `storyboard-${Math.floor(index / sheetPictures) + 1}.jpg`
     const times = `${vttTime(index * intervalSeconds)} --> ${vttTime(end)}`
     return `${times}\n${sheet}#xywh=${x},${y},${picture.width},${picture.height}\n`
   })
   await writeFile(join(directory, 'storyboard.vtt'), ['WEBVTT\n', ...cues].join('\n'))
-  return Array.from({ length: sheets }, (_, index) => ({
+  const drawn = Array.from({ length: sheets }, (_, index) => ({
     name: `storyboard-${index + 1}.jpg`,
     width: across * picture.width,
     height: rows * picture.height,
   }))
+  for (const { name } of drawn) await requirePicture(join(directory, name))
+  return drawn
+}
+
+/** FFmpeg ends well without having found a picture. */
+async function requirePicture(path: string): Promise<void> {
+  const sizeBytes = await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  if (sizeBytes === 0) throw new JobError('output_invalid', `There is nothing in ${basename(path)}.`)
 }
 
 async function run(ffmpeg: string, options: string[], care: ToolCare): Promise<void> {

@@ -123,6 +123,8 @@ export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
   ]
   const trim = wish.trim === null ? null : trimOf(media, wish.trim)
   const durationSeconds = trim === null ? media.durationSeconds : trim.end - trim.start
+  const { endSeconds } = media.video
+  const pictureSeconds = trim === null ? endSeconds : Math.min(trim.end, endSeconds) - trim.start
   return {
     picture: {
       videoStream: media.video.index,
@@ -134,18 +136,19 @@ export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
     targets: targets.some((target) => 'video' in target) ? targets : [draft(media), ...targets],
     subtitles: wish.subtitles ? subtitles(media) : [],
     loudness: wish.loudness,
-    ...pictures(wish, durationSeconds),
+    ...pictures(wish, pictureSeconds),
   }
 }
 
 function trimOf(
-  { durationSeconds, container }: Media,
+  { durationSeconds, container, video }: Media,
   { start, end }: NonNullable<EncodeWish['trim']>,
 ): Trim {
-  if (start < durationSeconds) {
+  if (start <= video.lastSeconds && start < durationSeconds) {
     return { start, end: Math.min(end ?? durationSeconds, durationSeconds), bySeeking: canSeek(container) }
   }
-  const message = `The part to encode begins at ${start} s, but the video is ${durationSeconds.toFixed(2)} s long.`
+  const shown = video.endSeconds.toFixed(2)
+  const message = `The part to encode begins at ${start} s, but the pictures of the video end at ${shown} s.`
   throw new JobError('invalid_trim', message, { retry: false })
 }
 
@@ -276,12 +279,15 @@ function audioPlan(track: AudioTrack, { codec, bitrate, channels: wanted }: Want
   const channels = channelsOf(track, wanted)
   return {
     ...{ stream: track.index, codec, channels },
-    bitrate: bitrate ?? (channels > 2 ? 384_000 : 160_000),
+    bitrate: Math.min(bitrate ?? (channels > 2 ? 384_000 : 160_000), mostBitsOf[codec] * channels),
     sampleRate: codec === 'aac' && track.sampleRate === 44_100 ? 44_100 : 48_000,
     language: track.language,
     title: track.title,
   }
 }
+
+/** Per second and channel. libopus refuses more, other encoders take less by themselves. */
+const mostBitsOf: Record<AudioCodec, number> = { aac: Number.POSITIVE_INFINITY, opus: 256_000 }
 
 /** What is between stereo and 5.1 gets silent channels rather than losing some; every player knows these three. */
 function channelsOf({ channels }: AudioTrack, wanted: Channels): Channels {

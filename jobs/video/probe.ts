@@ -12,6 +12,10 @@ export interface Media {
   durationSeconds: number
   /** Whether the container announces its duration, rather than ffprobe guessing it from what is there. */
   announcesDuration: boolean
+  /** When it begins, on its own clock: FFmpeg's zero. */
+  startSeconds: number
+  /** The end of the announced duration that no packet of any stream reaches. */
+  missingSeconds: number
   bitrate: number
   /** Of any kind. */
   streamCount: number
@@ -33,6 +37,11 @@ export interface Media {
     interlaced: boolean
     /** Pictures that are there and are shown. */
     frameCount: number
+    /** When the last of them begins and when it ends, from `startSeconds`: sound may go on. */
+    lastSeconds: number
+    endSeconds: number
+    /** When the last one begins that is decoded without others. */
+    lastKeySeconds: number
     /** Pictures that the index lists but the file does not hold; 0 where there is no index of all of them. */
     missingFrames: number
     /** Whether the last pictures lie further apart than the first, as when a recorded screen stands still. */
@@ -81,7 +90,7 @@ type Stream = z.output<typeof Stream>
 
 const Output = z.object({
   streams: z.array(Stream).default([]),
-  format: z.object({ format_name: z.string(), duration: number, bit_rate: number }),
+  format: z.object({ format_name: z.string(), duration: number, start_time: number, bit_rate: number }),
 })
 
 /** Containers whose header tells how long they are; of others a missing end can't be noticed. */
@@ -90,12 +99,15 @@ const withAnnouncedDuration = /\b(mov|mp4|matroska|webm|avi|asf)\b/
 /** Their track header counts every sample of the track. */
 const withIndexOfAll = /\b(mov|mp4)\b/
 
+/** What the last packets reach may differ from what is announced by so much for other reasons than a missing end. */
+const tailSeconds = 0.5
+
 /** @throws JobError as `runTool` and `failureOf` */
 export async function probe(ffprobe: string, file: string, care: ToolCare): Promise<Media> {
   // Side by side: to start ffprobe is most of what either takes.
   const [inspected, read] = await Promise.allSettled([
     inspect(ffprobe, file, care),
-    readPictures(ffprobe, file, care),
+    readPackets(ffprobe, file, ['-select_streams', 'V'], care),
   ])
   if (inspected.status === 'rejected') throw inspected.reason
   const { format, streams } = inspected.value
@@ -105,16 +117,24 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
     throw new JobError('unsupported_codec', 'The codec of the video is not known.', { retry: false })
   }
   if (read.status === 'rejected') throw read.reason
-  const pictures = (read.value.get(video.index) ?? new PictureReader()).pictures
+  const pictures = (read.value.get(video.index) ?? new PacketReader()).pictures
   if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
   const audio = audioTrack(pick(streams, 'audio'))
-  const announced = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
+  const announcesDuration = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
+  const durationSeconds = durationOf(format, pictures)
+  const missing = (endSeconds: number) => Math.max(0, durationSeconds - endSeconds)
+  let missingSeconds = announcesDuration ? missing(pictures.endSeconds) : 0
+  if (missingSeconds > tailSeconds) {
+    // Another stream may go on to the end: only now is it worth it to read them all.
+    const readers = await readPackets(ffprobe, file, [], care)
+    missingSeconds = missing(Math.max(...[...readers.values()].map((reader) => reader.pictures.endSeconds)))
+  }
   return {
     container: format.format_name,
-    durationSeconds: durationOf(format, pictures),
-    announcesDuration: announced,
+    ...{ durationSeconds, announcesDuration, missingSeconds },
+    startSeconds: format.start_time,
     bitrate: format.bit_rate,
     streamCount: streams.length,
     video: {
@@ -129,6 +149,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       colorTransfer: video.color_transfer,
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
       frameCount: pictures.shown,
+      ...placesOf(pictures, format),
       missingFrames: withIndexOfAll.test(format.format_name)
         ? Math.max(0, video.nb_frames - pictures.stored)
         : 0,
@@ -175,18 +196,23 @@ interface Pictures {
   /** Of the earliest and the latest. */
   firstSeconds: number
   lastSeconds: number
+  lastKeySeconds: number
+  /** Of the one that is shown longest. */
+  endSeconds: number
   /** Without the jumps. */
   steadySeconds: number
   slowsDown: boolean
 }
 
 /** Sees the packets of a stream one after the other. */
-class PictureReader {
+class PacketReader {
   #seen = {
     stored: 0,
     shown: 0,
     firstSeconds: Number.POSITIVE_INFINITY,
     lastSeconds: 0,
+    lastKeySeconds: 0,
+    endSeconds: 0,
     steadySeconds: 0,
   }
   readonly #first: number[] = []
@@ -200,13 +226,16 @@ class PictureReader {
     const step = decodedAt - this.#before
     if (step > 0 && step < jumpSeconds) seen.steadySeconds += step
     if (Number.isFinite(decodedAt)) this.#before = decodedAt
-    if (packet.get('flags')?.includes('D')) return
+    const flags = packet.get('flags') ?? ''
+    if (flags.includes('D')) return
     seen.shown++
     // AVI knows no times of pictures, only the order they are decoded in; raw streams know neither.
     const seconds = [packet.get('pts_time'), packet.get('dts_time')].map(Number).find(Number.isFinite)
     if (seconds === undefined) return
     seen.firstSeconds = Math.min(seen.firstSeconds, seconds)
     seen.lastSeconds = Math.max(seen.lastSeconds, seconds)
+    if (flags.includes('K')) seen.lastKeySeconds = Math.max(seen.lastKeySeconds, seconds)
+    seen.endSeconds = Math.max(seen.endSeconds, seconds + (Number(packet.get('duration_time')) || 0))
     if (this.#first.length < paceWindow) this.#first.push(seconds)
     this.#last.push(seconds)
     if (this.#last.length > paceWindow) this.#last.shift()
@@ -222,27 +251,28 @@ class PictureReader {
 }
 
 /**
- * Reads every packet of the streams of pictures once: headers promise what need not be there.
+ * Reads every packet of the selected streams once: headers promise what need not be there.
  * @returns by the index of the stream
  */
-async function readPictures(
+async function readPackets(
   ffprobe: string,
   file: string,
+  select: string[],
   care: ToolCare,
-): Promise<Map<number, PictureReader>> {
-  const entries = 'packet=stream_index,pts_time,dts_time,flags'
+): Promise<Map<number, PacketReader>> {
+  const entries = 'packet=stream_index,pts_time,dts_time,duration_time,flags'
   const shown = ['-show_entries', entries, '-of', 'compact=print_section=0']
-  const readers = new Map<number, PictureReader>()
+  const readers = new Map<number, PacketReader>()
   const onLine = (line: string) => {
     const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
     if (!packet.has('flags')) return true
     const index = Number(packet.get('stream_index'))
-    const reader = readers.get(index) ?? new PictureReader()
+    const reader = readers.get(index) ?? new PacketReader()
     readers.set(index, reader)
     reader.see(packet)
     return true
   }
-  await runProbe(ffprobe, ['-select_streams', 'V', ...shown, ...inputOptions(file)], { ...care, onLine })
+  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { ...care, onLine })
   return readers
 }
 
@@ -254,13 +284,33 @@ export async function runProbe(ffprobe: string, options: string[], how: Paramete
   throw failureOf(run)
 }
 
+type Format = z.output<typeof Output>['format']
+
+function jumps({ format_name, duration }: Format, { steadySeconds }: Pictures): boolean {
+  return withJumps.test(format_name) && duration > steadySeconds + jumpSeconds
+}
+
 /** Of a clock that jumps, ffprobe only sees the first and the last time; of others, a header may tell less than there is. */
-function durationOf(
-  { format_name, duration }: { format_name: string; duration: number },
-  { firstSeconds, lastSeconds, steadySeconds }: Pictures,
-): number {
-  if (withJumps.test(format_name)) return duration > steadySeconds + jumpSeconds ? steadySeconds : duration
-  return Math.max(duration, lastSeconds - Math.min(firstSeconds, lastSeconds))
+function durationOf(format: Format, pictures: Pictures): number {
+  const { firstSeconds, lastSeconds, steadySeconds } = pictures
+  if (jumps(format, pictures)) return steadySeconds
+  if (withJumps.test(format.format_name)) return format.duration
+  return Math.max(format.duration, lastSeconds - Math.min(firstSeconds, lastSeconds))
+}
+
+/** Where no times are known, or they jump, pictures are taken to be there to the end. */
+function placesOf(pictures: Pictures, format: Format) {
+  const { firstSeconds, lastSeconds, lastKeySeconds, endSeconds } = pictures
+  const from = (seconds: number) => Math.max(0, seconds - format.start_time)
+  if (Number.isFinite(firstSeconds) && !jumps(format, pictures)) {
+    return {
+      lastSeconds: from(lastSeconds),
+      endSeconds: from(endSeconds),
+      lastKeySeconds: from(lastKeySeconds),
+    }
+  }
+  const end = durationOf(format, pictures)
+  return { lastSeconds: end, endSeconds: end, lastKeySeconds: end }
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */

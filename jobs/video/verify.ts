@@ -3,6 +3,7 @@ import { JobError } from '../../core/job.ts'
 import type { Track } from './package.ts'
 import { type AudioPlan, type EncodePlan, soundsOf, type Target, type VideoPlan } from './plan.ts'
 import type { AudioTrack, Media } from './probe.ts'
+import type { Trim } from './trim.ts'
 
 /** A source may announce this much more than it holds before it counts as cut off: the larger of the two. */
 const missingShare = 0.02
@@ -57,13 +58,17 @@ export function verifyAligned(outputs: { kind: string; name: string; track?: Tra
   }
 }
 
-/** @throws JobError invalid_media when the source ends before it says it does */
+/**
+ * Pictures are held against pictures: the sound of the source may go on, and is not in every output.
+ * @param encodedSeconds when the last picture of what was encoded ends
+ * @throws JobError invalid_media when the source ends before it says it does
+ */
 export function verifyWhole(
   source: Media,
   { trim, durationSeconds }: Pick<EncodePlan, 'trim' | 'durationSeconds'>,
   encodedSeconds: number,
 ): void {
-  const missing = trim === null ? missingSecondsOf(source, encodedSeconds) : durationSeconds - encodedSeconds
+  const missing = Math.max(missingOf(source, trim), undecodedOf(source, trim, encodedSeconds))
   if (missing > Math.max(missingSeconds, missingShare * durationSeconds)) {
     const all = durationSeconds.toFixed(1)
     const message = `The video is cut off: ${missing.toFixed(1)} of ${all} s are missing.`
@@ -86,8 +91,15 @@ function invalid(message: string): JobError {
   return new JobError('output_invalid', message)
 }
 
-function missingSecondsOf(source: Media, encodedSeconds: number): number {
-  const { missingFrames, frameRate } = source.video
-  if (missingFrames > 0 && frameRate > 0) return missingFrames / frameRate
-  return source.announcesDuration ? source.durationSeconds - encodedSeconds : 0
+/** Of the part that is wanted, what the source announces and does not hold. */
+function missingOf({ durationSeconds, missingSeconds, video }: Media, trim: Trim | null): number {
+  const { missingFrames, frameRate } = video
+  if (trim !== null) return trim.end - (durationSeconds - missingSeconds)
+  return missingFrames > 0 && frameRate > 0 ? missingFrames / frameRate : missingSeconds
+}
+
+/** Up to when the last picture begins: how long it is shown need not be known, or kept. */
+function undecodedOf({ announcesDuration, video }: Media, trim: Trim | null, encodedSeconds: number): number {
+  if (trim !== null) return Math.min(trim.end, video.lastSeconds) - trim.start - encodedSeconds
+  return announcesDuration ? video.lastSeconds - encodedSeconds : 0
 }

@@ -44,7 +44,7 @@ const Picture = z.object({
 }) satisfies z.ZodType<PicturePlan>
 
 /** As `measureLoudness` puts it together. */
-const loudnessFilter = z.string().regex(/^loudnorm=[\w=:.+-]*$/)
+const loudnessFilter = z.string().regex(/^(volume=-[\d.]+dB,)?loudnorm=[\w=:.+-]*$/)
 
 const format = z.enum(['mp4', 'webm'])
 const moreAudio = z.array(Audio).max(100).default([])

@@ -11,6 +11,7 @@ import { testClips } from '../../support/clips.ts'
 import { startServer } from '../../support/server.ts'
 import { allowPages } from '../../support/storage.ts'
 import { until } from '../../support/until.ts'
+import { encodeByLink } from '../../support/video-client.ts'
 
 const mebibyte = 1024 ** 2
 /** 64 MiB take their time where much else goes on. */
@@ -87,6 +88,61 @@ test.skipIf(noBrowser)('a stream in several sizes plays', async () => {
   expect(await page.locator('video').evaluate((video) => (video as HTMLVideoElement).currentSrc)).toContain(
     'blob:',
   )
+})
+
+test.skipIf(noBrowser)('a stream plays on while its status is read again', async () => {
+  const page = await openStream('plays-on.mp4', 3)
+  const read = countReads(page)
+  await timeAfterPlaying(page)
+  await page.getByRole('button', { name: 'Add an output' }).click()
+  await page
+    .getByRole('dialog')
+    .getByLabel(/^Video/)
+    .selectOption({ label: 'Pictures only' })
+  await page.getByLabel('Five thumbnails').check()
+  await page.getByRole('button', { name: 'Add it' }).click()
+  await page.getByAltText('Thumbnail 5 of 5').waitFor()
+  await until('the status to be read some more', () => read.status >= 3)
+  expect(read).toMatchObject({ playlist: 0, storyboard: 0 })
+  expect(await page.locator('video').evaluate(currentTime)).toBeGreaterThan(0.6)
+})
+
+test.skipIf(noBrowser)('a stream whose links have run out goes on where it was, by fresh ones', async () => {
+  const runOut = Promise.withResolvers<void>()
+  const tokens = new Set<string | null>()
+  const page = await openStream('goes-on.mp4', 8, async (opened) => {
+    opened.on('request', (request) => {
+      const { pathname, searchParams } = new URL(request.url())
+      if (pathname.endsWith('/playlist.m3u8')) tokens.add(searchParams.get('token'))
+    })
+    const answered = new Map<string, number>()
+    // Of each file its beginning and the first segment, of two; the others once the links are fresh.
+    await opened.route(/\.mp4\?.*X-Amz-Signature=/, async (route) => {
+      const { pathname } = new URL(route.request().url())
+      const count = (answered.get(pathname) ?? 0) + 1
+      answered.set(pathname, count)
+      if (tokens.size > 1 || count <= 2) return await route.continue()
+      await runOut.promise
+      await route.fulfill({ status: 403, headers: { 'access-control-allow-origin': '*' } })
+    })
+  })
+  const video = page.locator('video')
+  await video.evaluate((each) => {
+    const element = each as HTMLVideoElement
+    element.muted = true
+    element.currentTime = 3
+    return element.play()
+  })
+  await until('time to pass in it', async () => (await video.evaluate(currentTime)) > 3.1)
+  await page.evaluate(() => {
+    const now = Date.now
+    Date.now = () => now() + 3_600_000
+  })
+  runOut.resolve()
+  await until('the end', () => video.evaluate((each) => (each as HTMLVideoElement).ended))
+  expect(await video.evaluate((each) => (each as HTMLVideoElement).played.start(0))).toBeGreaterThan(2.9)
+  expect(tokens.size).toBe(2)
+  expect(await page.locator('[role=alert]').count()).toBe(0)
 })
 
 test.skipIf(noBrowser)(
@@ -258,12 +314,42 @@ async function uploadFrom(api: string) {
   }
 }
 
+const currentTime = (each: Element) => (each as HTMLVideoElement).currentTime
+
+/** The view of a video that is nothing but a stream, loaded. */
+async function openStream(
+  name: string,
+  seconds: number,
+  prepare: (page: TestPage) => Promise<void> = async () => {},
+): Promise<TestPage> {
+  const path = await clips.make({ name, seconds })
+  const job = await encodeByLink(server, path, { preset: 'streaming', storyboard: true })
+  await job.reaches('succeeded', 120)
+  const page = await browser.open(`${server.url}/videos`)
+  await prepare(page)
+  await page.goto(`${server.url}/videos/${job.id}`)
+  await until('the video to be loaded', () => page.locator('video').evaluate(isLoaded))
+  return page
+}
+
+/** From now on. */
+function countReads(page: TestPage): { playlist: number; storyboard: number; status: number } {
+  const read = { playlist: 0, storyboard: 0, status: 0 }
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url())
+    if (pathname.endsWith('/playlist.m3u8')) read.playlist++
+    if (pathname.endsWith('/storyboard.vtt')) read.storyboard++
+    if (pathname.endsWith('/status')) read.status++
+  })
+  return read
+}
+
+const isLoaded = (each: Element) => (each as HTMLVideoElement).readyState >= 2
+
 /** Muted, as browsers let nothing else begin by itself. */
 async function timeAfterPlaying(page: TestPage): Promise<number> {
   const video = page.locator('video')
-  await until('the video to be loaded', () =>
-    video.evaluate((each) => (each as HTMLVideoElement).readyState >= 2),
-  )
+  await until('the video to be loaded', () => video.evaluate(isLoaded))
   await video.evaluate(async (each) => {
     const element = each as HTMLVideoElement
     element.muted = true

@@ -3,7 +3,9 @@ import { expect, test, vi } from 'vitest'
 // The typed client beside these is made for the page that it is loaded by.
 vi.stubGlobal('location', { origin: 'http://localhost' })
 vi.stubGlobal('sessionStorage', { getItem: () => null })
-const { heightsWithin, requestFor, requestIn } = await import('../../../web/views/videos/requests.ts')
+const { heightsWithin, linesOf, requestFor, requestIn } = await import(
+  '../../../web/views/videos/requests.ts'
+)
 
 test.each([
   ['video-h264-720p.mp4', { outputs: [{ format: 'hls', codec: 'h264', height: 720 }] }],
@@ -22,6 +24,17 @@ test('no size is offered that is larger than the source, and its own always is',
   expect(heightsWithin(1080)).toEqual([1080, 720, 480, 360, 240, 144])
   expect(heightsWithin(100)).toEqual([100])
   expect(heightsWithin(500)).toEqual([500, 480, 360, 240, 144])
+})
+
+test.each([
+  [1920, 1080, 1080],
+  [1920, 800, 1080],
+  [1080, 1920, 1080],
+  [800, 1920, 1080],
+  [640, 480, 480],
+  [854, 480, 480],
+])('a source of %i × %i is offered up to %i lines, as the encoder counts them', (width, height, lines) => {
+  expect(linesOf({ width, height })).toBe(lines)
 })
 
 test('an addition once more asks for what it asked for, cut as it was, and not for its source', () => {

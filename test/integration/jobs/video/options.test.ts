@@ -127,7 +127,7 @@ describe('trim', () => {
   })
 
   test.each(['mp4', 'hls'])('goes on to %s where the picture ends within the part', async (format) => {
-    const path = await clips.make({ name: 'picture-ends.mkv', ...outlasted })
+    const path = await clips.make({ name: 'picture-ends.mp4', ...outlasted })
     const { outputs } = await encode(path, { outputs: [{ format }], trim: { start: 1, end: 5 } })
     expect(outputs[0]).toMatchObject({ frameCount: 25 })
   })
@@ -215,7 +215,7 @@ test('loudness comes to what EBU R128 asks for, or to what the client does', asy
 })
 
 test('sound beyond full scale is brought down, too', async () => {
-  const loud = [...h264, '-af', 'volume=40dB,pan=stereo|c0=c0|c1=c0', '-c:a', 'pcm_s16le']
+  const loud = [...h264, '-af', 'volume=40dB,tremolo=f=0.3:d=0.6,pan=stereo|c0=c0|c1=c0', '-c:a', 'pcm_s16le']
   const path = await clips.make({ name: 'loud.mkv', size: '64x36', seconds: 5, options: loud })
   expect(await loudnessOf(path)).toBeGreaterThan(0.5)
   const { fileOf } = await encode(path, { loudness: true })

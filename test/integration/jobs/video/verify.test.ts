@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
+import { h264, testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
 import { encodeHere } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
@@ -31,6 +31,8 @@ test.each([
   expect(progress.map(({ phase }) => phase)).not.toContain('publishing')
 })
 
+/** PCM: no samples that AAC puts in front, and so no picture that fills a stream before the first one. */
+const pcm = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'pcm_s16le']
 const outlasted = { picture: 'testsrc2=size=64x36:rate=25:duration=2', seconds: 6 }
 const streamed = [{ format: 'hls' }]
 const mute = [{ format: 'mp4', audio: false }]
@@ -42,7 +44,8 @@ test.each([
   { what: 'a file without sound from Matroska', outputs: mute, name: 'mute.mkv' },
   { what: 'a file without sound from AVI', outputs: mute, name: 'mute.avi' },
 ])('$what comes of a video whose sound goes on after its picture', async ({ outputs, name }) => {
-  const bytes = await readFile(await clips.make({ name, ...outlasted }))
+  const options = name.endsWith('mp4') ? h264 : pcm
+  const bytes = await readFile(await clips.make({ name, ...outlasted, options }))
   const { outcome } = await encodeHere(bytes, {}, { request: { outputs } })
   expect(outcome).toMatchObject({
     kind: 'succeeded',
@@ -68,7 +71,6 @@ test.each([
 test.each([
   { what: 'Matroska', name: 'cut.mkv', recipe: { seconds: 4 } },
   { what: 'Matroska whose sound would have gone on', name: 'cut-sound.mkv', recipe: outlasted },
-  { what: 'AVI', name: 'cut.avi', recipe: { seconds: 4 } },
 ])('$what that was cut off is refused where the picture alone is encoded, too', async ({ name, recipe }) => {
   const bytes = await readFile(await clips.make({ name, ...recipe }))
   for (const outputs of [streamed, mute]) {
