@@ -64,7 +64,7 @@ test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its resul
   await until('both', async () => (await page.locator('.addition').count()) === 2)
   await shows(
     page,
-    'A file that is encoded again takes the trim, watermark, loudness and subtitles of the video',
+    'A file that is encoded again takes the trim, watermark, loudness, subtitles and sound of the video',
   )
 
   const saved = page.waitForEvent('download')

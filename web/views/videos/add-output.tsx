@@ -24,22 +24,22 @@ const pictures: { word: Picture; label: string }[] = [
 ]
 const thumbnails = 5
 /** Where nothing is known of the source. */
-const usualHeight = 1080
+const usualLines = 1080
 
-/** @param sourceHeight lines; of a picture that stands, its columns */
+/** @param sourceLines as `linesOf` counts them */
 export function AddOutput({
   videoId,
-  sourceHeight = usualHeight,
+  sourceLines = usualLines,
   onClose,
 }: {
   videoId: string
-  sourceHeight?: number | undefined
+  sourceLines?: number | undefined
   onClose: () => void
 }) {
   const queries = useQueryClient()
   const [format, setFormat] = useState<FormatName | 'none'>('mp4')
   const [codec, setCodec] = useState<CodecName>('h264')
-  const [height, setHeight] = useState(sourceHeight)
+  const [height, setHeight] = useState(sourceLines)
   const [chosen, setChosen] = useState<Picture[]>([])
   const add = useMutation({
     mutationFn: (addition: Addition) => addOutputs(videoId, addition),
@@ -95,7 +95,7 @@ export function AddOutput({
             </Field>
             <Field label="Size">
               <select value={height} onChange={({ target }) => setHeight(Number(target.value))}>
-                {heightsWithin(sourceHeight).map((each) => (
+                {heightsWithin(sourceLines).map((each) => (
                   <option key={each} value={each}>
                     {each}p
                   </option>

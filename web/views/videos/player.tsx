@@ -1,36 +1,12 @@
 /** Plays a video: a file as it is, a stream by hls.js, which is loaded only then. */
 import { useQuery } from '@tanstack/react-query'
-import { type RefObject, useEffect, useState } from 'react'
+import { type RefObject, useEffect, useEffectEvent, useRef, useState } from 'react'
 import { messageOf } from '../../api.ts'
-import type { VideoStatus } from '../../types.ts'
 import { linkOf } from './links.ts'
+import { pathOf } from './playback.ts'
 
-/** With its token, so that it can stand in an element of the page. */
-export function posterOf(video: VideoStatus): string | null {
-  return textOf(playbackOf(video).posterUrl)
-}
-
-export function streamOf(video: VideoStatus): string | null {
-  return textOf(playbackOf(video).hlsUrl)
-}
-
-function playbackOf(video: VideoStatus): Record<string, unknown> {
-  return 'playback' in video && video.playback !== undefined ? { ...video.playback } : {}
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-/** WebVTT, with its token. */
-export function storyboardOf(video: VideoStatus): string | null {
-  return textOf(playbackOf(video).storyboardUrl)
-}
-
-export function thumbnailsOf(video: VideoStatus): string[] {
-  const { thumbnailUrls } = playbackOf(video)
-  return Array.isArray(thumbnailUrls) ? thumbnailUrls.filter((url) => typeof url === 'string') : []
-}
+/** A link that fails when it is younger has not run out: a fresh one would fail as well, and so on for ever. */
+const freshForMs = 60_000
 
 type VideoRef = RefObject<HTMLVideoElement | null>
 
@@ -42,11 +18,19 @@ export interface Playable {
   posterUrl: string | null
 }
 
-export function Player({ hlsUrl, filePath, posterUrl, video }: Playable & { video: VideoRef }) {
+/** @param onWorn asks for a fresh link in place of one that does not play any more */
+export function Player({
+  hlsUrl,
+  filePath,
+  posterUrl,
+  video,
+  onWorn,
+}: Playable & { video: VideoRef; onWorn: (url: string) => void }) {
   return hlsUrl === null ? (
     <FilePlayer path={filePath ?? ''} posterUrl={posterUrl} video={video} />
   ) : (
-    <StreamPlayer url={hlsUrl} posterUrl={posterUrl} video={video} />
+    // By its path: of another video nothing goes on where this one was.
+    <StreamPlayer key={pathOf(hlsUrl)} url={hlsUrl} posterUrl={posterUrl} video={video} onWorn={onWorn} />
   )
 }
 
@@ -78,29 +62,48 @@ function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
   )
 }
 
-function StreamPlayer({ url, posterUrl, video }: Played & { url: string }) {
+function StreamPlayer({
+  url,
+  posterUrl,
+  video,
+  onWorn,
+}: Played & { url: string; onWorn: (url: string) => void }) {
   const [problem, setProblem] = useState<string>()
+  /** Where a link was left for a fresh one. */
+  const left = useRef({ seconds: 0, isPlaying: false })
+  const wear = useEffectEvent(onWorn)
   useEffect(() => {
     const element = video.current
     if (element === null) return
     let stop = () => {}
     let isGone = false
+    const openedAt = Date.now()
+    setProblem(undefined)
     void (async () => {
       const { default: Hls } = await import('hls.js')
       if (isGone) return
+      const { seconds, isPlaying } = left.current
       if (!Hls.isSupported()) {
         // Safari on a phone plays streams by itself.
         element.src = url
+        element.currentTime = seconds
         return
       }
       // A worker would be made from a blob, which the content security policy does not let run.
-      const hls = new Hls({ enableWorker: false })
+      const hls = new Hls({ enableWorker: false, startPosition: seconds })
       hls.on(Hls.Events.ERROR, (_event, { fatal, details }) => {
-        if (fatal) setProblem(`The stream can’t be played: ${details}.`)
+        if (!fatal) return
+        setProblem(`The stream can’t be played: ${details}.`)
+        if (Date.now() - openedAt > freshForMs) wear(url)
       })
       hls.loadSource(url)
       hls.attachMedia(element)
-      stop = () => hls.destroy()
+      // A browser that lets nothing begin by itself leaves it standing there.
+      if (isPlaying) element.play().catch(() => {})
+      stop = () => {
+        left.current = { seconds: element.currentTime, isPlaying: !element.paused && !element.ended }
+        hls.destroy()
+      }
     })()
     return () => {
       isGone = true

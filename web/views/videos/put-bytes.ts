@@ -10,6 +10,8 @@ export async function putBytes(
     onSent,
   }: { headers?: Record<string, string>; signal: AbortSignal; onSent: (bytes: number) => void },
 ): Promise<void> {
+  // A request that is aborted before it is sent is sent all the same.
+  signal.throwIfAborted()
   await new Promise<void>((resolve, reject) => {
     const request = new XMLHttpRequest()
     const stop = () => request.abort()
@@ -23,7 +25,6 @@ export async function putBytes(
     request.onabort = () => fail('It was stopped.')
     request.onloadend = () => signal.removeEventListener('abort', stop)
     signal.addEventListener('abort', stop)
-    if (signal.aborted) stop()
     // A slice of a file has no type; without one the browser would send one of its own where a link is bound to none.
     request.send(Object.keys(headers).length === 0 ? bytes.slice(0, bytes.size, '') : bytes)
   })

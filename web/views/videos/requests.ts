@@ -18,9 +18,14 @@ export type CodecName = keyof typeof codecNames
 
 const usualHeights = [4320, 2160, 1440, 1080, 720, 480, 360, 240, 144]
 
+/** Of the smallest box of 16:9, lying or standing, that holds the picture: what the encoder's heights count. */
+export function linesOf({ width, height }: { width: number; height: number }): number {
+  return Math.floor(Math.max(Math.min(width, height), (Math.max(width, height) * 9) / 16))
+}
+
 /** No output is larger than its source: the usual sizes below it, and its own. */
-export function heightsWithin(sourceHeight: number): number[] {
-  const largest = Math.max(16, sourceHeight)
+export function heightsWithin(sourceLines: number): number[] {
+  const largest = Math.max(16, sourceLines)
   return [...new Set([largest, ...usualHeights.filter((height) => height < largest)])]
 }
 

@@ -71,6 +71,7 @@ export async function sendBytes(
   const waiting = [...target.parts]
   const worker = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      signal.throwIfAborted()
       const from = (part.partNumber - 1) * partBytes
       await sendPart(target.uploadId, part, file.slice(from, from + part.sizeBytes), { signal, note })
     }
@@ -95,6 +96,8 @@ async function sendPart(
       note(partNumber, 0)
       if (signal.aborted || attempt >= triesPerPart) throw error
       await new Promise((resolve) => setTimeout(resolve, firstWaitMs * 2 ** attempt))
+      // It may have been paused meanwhile, and go on by another call.
+      signal.throwIfAborted()
       url = await freshLink(uploadId, partNumber)
     }
   }

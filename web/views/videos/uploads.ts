@@ -133,6 +133,7 @@ async function look(upload: Upload): Promise<void> {
 
 function goOn(upload: Upload, file: File): void {
   upload.file = file
+  upload.abort = new AbortController()
   if (upload.uploadId !== null) otherTabs.claim(upload.uploadId)
   changeUpload(upload, { state: 'uploading', problem: null })
   void run(upload)
@@ -147,7 +148,10 @@ async function run(upload: Upload): Promise<void> {
     forgetUpload(uploadId)
     changeUpload(upload, { state: 'done', jobId })
   } catch (error) {
-    if (!signal.aborted) fail(upload, error)
+    if (signal.aborted) return
+    // Other parts are still being sent, and would be again by who tries again.
+    upload.abort.abort()
+    fail(upload, error)
   }
 }
 

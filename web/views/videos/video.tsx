@@ -12,19 +12,30 @@ import { say, sayFailure } from '../../ui/toasts.tsx'
 import { AddOutput } from './add-output.tsx'
 import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
-import { type Playable, Player, posterOf, storyboardOf, streamOf, thumbnailsOf } from './player.tsx'
-import { type Addition, addOutputs, requestFor } from './requests.ts'
+import { keepLinks, playbackOf } from './playback.ts'
+import { type Playable, Player } from './player.tsx'
+import { type Addition, addOutputs, linesOf, requestFor } from './requests.ts'
 import { SourceFacts } from './source-facts.tsx'
 import { Strip } from './strip.tsx'
 
 export function VideoView() {
   const { jobId } = useParams({ from: '/videos/$jobId' })
+  const queries = useQueryClient()
+  const worn = useRef<string>(null)
+  const queryKey = ['video', jobId]
   const video = useQuery({
-    queryKey: ['video', jobId],
-    queryFn: () => read(api.v1.videos[':jobId'].status.$get({ param: { jobId } })),
+    queryKey,
+    queryFn: async () => {
+      const fresh = await read(api.v1.videos[':jobId'].status.$get({ param: { jobId } }))
+      return keepLinks(queries.getQueryData<VideoStatus>(queryKey), fresh, worn.current)
+    },
     refetchInterval: ({ state: { data } }) => (data === undefined || changes(data) ? 700 : false),
   })
-  if (video.data !== undefined) return <Shown video={video.data} />
+  const renew = (url: string) => {
+    worn.current = url
+    void video.refetch()
+  }
+  if (video.data !== undefined) return <Shown video={video.data} onWorn={renew} />
   return (
     <Page title="Video">
       {video.error === null ? (
@@ -47,12 +58,11 @@ function changes(video: VideoStatus): boolean {
   return isUnderWay(video) || additionsOf(video).some(({ status }) => isUnderWay({ status }))
 }
 
-function Shown({ video }: { video: VideoStatus }) {
+function Shown({ video, onWorn }: { video: VideoStatus; onWorn: (url: string) => void }) {
   const outputs = outputsOf(video)
   const name = textIn(video, 'outputFilename') ?? outputs[0]?.filename
   const playable = playableOf(video, outputs)
-  const storyboardUrl = storyboardOf(video)
-  const thumbnails = thumbnailsOf(video)
+  const { storyboardUrl, thumbnailUrls } = playbackOf(video)
   const additions = additionsOf(video)
   const element = useRef<HTMLVideoElement>(null)
   const [isAdding, setAdding] = useState(false)
@@ -93,7 +103,7 @@ function Shown({ video }: { video: VideoStatus }) {
           </p>
         </div>
       ) : null}
-      {playable === null ? null : <Player {...playable} video={element} />}
+      {playable === null ? null : <Player {...playable} video={element} onWorn={onWorn} />}
       {playable === null || storyboardUrl === null ? null : <Strip url={storyboardUrl} video={element} />}
       {additions.length === 0 ? null : <Additions videoId={video.jobId} additions={additions} />}
       {outputs.length === 0 ? null : (
@@ -105,18 +115,18 @@ function Shown({ video }: { video: VideoStatus }) {
           />
           {additions.length === 0 ? null : (
             <p className="note">
-              A file that is encoded again takes the trim, watermark, loudness and subtitles of the video
-              itself, even if it was added later with others.
+              A file that is encoded again takes the trim, watermark, loudness, subtitles and sound of the
+              video itself, even if it was added later with others.
             </p>
           )}
         </Card>
       )}
-      {thumbnails.length === 0 ? null : (
+      {thumbnailUrls.length === 0 ? null : (
         <Card title="Thumbnails">
           <ul className="thumbnails">
-            {thumbnails.map((url, index) => (
+            {thumbnailUrls.map((url, index) => (
               <li key={url}>
-                <img src={url} alt={`Thumbnail ${index + 1} of ${thumbnails.length}`} loading="lazy" />
+                <img src={url} alt={`Thumbnail ${index + 1} of ${thumbnailUrls.length}`} loading="lazy" />
               </li>
             ))}
           </ul>
@@ -130,7 +140,7 @@ function Shown({ video }: { video: VideoStatus }) {
       {isAdding ? (
         <AddOutput
           videoId={video.jobId}
-          sourceHeight={sourceHeightOf(video)}
+          sourceLines={sourceLinesOf(video)}
           onClose={() => setAdding(false)}
         />
       ) : null}
@@ -150,10 +160,10 @@ function additionsOf(video: VideoStatus): ShownAddition[] {
   })
 }
 
-function sourceHeightOf(video: VideoStatus): number | undefined {
+function sourceLinesOf(video: VideoStatus): number | undefined {
   const source = 'source' in video ? (video.source as SourceSize | undefined) : undefined
   const { width, height } = source?.video ?? source ?? {}
-  return width === undefined || height === undefined ? undefined : Math.min(width, height)
+  return width === undefined || height === undefined ? undefined : linesOf({ width, height })
 }
 
 interface Size {
@@ -219,8 +229,9 @@ function outputsOf(video: VideoStatus): Output[] {
 
 function playableOf(video: VideoStatus, outputs: Output[]): Playable | null {
   const filePath = outputs.find(({ kind }) => kind === 'video')?.url ?? null
-  const hlsUrl = filePath === null ? streamOf(video) : null
-  return filePath === null && hlsUrl === null ? null : { hlsUrl, filePath, posterUrl: posterOf(video) }
+  const { hlsUrl, posterUrl } = playbackOf(video)
+  if (filePath !== null) return { hlsUrl: null, filePath, posterUrl }
+  return hlsUrl === null ? null : { hlsUrl, filePath, posterUrl }
 }
 
 function textIn(video: VideoStatus, name: string): string | undefined {

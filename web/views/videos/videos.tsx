@@ -12,7 +12,7 @@ import { Icon } from '../../ui/icons.tsx'
 import { Status, shownStatus } from '../../ui/status.tsx'
 import { Duration, Time } from '../../ui/time.tsx'
 import { say } from '../../ui/toasts.tsx'
-import { posterOf } from './player.tsx'
+import { playbackOf } from './playback.ts'
 import { useEncodeProgress } from './progress.ts'
 import type { EncodeWish } from './send-upload.ts'
 import { useUploads } from './upload-list.ts'
@@ -167,7 +167,7 @@ function Picture({ job }: { job: JobSummary }) {
     enabled: job.status === 'succeeded',
     staleTime: 600_000,
   })
-  const url = video.data === undefined ? null : posterOf(video.data)
+  const url = video.data === undefined ? null : playbackOf(video.data).posterUrl
   return (
     <span className="video-picture">
       {url === null ? <Icon name="videos" /> : <img src={url} alt="" loading="lazy" width={72} height={40} />}
