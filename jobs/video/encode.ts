@@ -113,7 +113,8 @@ async function complete(encoded: Encoded, directory: string, context: JobContext
   progress.at('packaging', 0)
   const finished = await makeDirectory(scratchDirectory, 'finished')
   const uploads = new OutputUploads(storage)
-  const bench = { directory, finished, uploads, tools, care: careOf(context), filename }
+  const { trim } = encoded.plan
+  const bench = { directory, finished, uploads, tools, care: careOf(context), filename, trim }
   const outputs = await finishAll(encoded, bench)
     .then((verified) => publish(verified, uploads, (share) => progress.at('publishing', share)))
     .catch(async (error) => {

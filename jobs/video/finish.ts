@@ -8,7 +8,8 @@ import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
 import type { EncodePlan, SubtitlePlan, Target } from './plan.ts'
 import { type Media, probe, probeSound } from './probe.ts'
 import { writeSubtitlePlaylist } from './subtitles.ts'
-import { undecodableSound, verifyFile, verifyRendition, verifySound } from './verify.ts'
+import type { Trim } from './trim.ts'
+import { verifyFile, verifyRendition, verifySound, withoutSound } from './verify.ts'
 
 export interface FinishedOutput {
   kind:
@@ -40,6 +41,8 @@ export interface FinishBench {
   /** Where what is made of it goes. */
   finished: string
   uploads: Pick<OutputUploads, 'begin'>
+  /** The part of the source that was encoded. */
+  trim: Trim | null
   tools: { ffmpeg: string; ffprobe: string }
   care: ToolCare
   /** The client's name of the source. */
@@ -74,7 +77,7 @@ async function finishFile(
   const contentType = `video/${format}`
   if (target.kind === 'file') bench.uploads.begin(path, { name, contentType })
   const seen = await probe(bench.tools.ffprobe, path, bench.care)
-  verifyFile(seen, target, frameCount)
+  verifyFile(seen, target, { frameCount, trim: bench.trim })
   return {
     kind: target.kind === 'file' ? 'video' : 'draft',
     name,
@@ -128,7 +131,7 @@ async function finishSound(
   bench: FinishBench,
 ): Promise<FinishedOutput> {
   const { track, ...stored } = await packaged(target.name, 'audio/mp4', bench).catch((error) => {
-    throw error instanceof EmptyTrack ? undecodableSound() : error
+    throw error instanceof EmptyTrack ? withoutSound(bench.trim) : error
   })
   const seen = await probeSound(bench.tools.ffprobe, stored.path, bench.care)
   verifySound(target.name, seen, target.audio)

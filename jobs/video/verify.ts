@@ -9,22 +9,27 @@ import type { Trim } from './trim.ts'
 const missingShare = 0.02
 const missingSeconds = 0.5
 
-/** @throws JobError output_invalid when a file is not what was planned, invalid_media when nothing came of the sound */
+/** @throws JobError output_invalid when a file is not what was planned, and `withoutSound` when nothing came of the sound */
 export function verifyFile(
   seen: Media,
   target: Extract<Target, { kind: 'file' | 'draft' }>,
-  frameCount: number,
+  { frameCount, trim }: { frameCount: number; trim: Trim | null },
 ): void {
   const { name, video } = target
   verifyPicture(name, seen, video, frameCount)
   const sounds = soundsOf(target)
   // FFmpeg ends well when it could decode no sample.
-  if (seen.audioTracks.length < sounds.length) throw undecodableSound()
+  if (seen.audioTracks.length < sounds.length) throw withoutSound(trim)
   expectSame(name, 'number of sounds', seen.audioTracks.length, sounds.length)
   for (const [index, audio] of sounds.entries()) verifySound(name, seen.audioTracks[index], audio)
 }
 
-export function undecodableSound(): JobError {
+/** A part may lie behind the end of the sound: that is no fault of the video, which is kept. */
+export function withoutSound(trim: Trim | null): JobError {
+  if (trim !== null) {
+    const message = `There is no sound from ${trim.start} s on, or it can not be decoded: ask for the part without sound.`
+    return new JobError('invalid_trim', message, { retry: false })
+  }
   return new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
 }
 

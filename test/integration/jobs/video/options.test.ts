@@ -126,6 +126,24 @@ describe('trim', () => {
     expect(run.objects.has('sources/1/source')).toBe(true)
   })
 
+  test.each(['mp4', 'hls'])(
+    'behind the end of the sound gives %s without it or is refused, and the video is kept',
+    async (format) => {
+      const picture = 'testsrc2=size=128x72:rate=25:duration=4'
+      const path = await clips.make({ name: 'sound-ends.mp4', picture, seconds: 1 })
+      const part = async (output: object) =>
+        await encodeHere(
+          await readFile(path),
+          {},
+          { request: { outputs: [{ format, ...output }], trim: { start: 2 } } },
+        )
+      const run = await part({})
+      expect(failure(run)).toMatchObject({ errorCode: 'invalid_trim', retry: false })
+      expect(run.objects.has('sources/1/source')).toBe(true)
+      expect((await part({ audio: false })).outcome).toMatchObject({ kind: 'succeeded' })
+    },
+  )
+
   test.each(['mp4', 'hls'])('goes on to %s where the picture ends within the part', async (format) => {
     const path = await clips.make({ name: 'picture-ends.mp4', ...outlasted })
     const { outputs } = await encode(path, { outputs: [{ format }], trim: { start: 1, end: 5 } })
