@@ -14,6 +14,8 @@ import type { BenchStack } from './stack.ts'
 import { cpuSecondsOf, encodeBy, makeClip, uploadTo } from './video-client.ts'
 
 const clipSeconds = 40
+/** Of a second clip, by which costs that grow with the length are told from those that don't. */
+const shortSeconds = 20
 const pieces = 4
 const quality = '720p'
 const simulatedSeconds = 3600
@@ -31,26 +33,29 @@ export const segmentsBench: Bench = {
     const { stack, onStep } = context
     const directory = await mkdtemp(join(stack.directory, 'segments-'))
     const clip = join(directory, 'clip.mp4')
-    onStep('making the clip')
+    const shortClip = join(directory, 'short.mp4')
+    onStep('making the clips')
     await makeClip(stack.tools.ffmpeg, clip, clipSeconds)
+    await makeClip(stack.tools.ffmpeg, shortClip, shortSeconds)
     const bare = [await bareCommand(stack, clip, 0), await bareCommand(stack, clip, 1)]
     const database = await stack.openDatabase()
     const api = await database.startApi()
-    const uploadId = await uploadTo(api.url, clip)
-    const encode = (workers: number, segments: number | 'off') =>
+    const uploads = { long: await uploadTo(api.url, clip), short: await uploadTo(api.url, shortClip) }
+    const encode = (workers: number, segments: number | 'off', uploadId = uploads.long) =>
       byWorkers(database, workers, () => encodeBy(api.url, uploadId, { quality, segments }))
-    const { whole, one, two, limit } = await interleave(
+    const { whole, one, short, two, limit } = await interleave(
       context,
       {
         whole: () => encode(1, 'off'),
         one: () => encode(1, pieces),
+        short: () => encode(1, pieces, uploads.short),
         two: () => encode(2, pieces),
         limit: () => bareSpeedUp(bare),
       },
       { what: 'encode', warmUp: false },
     )
     await database.close()
-    requireDivision([...one, ...two], pieces)
+    requireDivision([...one, ...short, ...two], pieces)
     const seconds = (runs: Run[]) => runs.map((run) => run.seconds)
     const cpu = (runs: Run[]) => runs.map(({ cpuSeconds }) => cpuSeconds)
     const speedUps = one.map((run, round) => run.seconds / (two[round]?.seconds ?? 0))
@@ -84,7 +89,12 @@ export const segmentsBench: Bench = {
           },
           {
             label: 'speed-up, computed',
-            values: one.map((run, round) => speedUp(costsOf(run, whole[round] ?? run), workers)),
+            values: one.map((run, round) =>
+              speedUp(
+                costsOf({ divided: run, short: short[round] ?? run, whole: whole[round] ?? run }),
+                workers,
+              ),
+            ),
           },
           { label: 'workers', values: one.map(() => workers) },
         ),
@@ -163,31 +173,37 @@ async function byWorkers(database: BenchDatabase, count: number, act: () => Prom
 }
 
 interface Costs {
-  /** Per second of video: what the first attempt does, what a piece takes, what the last attempt does. */
-  prepare: number
+  /** What the first and the last attempt do, of any video and for each second of it. */
+  ownSeconds: number
+  own: number
+  /** Per second of video: what a piece takes. */
   encode: number
-  join: number
   /** Of every piece, whatever its length. */
   fixedSeconds: number
 }
 
 /** A piece costs what encoding costs in one go, and what is left of the time of all pieces, shared by them. */
-function costsOf(divided: Run, whole: Run): Costs {
-  const [prepareSeconds = 0, joinSeconds = 0] = divided.ownSeconds
-  const partSeconds = divided.partSeconds.reduce((sum, seconds) => sum + seconds, 0)
-  const encodeSeconds = Math.min(partSeconds, (whole.ownSeconds[0] ?? 0) - prepareSeconds - joinSeconds)
+function costsOf({ divided, short, whole }: { divided: Run; short: Run; whole: Run }): Costs {
+  const ownSeconds = sum(divided.ownSeconds)
+  const own = Math.max(0, ownSeconds - sum(short.ownSeconds)) / (clipSeconds - shortSeconds)
+  const partSeconds = sum(divided.partSeconds)
+  const encodeSeconds = Math.min(partSeconds, (whole.ownSeconds[0] ?? 0) - ownSeconds)
   return {
-    prepare: prepareSeconds / clipSeconds,
+    ownSeconds: Math.max(0, ownSeconds - own * clipSeconds),
+    own,
     encode: encodeSeconds / clipSeconds,
-    join: joinSeconds / clipSeconds,
     fixedSeconds: (partSeconds - encodeSeconds) / pieces,
   }
 }
 
 /** Against one worker at the same pieces. Preparing and joining are done by one worker while the others have nothing. */
-function speedUp({ prepare, encode, join, fixedSeconds }: Costs, workers: number): number {
+function speedUp({ ownSeconds, own, encode, fixedSeconds }: Costs, workers: number): number {
   const count = Math.max(workers, Math.ceil(simulatedSeconds / simulatedPieceSeconds))
   const pieceSeconds = fixedSeconds + (encode * simulatedSeconds) / count
-  const alone = (prepare + join) * simulatedSeconds
+  const alone = ownSeconds + own * simulatedSeconds
   return (alone + count * pieceSeconds) / (alone + Math.ceil(count / workers) * pieceSeconds)
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
