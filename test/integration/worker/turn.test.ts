@@ -62,15 +62,20 @@ function perform({ run, params }) {
 }`,
 )
 
-test('what is held up behind others goes back; the one that is next stays, however late it begins', async () => {
+async function startProcess(program: string): Promise<JobProcess> {
   const child = new JobProcess({
-    command: [late],
+    command: [program],
     directory: scratch.directory,
     environment: { PATH: process.env.PATH },
     guardian,
     log,
   })
   await child.ready
+  return child
+}
+
+test('what is held up behind others goes back; the one that is next stays, however late it begins', async () => {
+  const child = await startProcess(late)
   const taken = {
     process: child,
     runsPerProcess: 100,
@@ -111,14 +116,7 @@ for await (const chunk of Bun.file(3).stream()) say({ type: 'began', run: 1 })`,
 )
 
 test('a job in its grace is killed as soon as another reason gives it none', async () => {
-  const child = new JobProcess({
-    command: [deaf],
-    directory: scratch.directory,
-    environment: { PATH: process.env.PATH },
-    guardian,
-    log,
-  })
-  await child.ready
+  const child = await startProcess(deaf)
   const run = child.run(job(0, { scratchDirectory: scratch.make('deaf'), waitIn: null }), {
     report: () => {},
     output: () => {},
