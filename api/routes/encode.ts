@@ -6,7 +6,6 @@ import { SourceNotFound } from '../../core/errors.ts'
 import { problemOfUrl } from '../../core/outside-url.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
 import { isKeyHeld } from '../../core/queue/read.ts'
-import { readUpload } from '../../core/uploads/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
 import { usableUpload } from '../../core/uploads/usable.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
@@ -61,7 +60,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
       return { source: { url: sourceUrl }, filename: filename ?? nameIn(sourceUrl) }
     }
     if (uploadId !== undefined) {
-      const upload = isRepeated ? await readUpload(sql, uploadId) : await usableUpload(sql, uploadId, 'video')
+      const upload = await usableUpload(sql, uploadId, { as: 'video', isRepeated })
       return { source: { key: upload.objectKey }, filename: upload.filename }
     }
     const key = sourceKey ?? ''
@@ -131,8 +130,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
         ...settings
       } = body
       // It meets its job also when the video was found to be none since, or the workers are others.
-      const isRepeated =
-        idempotencyKey !== undefined && (await isKeyHeld(sql, { definitionKey, key: idempotencyKey }))
+      const isRepeated = await isKeyHeld(sql, { definitionKey, key: idempotencyKey })
       const source = await sourceOf(body, isRepeated)
       const { created, ...answer } = await encode(source, settings, { idempotencyKey, isRepeated })
       return c.json(answer, created ? 201 : 200)

@@ -17,12 +17,12 @@ import { JobParam } from './job-requests.ts'
 import { optionsFor } from './video-options.ts'
 import { AdditionBody } from './video-requests.ts'
 
-/** What an addition takes over from the first encode. */
-const Kept = EncodeOptions.pick({ trim: true, watermark: true, loudness: true, subtitles: true }).extend({
+const keptOptions = { trim: true, watermark: true, loudness: true, subtitles: true, outputs: true } as const
+/** What an addition takes over from the first encode; of its outputs the sound. */
+const Kept = EncodeOptions.pick(keptOptions).extend({
   source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
   filename: z.string().default('video'),
 })
-const FirstRequest = EncodeOptions.pick({ outputs: true })
 
 export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
   return new Hono<ApiEnv>().post(
@@ -57,14 +57,10 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
       const { jobId } = c.req.valid('param')
       const { priority, idempotencyKey, ...asked } = c.req.valid('json')
       const { job: first } = await readVideo(sql, jobId)
-      const kept = Kept.parse(first.params)
+      const { outputs = [], ...kept } = Kept.parse(first.params)
       const { source } = kept
-      const wanted = {
-        ...asked,
-        outputs: withKeptAudio(asked.outputs, FirstRequest.parse(first.params).outputs ?? []),
-      }
-      const isRepeated =
-        idempotencyKey !== undefined && (await isKeyHeld(sql, { definitionKey, key: idempotencyKey }))
+      const wanted = { ...asked, outputs: withKeptAudio(asked.outputs, outputs) }
+      const isRepeated = await isKeyHeld(sql, { definitionKey, key: idempotencyKey })
       if (!isRepeated) {
         if ('key' in source && (await storage.head(source.key)) === null) {
           throw new SourceGone(`The source of video ${jobId}`)

@@ -109,16 +109,16 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
           'content-disposition': contentDisposition(filename),
           'accept-ranges': 'bytes',
         })
-        const gone = new RequestProblem('output_not_ready', 'The output is not kept any more.')
+        const gone = () => new RequestProblem('output_not_ready', 'The output is not kept any more.')
         // Hono answers HEAD by this route and drops the body: one that was opened, and is never read, would keep its
         // connection to the storage. Ranges are of GET alone (RFC 9110, 14.2).
         if (c.req.method === 'HEAD') {
           const stored = await storage.head(key)
-          if (stored === null) throw gone
+          if (stored === null) throw gone()
           return c.body(null, 200, headers(stored.sizeBytes))
         }
         const object = await storage.get(key, c.req.header('range'))
-        if (object === null) throw gone
+        if (object === null) throw gone()
         if (object === 'unsatisfiable') {
           throw new RequestProblem('range_not_satisfiable', 'The output has no such range.')
         }

@@ -46,7 +46,7 @@ export function rowOf(
     timeout_seconds: input.timeoutSeconds ?? definition.timeoutSeconds,
     backoff: input.backoff === undefined ? null : { ...input.backoff },
     key_kind: unique ? 'unique' : 'client',
-    key: unique ? uniqueKeyOf(version, params) : (input.idempotencyKey ?? null),
+    key: unique && paramsHash !== null ? uniqueKeyOf(version, paramsHash) : (input.idempotencyKey ?? null),
     key_seconds: (unique ? input.uniqueForSeconds : input.idempotencyTtlSeconds) ?? 86_400,
     params_hash: paramsHash,
     params,
@@ -98,12 +98,12 @@ export function withoutRepeats(rows: EnqueueRow[]): {
 }
 
 /** By which `uniqueForSeconds` finds the job. */
-export function uniqueKeyOf(version: number, params: Json): string {
-  return `${version}:${hashOf(params)}`
+export function uniqueKeyOf(version: number, paramsHash: string): string {
+  return `${version}:${paramsHash}`
 }
 
 /** Equal parameters hash alike whatever the order of their keys. */
-function hashOf(params: Json): string {
+export function hashOf(params: Json): string {
   return createHash('sha256').update(JSON.stringify(params, sortKeys)).digest('hex')
 }
 

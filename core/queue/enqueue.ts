@@ -225,9 +225,12 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   }
   const run = async (tx: Sql) => {
     const faults = await holdDependencies(tx, dependencies)
-    const faultOf = (row: EnqueueRow) => row.depends_on.flatMap((id) => faults.get(id) ?? [])[0]
-    const [fault] = rows.flatMap((row) => (row.key === null ? (faultOf(row) ?? []) : []))
-    if (fault !== undefined) throw fault
+    const requireDependencies = (row: EnqueueRow) => {
+      const fault = row.depends_on.map((id) => faults.get(id)).find((each) => each !== undefined)
+      if (fault !== undefined) throw fault
+    }
+    // Those with a key may meet an earlier job. For the others nothing is written: in the caller's transaction it would stay.
+    for (const row of rows) if (row.key === null) requireDependencies(row)
     const gone = await holdOwners(tx, owners)
     const written = await insertJobs(tx, rows)
     for (const row of rows) {
@@ -235,8 +238,7 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
       if (job?.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
       // One that met an earlier job has nothing to read or to wait for any more.
       if (job?.jobId !== row.id) continue
-      const fault = faultOf(row)
-      if (fault !== undefined) throw fault
+      requireDependencies(row)
       const missing = row.owners.find((owner) => gone.has(owner))
       if (missing !== undefined) throw new SourceGone(`Upload ${missing}`)
     }

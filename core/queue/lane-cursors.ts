@@ -12,7 +12,6 @@
  * It is a hint, never the truth: what becomes ready behind a cursor (given back, tried again, committed late) is found
  * by a look at the whole lane (`lookAtLanes`), and claimed by its id.
  */
-import type { Json } from '../json.ts'
 import type { Lane } from './lanes.ts'
 
 /** Higher than any, for what has not been read at all. */
@@ -38,6 +37,8 @@ type Range = {
   turn_at: string
   id: string | null
 }
+
+type ByName<Value> = Record<string, Value>
 
 /** A ready job. */
 export interface Ready extends Lane, Place {
@@ -74,15 +75,15 @@ export class LaneCursors {
    * Of each lane in the order of its jobs, none for a lane of which nothing is known; by queue, key and version of the
    * definition, as a search among those of all lanes for each of them would take as much as the jobs.
    */
-  get ranges(): Json {
-    const byQueue = Map.groupBy(this.#lanes.values(), ({ lane }) => lane.queue)
-    return objectOf(byQueue, (inQueue) => {
-      const byKey = Map.groupBy(inQueue, ({ lane }) => lane.definitionKey)
-      return objectOf(byKey, (ofKey) => {
-        const byVersion = Map.groupBy(ofKey, ({ lane }) => `${lane.definitionVersion}`)
-        return objectOf(byVersion, (ofVersion) => ofVersion.flatMap(rangesOf))
-      })
-    })
+  get ranges(): ByName<ByName<ByName<Range[]>>> {
+    const ranges: ByName<ByName<ByName<Range[]>>> = named()
+    for (const state of this.#lanes.values()) {
+      const { queue, definitionKey, definitionVersion } = state.lane
+      ranges[queue] ??= named()
+      ranges[queue][definitionKey] ??= named()
+      ranges[queue][definitionKey][definitionVersion] = rangesOf(state)
+    }
+    return ranges
   }
 
   /**
@@ -151,8 +152,9 @@ function isBehind({ cursors, frontier, since }: LaneState, job: Ready): boolean 
   return job.turnAt < cursor.turnAt || (job.turnAt === cursor.turnAt && job.id < cursor.id)
 }
 
-function objectOf<Value>(map: Map<string, Value>, of: (value: Value) => Json): Json {
-  return Object.fromEntries([...map].map(([name, value]) => [name, of(value)]))
+/** Without a prototype: a queue may have the name of what one has. */
+function named<Value>(): ByName<Value> {
+  return Object.create(null)
 }
 
 function rangesOf({ cursors, frontier, since }: LaneState): Range[] {

@@ -91,11 +91,12 @@ function traceId(sql: Sql) {
   return sql`split_part(traceparent, '-', 2) as trace_id`
 }
 
-/** Whether a request with the idempotency key would meet an earlier job, if it asks for the same. */
+/** Whether a request with the idempotency key, if it has one, would meet an earlier job where it asks for the same. */
 export async function isKeyHeld(
   sql: Sql,
-  { definitionKey, key }: { definitionKey: string; key: string },
+  { definitionKey, key }: { definitionKey: string; key: string | undefined },
 ): Promise<boolean> {
+  if (key === undefined) return false
   // idempotency_keys_pk
   const held = await sql`
     select from job_server.idempotency_keys

@@ -4,7 +4,7 @@ import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import type { Storage } from '../storage/client.ts'
 import { outputPrefix } from '../storage/keys.ts'
-import { uniqueKeyOf } from './enqueue-row.ts'
+import { hashOf, uniqueKeyOf } from './enqueue-row.ts'
 import { statusIfAny } from './read.ts'
 
 export type Removed =
@@ -21,6 +21,7 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
   }
   // Before the row: should the storage fail, there is still something to repeat the removal by.
   for await (const { key } of storage.list(outputPrefix(jobId))) await storage.remove(key)
+  const uniqueKey = uniqueKeyOf(finished.definitionVersion, hashOf(finished.params))
   // Each by its primary key, in one partition; dead_letters_original_job_unique, source_uses_job_idx, idempotency_keys_pk.
   await sql`
     with removed as (
@@ -36,8 +37,6 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
     additions as (delete from job_server.video_additions where video_id = ${jobId})
     delete from job_server.idempotency_keys as held using removed
     where held.definition_key = removed.definition_key and held.job_id = removed.id
-      and (held.kind, held.key) in (
-        ('client', removed.idempotency_key), ('unique', ${uniqueKeyOf(finished.definitionVersion, finished.params)})
-      )`
+      and (held.kind, held.key) in (('client', removed.idempotency_key), ('unique', ${uniqueKey}))`
   return { kind: 'removed' }
 }

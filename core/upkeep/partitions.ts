@@ -14,9 +14,13 @@ export async function keepPartitions(
   sql: Pool,
   options: { retentionDays: number },
 ): Promise<{ made: number; dropped: number; inUse: number }> {
-  const made = await unlessInUse(sql, async (tx) => {
+  const done = { made: 0, dropped: 0, inUse: 0 }
+  const giveWay = async (act: (tx: Sql) => Promise<void>) => {
+    if (!(await unlessInUse(sql, act))) done.inUse++
+  }
+  await giveWay(async (tx) => {
     const [row] = await tx<{ made: number }[]>`select job_server.ensure_partitions(${weeksAhead}) as made`
-    return row?.made ?? 0
+    done.made = row?.made ?? 0
   })
   // A partition's name carries its first day (UTC); it may go when its last day is past retention.
   const past = await sql<{ name: string }[]>`
@@ -27,25 +31,25 @@ export async function keepPartitions(
     join pg_namespace on pg_namespace.oid = parent.relnamespace
     where nspname = 'job_server' and parent.relname = any(${partitioned}) and child.relname ~ '_[0-9]{8}$'
       and to_date(right(child.relname, 8), 'YYYYMMDD') + 7 < (now() at time zone 'UTC')::date - ${options.retentionDays}::int`
-  let dropped = 0
   for (const { name } of past) {
-    const done = await unlessInUse(sql, (tx) => tx`drop table if exists job_server.${tx(name)}`)
-    if (done !== null) dropped++
+    await giveWay(async (tx) => {
+      await tx`drop table if exists job_server.${tx(name)}`
+      done.dropped++
+    })
   }
-  return { made: made ?? 0, dropped, inUse: (made === null ? 1 : 0) + past.length - dropped }
+  return done
 }
 
-/** @returns null when others did not let go of what it needs */
-async function unlessInUse<Outcome>(sql: Pool, act: (tx: Sql) => Promise<Outcome>): Promise<Outcome | null> {
+/** @returns false when others did not let go of what it needs */
+async function unlessInUse(sql: Pool, act: (tx: Sql) => Promise<void>): Promise<boolean> {
   try {
-    return (
-      await sql.begin(async (tx) => {
-        await tx.unsafe(`set local lock_timeout = ${lockTimeoutMs}`)
-        return [await act(tx)]
-      })
-    )[0] as Outcome
+    await sql.begin(async (tx) => {
+      await tx.unsafe(`set local lock_timeout = ${lockTimeoutMs}`)
+      await act(tx)
+    })
+    return true
   } catch (error) {
-    if (isInUse(error)) return null
+    if (isInUse(error)) return false
     throw error
   }
 }

@@ -6,11 +6,17 @@ import type { Upload } from './row.ts'
 import { isPictureType } from './sniff.ts'
 
 /**
+ * @param options.isRepeated the request that names it was made before: it need not be usable any more
  * @throws UploadNotFound, UploadNotUsable when it is not completed, SourceGone when its bytes are no longer kept,
  *   InvalidMedia when it is the other kind
  */
-export async function usableUpload(sql: Sql, uploadId: string, as: 'video' | 'picture'): Promise<Upload> {
+export async function usableUpload(
+  sql: Sql,
+  uploadId: string,
+  { as, isRepeated }: { as: 'video' | 'picture'; isRepeated: boolean },
+): Promise<Upload> {
   const upload = await readUpload(sql, uploadId)
+  if (isRepeated) return upload
   if (upload.status !== 'completed') throw new UploadNotUsable(uploadId, upload.status)
   if (upload.bytesRemovedAt !== null) throw new SourceGone(`Upload ${uploadId}`)
   if (isPictureType(upload.contentType) === (as === 'picture')) return upload
