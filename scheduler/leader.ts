@@ -11,7 +11,7 @@ import { doDuties, fire, type TickDependencies, tellWebhooks } from './tick.ts'
 
 const beatMs = 10_000
 /** A schedule that was just made is found within this time. */
-const longestPollMs = 1500
+const longestPollMs = 2000
 /** When another is at the schedules that are due. */
 const otherIsFiringMs = 50
 
