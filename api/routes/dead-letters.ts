@@ -26,7 +26,7 @@ const ListQuery = z.object({
 })
 
 const maxAttempts = z.int().min(1).max(1000).optional()
-const RetryBody = z.object({ maxAttempts })
+const RetryBody = z.strictObject({ maxAttempts })
 /** Jobs that an answer names; of a larger redrive it gives the number alone beyond these. */
 const namedJobs = 1000
 /** Strict, as a word that is passed over would let more letters be meant. */

@@ -13,7 +13,7 @@ const metadataBytes = 16 * 1024
 /** Where it may lead is checked by the route. */
 export const webhookUrl = text(2000).describe('An http:// or https:// URL.')
 
-const EnqueueBody = z.object({
+const EnqueueBody = z.strictObject({
   definitionKey: text(255),
   definitionVersion: z.int32().positive().default(1).optional(),
   params: jsonObject.optional(),
@@ -66,7 +66,7 @@ export const Enqueue = EnqueueBody.superRefine((body, context) => {
   }
 })
 
-export const BulkBody = z.object({ jobs: z.array(Enqueue).min(1).max(10_000) })
+export const BulkBody = z.strictObject({ jobs: z.array(Enqueue).min(1).max(10_000) })
 
 export const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
 

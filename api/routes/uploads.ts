@@ -20,7 +20,7 @@ import {
   UploadProgress,
 } from './upload-answers.ts'
 
-const CreateBody = z.object({
+const CreateBody = z.strictObject({
   filename: text(fileNameLength).describe('Kept as metadata; never part of an object key.'),
   contentType: mediaType,
   sizeBytes: z.int().positive(),

@@ -81,6 +81,7 @@ describe('what an enqueue is refused for', () => {
     ['no definition', {}, 400, 'invalid_request'],
     ['parameters that are no object', { definitionKey: 'echo', params: [] }, 400, 'invalid_request'],
     ['no attempts', { definitionKey: 'echo', maxAttempts: 0 }, 400, 'invalid_request'],
+    ['a misspelt word', { definitionKey: 'echo', delaySecond: 60 }, 400, 'invalid_request'],
     [
       'two times to begin',
       { definitionKey: 'echo', delaySeconds: 5, scheduledAt: '2030-01-01T00:00:00Z' },

@@ -394,6 +394,12 @@ test.each(wrong)('an upload with $shown for $path is refused', async ({ path, va
   expect((await problemOf(response, 400, 'invalid_request')).details).toMatchObject([{ path }])
 })
 
+test('an upload with a misspelt word is refused, and the word named', async () => {
+  const body = { filename: 'clip.mp4', contentType: 'video/mp4', sizeBytes: 100, expiresInSecond: 60 }
+  const response = await server.request('POST', '/v1/videos/uploads', body)
+  expect((await problemOf(response, 400, 'invalid_request')).detail).toContain('expiresInSecond')
+})
+
 test('an upload larger than allowed is refused before a byte is sent', async () => {
   const body = { filename: 'clip.mp4', contentType: 'video/mp4', sizeBytes: 51 * 1024 ** 3 }
   const response = await server.request('POST', '/v1/videos/uploads', body)
