@@ -83,7 +83,7 @@ export class DefinitionLoader {
     if (outcome === 'failed') {
       this.#lookIn(this.#retryMs)
       this.#retryMs = Math.min(2 * this.#retryMs, lastRetryMs)
-    } else if (this.options.watch) this.#lookIn(lookIntervalMs)
+    } else if (this.options.watch || this.#loaded === undefined) this.#lookIn(lookIntervalMs)
   }
 
   #lookIn(milliseconds: number): void {

@@ -53,12 +53,12 @@ export function authenticate({ sql, openTo, limit, tokens }: AuthenticateOptions
     const token = c.req.query('token')
     const videoId = videoPlayedBy(c.req)
     if (token === undefined || videoId === undefined) return false
-    limit.check(c)
+    // Good or not: a page that it stands in may be open to anybody.
+    limit.count(c)
     if (await tokens.isGood(videoId, token)) {
       c.set('playbackToken', token)
       return true
     }
-    limit.count(c)
     throw unauthorized('The playback link is not for this video, or its time is up.', 'invalid_token')
   }
 

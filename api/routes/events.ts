@@ -80,7 +80,7 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
           }
           const { abort, steps } = open({ ...scope, from })
           const whole = untilOver(steps, isFinal(status), () => isOver(jobId))
-          return eventStream(c, only(whole, wants), { abort, heartbeatMs })
+          return eventStream(c, only(whole, wants, heartbeatMs), { abort, heartbeatMs })
         }
         const isWhole = limit === undefined && after === undefined
         const pageLimit = { items: limit ?? pageItems, bytes: pageBytes }
@@ -125,7 +125,7 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
         const from = given ?? (await cursorOfNow(sql))
         if (wantsStream(c.req.header('accept'))) {
           const { abort, steps } = open({ logs, from })
-          return eventStream(c, only(steps, wants), { abort, heartbeatMs })
+          return eventStream(c, only(steps, wants, heartbeatMs), { abort, heartbeatMs })
         }
         const pageLimit = { items: limit ?? pageItems, bytes: pageBytes }
         const page =
@@ -171,9 +171,17 @@ function isEnd({ eventType }: StreamItem): boolean {
   return jobStatuses.some((status) => status === eventType && isFinal(status))
 }
 
+/** What is not wanted is passed over; where there is much of it, how far the stream has come is told meanwhile. */
 async function* only(
   steps: AsyncGenerator<Step>,
   wants: (item: StreamItem) => boolean,
+  heartbeatMs: number,
 ): AsyncGenerator<Step> {
-  for await (const step of steps) if (step.item === null || wants(step.item)) yield step
+  let toldAt = performance.now()
+  for await (const step of steps) {
+    const isWanted = step.item === null || wants(step.item)
+    if (!isWanted && performance.now() < toldAt + heartbeatMs) continue
+    yield isWanted ? step : { ...step, item: null }
+    toldAt = performance.now()
+  }
 }

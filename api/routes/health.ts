@@ -7,8 +7,19 @@ import { operation } from '../openapi/operation.ts'
 import { RequestProblem } from '../problem.ts'
 
 const Status = z.object({ status: z.string() })
+/** Anybody may ask, so that what is asked of database and storage does not grow with how often. */
+const believedMs = 1000
 
 export function healthRoutes({ sql, storage }: AppDependencies) {
+  const failures = shared(believedMs, async () => {
+    const checks = { database: checkDatabase(sql), storage: storage.check() }
+    const outcomes = await Promise.allSettled(Object.values(checks))
+    return Object.keys(checks).flatMap((name, place) => {
+      const outcome = outcomes[place]
+      return outcome?.status === 'rejected' ? [{ name, cause: outcome.reason }] : []
+    })
+  })
+
   return new Hono<ApiEnv>()
     .get(
       '/healthz',
@@ -26,15 +37,27 @@ export function healthRoutes({ sql, storage }: AppDependencies) {
         problems: ['not_ready'],
       }),
       async (c) => {
-        const checks = { database: checkDatabase(sql), storage: storage.check() }
-        const names = Object.keys(checks)
-        const outcomes = await Promise.allSettled(Object.values(checks))
-        const failed = names.filter((_, index) => outcomes[index]?.status === 'rejected')
+        const failed = await failures()
         if (failed.length === 0) return c.json({ status: 'ready' })
-        const cause = outcomes.find(({ status }) => status === 'rejected')
-        throw new RequestProblem('not_ready', `Can't be reached or used: ${failed.join(', ')}.`, [], {
-          cause,
+        const names = failed.map(({ name }) => name).join(', ')
+        throw new RequestProblem('not_ready', `Can't be reached or used: ${names}.`, [], {
+          cause: failed[0]?.cause,
         })
       },
     )
+}
+
+/** What is asked for while it is looked up, or for so long after, gets that answer. */
+function shared<Value>(forMs: number, look: () => Promise<Value>): () => Promise<Value> {
+  let last: { value: Promise<Value>; until: number } | undefined
+  return () => {
+    if (last !== undefined && performance.now() < last.until) return last.value
+    const looking = { value: look(), until: Number.POSITIVE_INFINITY }
+    last = looking
+    const ended = () => {
+      looking.until = performance.now() + forMs
+    }
+    looking.value.then(ended, ended)
+    return looking.value
+  }
 }

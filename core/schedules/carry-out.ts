@@ -22,15 +22,34 @@ export async function carryOut(
   } catch (error) {
     if (!isRefusal(error)) throw error
   }
-  // One by one, so that what can't be had is recorded, and the others go on.
+  // Each by itself, so that what can't be had is recorded, and the others go on.
   const written: Turn[] = []
+  const ofSchedules = [...Map.groupBy(turns, ({ schedule }) => schedule.id).values()]
+  for (const own of ofSchedules) {
+    const isAlone = ofSchedules.length === 1
+    written.push(...(isAlone ? await oneByOne(tx, own, errors) : await carryOut(tx, own, errors)))
+  }
+  return written
+}
+
+/** Turns of one schedule. */
+async function oneByOne(
+  tx: postgres.TransactionSql,
+  turns: Turn[],
+  errors: ScheduleError[],
+): Promise<Turn[]> {
+  const written: Turn[] = []
+  /** What is wrong with the schedule's work is so at all its times: to try each would take the pass too long. */
+  let refusal: DomainError | undefined
   for (const turn of turns) {
     try {
+      if (refusal !== undefined && turn.record.outcome === 'enqueued') throw refusal
       written.push(...(await tx.savepoint((inner) => writeAll(inner, [turn]))))
     } catch (error) {
       if (!isRefusal(error)) throw error
       if (error instanceof FiredBefore) continue
-      if (!(error instanceof DomainError)) errors.push({ schedule: turn.schedule.name, error })
+      if (error instanceof DomainError) refusal = error
+      else errors.push({ schedule: turn.schedule.name, error })
       const failed: Turn = {
         ...turn,
         record: { ...turn.record, outcome: 'failed', jobId: null, reason: reasonOf(error) },

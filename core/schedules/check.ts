@@ -6,10 +6,7 @@ import { readDefinitions } from '../definitions/read.ts'
 import { DefinitionNotFound, InvalidParams, InvalidSchedule } from '../errors.ts'
 import { isStorable } from '../json.ts'
 import type { ScheduleSettings } from './row.ts'
-import { isTimezone, nextTimes, parseExpression } from './timetable.ts'
-
-/** So many times are looked at for the shortest distance between two; a list of seconds shows in any minute. */
-const sampledTimes = 100
+import { isTimezone, jitterProblem, nextTime, parseExpression, shortestPeriod } from './timetable.ts'
 
 export interface Limits {
   /** Shortest distance between two times of a schedule. */
@@ -33,18 +30,15 @@ export function checkTiming(timing: Timing, now: Date, { minPeriodSeconds }: Lim
     refuse('endsAt', 'expected a time after startsAt')
   }
   if (issues.length === 0) {
-    const times = nextTimes(timing, now, sampledTimes)
-    if (times.length === 0) refuse('expression', 'it never fires: no time of it is to come')
-    const periodSeconds = shortestDistance(times) / 1000
+    if (nextTime(timing, now) === null) refuse('expression', 'it never fires: no time of it is to come')
+    const periodSeconds = shortestPeriod(timing, now)
     if (periodSeconds < minPeriodSeconds) {
       refuse(
         'expression',
         `two fires are ${periodSeconds} s apart; at least ${minPeriodSeconds} s are needed`,
       )
     }
-    if (timing.jitterSeconds >= periodSeconds) {
-      refuse('jitterSeconds', `expected less than the ${periodSeconds} s between two fires`)
-    }
+    if (timing.jitterSeconds >= periodSeconds) refuse('jitterSeconds', jitterProblem(periodSeconds))
   }
   if (issues.length > 0) throw new InvalidSchedule(issues)
 }
@@ -62,12 +56,6 @@ export async function checkWork(
     throw new InvalidParams(key, [{ path: 'params', message }])
   }
   checkParams(definition, params)
-}
-
-function shortestDistance(times: Date[]): number {
-  return times.slice(1).reduce((shortest, time, index) => {
-    return Math.min(shortest, time.getTime() - (times[index]?.getTime() ?? 0))
-  }, Number.POSITIVE_INFINITY)
 }
 
 function problemOf(run: () => unknown): string | null {

@@ -2,7 +2,14 @@
 import { z } from 'zod'
 import type { JsonObject } from '../json.ts'
 import { catchUpPolicies, overlapPolicies } from './row.ts'
-import { isTimezone, nextTime, parseExpression } from './timetable.ts'
+import {
+  isTimezone,
+  jitterProblem,
+  nextTime,
+  parseExpression,
+  shortestPeriod,
+  type Timetable,
+} from './timetable.ts'
 
 const moment = z.iso
   .datetime({ offset: true, error: 'expected an ISO 8601 time with its zone' })
@@ -26,9 +33,17 @@ const settings = z
     catchUp: z.enum(catchUpPolicies).default('last'),
     catchUpLimit: z.int().min(1).max(1000).default(100),
   })
-  .superRefine(({ expression, timezone }, context) => {
-    const problem = problemOf(expression, timezone)
-    if (problem !== null) context.addIssue({ code: 'custom', path: ['expression'], message: problem })
+  .superRefine(({ expression, timezone, jitterSeconds, startsAt, endsAt }, context) => {
+    const refuse = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message })
+    const table = { expression, timezone, startsAt: null, endsAt: null, createdAt: new Date() }
+    const problem = problemOf(table)
+    if (problem !== null) return refuse('expression', problem)
+    const periodSeconds = shortestPeriod(table, table.createdAt)
+    if (jitterSeconds >= periodSeconds) refuse('jitterSeconds', jitterProblem(periodSeconds))
+    if (startsAt !== null && endsAt !== null && new Date(startsAt) >= new Date(endsAt)) {
+      refuse('endsAt', 'expected a time after startsAt')
+    }
   })
 
 /** Times are ISO 8601: it crosses from one process to another. */
@@ -51,11 +66,10 @@ export function refusedParams(schedule: { params: JsonObject } | null, params: z
 }
 
 /** One time that is over is no problem: its code may well stay. */
-function problemOf(expression: string, timezone: string): string | null {
+function problemOf(table: Timetable): string | null {
   try {
-    const { kind } = parseExpression(expression)
-    const table = { expression, timezone, startsAt: null, endsAt: null, createdAt: new Date() }
-    const never = kind === 'cron' && nextTime(table, new Date()) === null
+    const { kind } = parseExpression(table.expression)
+    const never = kind === 'cron' && nextTime(table, table.createdAt) === null
     return never ? 'it never fires: no time of it is to come' : null
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

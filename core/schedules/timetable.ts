@@ -67,24 +67,31 @@ export function isTimezone(name: string): boolean {
 
 /** The first fire time after a moment; null: none is to come. */
 export function nextTime(table: Timetable, after: Date): Date | null {
-  const { startsAt, endsAt } = table
-  const time = timesOf(table).next(
-    startsAt !== null && startsAt > after ? new Date(startsAt.getTime() - 1) : after,
-  )
-  return time === null || (endsAt !== null && time >= endsAt) ? null : time
+  return timesOf(table).next(after)
 }
 
 /** The next `count` fire times after a moment, or as many as there are. */
 export function nextTimes(table: Timetable, after: Date, count: number): Date[] {
+  const { next } = timesOf(table)
   const times: Date[] = []
-  for (
-    let time = nextTime(table, after);
-    time !== null && times.length < count;
-    time = nextTime(table, time)
-  ) {
-    times.push(time)
-  }
+  for (let time = next(after); time !== null && times.length < count; time = next(time)) times.push(time)
   return times
+}
+
+/** A list of seconds shows in any minute. */
+const sampledTimes = 100
+
+/** In seconds, the shortest distance between two of the next hundred fire times; infinite where there is one at most. */
+export function shortestPeriod(table: Timetable, after: Date): number {
+  const times = nextTimes(table, after, sampledTimes)
+  return times.slice(1).reduce((shortest, time, index) => {
+    return Math.min(shortest, (time.getTime() - (times[index]?.getTime() ?? 0)) / 1000)
+  }, Number.POSITIVE_INFINITY)
+}
+
+/** With as much jitter a time could fall behind the next. */
+export function jitterProblem(periodSeconds: number): string {
+  return `expected less than the ${periodSeconds} s between two fires`
 }
 
 /**
@@ -95,14 +102,12 @@ export function lastTimes(
   table: Timetable,
   { since, upTo, count }: { since: Date; upTo: Date; count: number },
 ): Date[] {
+  const { next, last } = timesOf(table)
   const times: Date[] = []
-  let time = nextTime(table, new Date(since.getTime() - 1))
-  for (; time !== null && time <= upTo && times.length < count; time = nextTime(table, time)) times.push(time)
-  if (time === null || time > upTo) return times
-  // Too many to count from the front.
-  const { endsAt } = table
-  const end = endsAt !== null && endsAt <= upTo ? endsAt.getTime() - 1 : upTo.getTime()
-  return timesOf(table).last(new Date(end), count)
+  let time = next(new Date(since.getTime() - 1))
+  for (; time !== null && time <= upTo && times.length < count; time = next(time)) times.push(time)
+  // Or too many to count from the front.
+  return time === null || time > upTo ? times : last(upTo, count)
 }
 
 interface Times {
@@ -112,7 +117,23 @@ interface Times {
   last(upTo: Date, count: number): Date[]
 }
 
-function timesOf({ expression, timezone, startsAt, createdAt }: Timetable): Times {
+/** Within the bounds of the table. `last` may give times before `startsAt`. */
+function timesOf(table: Timetable): Times {
+  const { startsAt, endsAt } = table
+  const times = unboundedTimesOf(table)
+  return {
+    next: (after) => {
+      const time = times.next(
+        startsAt !== null && startsAt > after ? new Date(startsAt.getTime() - 1) : after,
+      )
+      return time === null || (endsAt !== null && time >= endsAt) ? null : time
+    },
+    last: (upTo, count) =>
+      times.last(endsAt !== null && endsAt <= upTo ? new Date(endsAt.getTime() - 1) : upTo, count),
+  }
+}
+
+function unboundedTimesOf({ expression, timezone, startsAt, createdAt }: Timetable): Times {
   const parsed = parseExpression(expression)
   if (parsed.kind === 'interval')
     return everyPeriod(parsed.periodMs, startsAt ?? createdAt, startsAt === null ? 1 : 0)

@@ -16,7 +16,8 @@ export async function readToldJobs(tx: Sql, jobIds: string[]): Promise<Map<strin
   if (jobIds.length === 0) return new Map()
   const columns = tx`
     id, definition_key, definition_version, queue, attempts, max_attempts, queued_at, started_at, parent_id, tags, metadata, params`
-  // jobs_pk, the primary keys of history's partitions, job_webhooks_pk, webhook_deliveries_pk
+  // jobs_pk, the primary keys of history's partitions, job_webhooks_pk, webhook_deliveries_pk. `case`, as what stands in
+  // the parameters of other jobs may be no UUID, and conditions of a join are judged in any order.
   const rows = await tx<(ToldJob & Omit<TellableJob, 'told'>)[]>`
     select
       job.id as job_id, definition_key, definition_version, queue, attempts, max_attempts, queued_at, started_at, finished_at,
@@ -34,7 +35,7 @@ export async function readToldJobs(tx: Sql, jobIds: string[]): Promise<Map<strin
     ) as job
     left join job_server.job_webhooks as own on own.job_id = job.id and told_at is null
     left join job_server.webhook_deliveries as delivery
-      on definition_key = ${deliveryDefinition} and delivery.id = (params ->> 'deliveryId')::uuid`
+      on delivery.id = case when definition_key = ${deliveryDefinition} then (params ->> 'deliveryId')::uuid end`
   return new Map(
     rows.map(({ webhookUrl, deliversTo, ...told }) => [told.jobId, { told, webhookUrl, deliversTo }]),
   )

@@ -1,8 +1,11 @@
 /** Keys, scopes and limits, over the shipped API and the shipped command line. */
 import { describe, expect, test } from 'vitest'
+import { createPlaybackTokens } from '../../api/playback/token.ts'
+import { newId } from '../../core/ids.ts'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { testDatabase } from '../support/database.ts'
+import { openLine } from '../support/line.ts'
 import { run } from '../support/run.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { testStorage } from '../support/storage.ts'
@@ -165,6 +168,33 @@ test('guessing keys is slowed down by address, before the database is asked', as
   }
   expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(4)
   expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(6)
+})
+
+test('who follows a playback link is slowed down by address, though the link is good', async () => {
+  const limits = { RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '3' }
+  const server = await startServer({ workers: 0, environment: limits })
+  const videoId = newId()
+  const token = await createPlaybackTokens(server.database.sql).issue(videoId, 60)
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      call(server, 'GET', `/v1/videos/${videoId}/playlist.m3u8?token=${token}`),
+    ),
+  )
+  expect(answers.filter(({ status }) => status === 404).length).toBeGreaterThan(0)
+  expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(6)
+})
+
+test('who asks again and again whether the API is ready costs the database nothing more', async () => {
+  const server = await startServer({ workers: 0 })
+  const line = await openLine(server.database.url)
+  const asked = await startApi(server, { DATABASE_URL: line.url })
+  const before = line.statements()
+  const startedAt = performance.now()
+  const statuses = new Set<number>()
+  for (let time = 0; time < 100; time++) statuses.add((await call(asked, 'GET', '/readyz')).status)
+  const seconds = (performance.now() - startedAt) / 1000
+  expect([...statuses]).toEqual([200])
+  expect(line.statements() - before).toBeLessThan(10 + 3 * seconds)
 })
 
 describe('the start on an address beyond this machine', () => {

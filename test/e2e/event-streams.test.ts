@@ -103,6 +103,23 @@ test('silence is broken, and moves the id on', async () => {
   stream.close()
 })
 
+test('a stream that passes over all that comes moves the id on', async () => {
+  const jobId = await quietJob()
+  const stream = streamOf(jobId, undefined, '?types=succeeded')
+  await until('the stream to be live', () => stream.heartbeats() >= 3)
+  let isOver = false
+  const writing = (async () => {
+    while (!isOver) await write(jobId, 'passed.over')
+  })()
+  const before = { heartbeats: stream.heartbeats(), id: stream.lastEventId() }
+  await until('heartbeats between what is passed over', () => stream.heartbeats() >= before.heartbeats + 3)
+  expect(stream.lastEventId()).not.toBe(before.id)
+  isOver = true
+  await writing
+  expect(stream.events).toEqual([])
+  stream.close()
+})
+
 test('the stream of all jobs begins now, is filtered, and goes on', async () => {
   const all = openEventSource(`${server.url}/v1/events`)
   const echoes = openEventSource(`${server.url}/v1/events?definitionKey=echo&types=queued,succeeded`)

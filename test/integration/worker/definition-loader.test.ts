@@ -7,8 +7,10 @@ import { anyPort } from '../../../scripts/ports.ts'
 import { DefinitionLoader } from '../../../worker/definition-loader.ts'
 import { testDatabase } from '../../support/database.ts'
 import { jobDirectory, jobFile } from '../../support/job-files.ts'
+import { openLine } from '../../support/line.ts'
+import { until } from '../../support/until.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 const nobodyListens = `postgres://nobody@127.0.0.1:${await anyPort()}/none`
 const away = openPool({ DATABASE_URL: nobodyListens, DATABASE_POOL_SIZE: 1 }, 'test')
 afterAll(() => away.end({ timeout: 0 }))
@@ -49,6 +51,21 @@ test('without a database nothing changes, and nothing falls over', async () => {
   await loader.stop()
   await loader.stop()
   expect(loaded).toEqual([])
+})
+
+test('without watching, what could not be loaded is tried until it is, though a file changes meanwhile', async () => {
+  const jobs = await jobDirectory({ 'a.ts': jobFile({ key: 'a' }) })
+  const line = await openLine(url)
+  line.drop()
+  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+  const { loader, loaded } = loaderOf(jobs.path, { sql: byLine })
+  await loader.start()
+  await jobs.write('b.ts', jobFile({ key: 'b' }))
+  await line.restore()
+  await until('both to be loaded', () => loaded.length > 0)
+  expect(loaded).toEqual([['a', 'b']])
+  await loader.stop()
+  await byLine.end()
 })
 
 test('a directory that can not be read for a moment takes no schedule with it, a file that is taken away does', async () => {

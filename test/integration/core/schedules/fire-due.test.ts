@@ -1,10 +1,12 @@
 import { beforeEach, expect, test } from 'vitest'
+import { openPool } from '../../../../core/db.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { fireDue } from '../../../../core/schedules/fire-due.ts'
 import { runNow } from '../../../../core/schedules/run-now.ts'
 import { testClock } from '../../../support/clock.ts'
 import { waitsForLock } from '../../../support/database.ts'
+import { openLine } from '../../../support/line.ts'
 import { testQueue } from '../../../support/queue.ts'
 import { testSchedule } from '../../../support/schedules.ts'
 
@@ -140,6 +142,28 @@ test('what a schedule can not have is recorded, and the others go on', async () 
   // The next time is tried again; only what has none stands still.
   expect((await orphan.read()).nextFireAt).toEqual(new Date('2026-01-01T02:00:00Z'))
   expect((await broken.read()).nextFireAt).toBeNull()
+})
+
+test('one that is refused among many that catch up takes no statement for each of their times', async () => {
+  const line = await openLine(clock.url)
+  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+  const schedules = await Promise.all(
+    Array.from({ length: 10 }, (_, place) =>
+      testSchedule(sql, {
+        expression: '0 * * * *',
+        catchUp: 'all',
+        ...(place === 5 ? { definitionKey: 'strict', params: { to: 'somebody' } } : {}),
+      }),
+    ),
+  )
+  const [, , , , , refused] = schedules
+  await sql`update job_server.schedules set params = '{"to": 5}' where id = ${refused?.id ?? ''}`
+  await clock.set('2026-01-01T20:30:00Z')
+  const before = line.statements()
+  expect(await fireDue(byLine)).toEqual({ ...nothing, enqueued: 180, failed: 20 })
+  expect(line.statements() - before).toBeLessThan(150)
+  expect((await refused?.fires())?.map(({ outcome }) => outcome)).toEqual(Array(20).fill('failed'))
+  await byLine.end()
 })
 
 test('a transaction that fails for another reason changes nothing, and is made up for', async () => {

@@ -72,6 +72,14 @@ async function attempts(count: number, end: 'succeeded' | 'failed'): Promise<voi
   await dispatch()
 }
 
+test('a job whose parameters look like those of a delivery holds nothing up', async () => {
+  const hook = await webhook()
+  await queue.enqueue({ params: { deliveryId: 'not-a-uuid' } })
+  const jobIds = await ended()
+  await dispatch()
+  expect((await told(hook)).sort()).toEqual(jobIds.sort())
+})
+
 test('each end is told once to each webhook, however many tell at once', async () => {
   const webhooks = [await webhook(), await webhook()]
   const ids = await ended(20)
