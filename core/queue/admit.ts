@@ -3,10 +3,13 @@
  * and takes turns by an advisory lock a key, so a key never has more jobs ready or running than its limit.
  * Use is counted from those jobs themselves: nothing can leak.
  *
+ * Jobs of a paused queue are passed over, and those of it that were admitted and not yet claimed wait again: others of
+ * their keys may run meanwhile.
+ *
  * An admitted job goes to the end of the line of its priority: with many keys waiting, each gets its turn, and a
  * key with 100,000 jobs holds no more places in line than its limit.
  */
-import type { Pool } from '../db.ts'
+import type { Pool, Sql } from '../db.ts'
 import { probe } from './probe.ts'
 import { hintWork } from './wake.ts'
 
@@ -37,7 +40,7 @@ export async function admitWaiting(sql: Pool, after: string | null): Promise<str
     with recursive keys as (
       (
         select concurrency_key as key, concurrency_key_limit as key_limit, 1 as step from job_server.jobs
-        where state = 'blocked' and concurrency_key > ${after ?? ''}
+        where state = 'blocked' and concurrency_key > ${after ?? ''} and ${goesOn(sql)}
         order by concurrency_key, priority desc, turn_at, id
         limit 1
       )
@@ -46,7 +49,7 @@ export async function admitWaiting(sql: Pool, after: string | null): Promise<str
       from keys
       cross join lateral (
         select concurrency_key as key, concurrency_key_limit as key_limit from job_server.jobs
-        where state = 'blocked' and concurrency_key > keys.key
+        where state = 'blocked' and concurrency_key > keys.key and ${goesOn(sql)}
         order by concurrency_key, priority desc, turn_at, id
         limit 1
       ) as next
@@ -60,6 +63,29 @@ export async function admitWaiting(sql: Pool, after: string | null): Promise<str
   const open = keys.filter(({ hasRoom }) => hasRoom).map(({ key }) => key)
   await admit(sql, open)
   return keys.length === scannedKeys ? (keys.at(-1)?.key ?? null) : null
+}
+
+/** Of paused queues, whoever paused them and whenever. */
+export async function withdraw(sql: Sql): Promise<void> {
+  // jobs_admitted_idx; what is being claimed at this moment is passed by.
+  await sql`
+    with admitted as materialized (
+      select id from job_server.jobs
+      where state in ('ready', 'running') and concurrency_key is not null and state = 'ready' and not ${goesOn(sql)}
+      for update skip locked
+    )
+    update job_server.jobs set state = 'blocked', turn_at = queued_at
+    from admitted
+    where ${probe(sql, sql`jobs.id`, sql`admitted.id`)}`
+}
+
+/**
+ * Whether the queue of a job is not paused. `case`, of which PostgreSQL takes half to be true: by the bare condition it
+ * would take nearly all to be paused, and sort all jobs of a key to find the few others.
+ */
+function goesOn(sql: Sql) {
+  return sql`
+    case when queue = any(array(select name from job_server.queues where paused_at is not null)) then false else true end`
 }
 
 async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
@@ -76,7 +102,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
         from unnest(${keys}::text[]) as given (key)
         cross join lateral (
           select concurrency_key_limit as key_limit from job_server.jobs
-          where state = 'blocked' and concurrency_key = given.key
+          where state = 'blocked' and concurrency_key = given.key and ${goesOn(tx)}
           order by priority desc, turn_at, id
           limit 1
         ) as head
@@ -86,7 +112,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
         ) as used
         cross join lateral (
           select id from job_server.jobs
-          where state = 'blocked' and concurrency_key = given.key
+          where state = 'blocked' and concurrency_key = given.key and ${goesOn(tx)}
           order by priority desc, turn_at, id
           limit greatest(head.key_limit - used.taken, 0)
           for update

@@ -7,7 +7,7 @@
  * harmless, and `sweep` finds what a process that died in between left undone.
  */
 import type { Fragment, Pool, Sql } from '../db.ts'
-import { admit } from './admit.ts'
+import { admit, withdraw } from './admit.ts'
 import { type EndedJob, endJobs } from './end-jobs.ts'
 import { probe } from './probe.ts'
 import { hintCancel, hintWork } from './wake.ts'
@@ -36,6 +36,7 @@ export async function release(sql: Pool, ended: EndedJob[]): Promise<void> {
 
 /** Releases what a process that died between an end and its consequences left waiting. */
 export async function sweep(sql: Pool): Promise<void> {
+  await withdraw(sql)
   // jobs_waiting_idx, then jobs_parent_idx, job_dependencies_pk and jobs_pk for each.
   const idle = await sql<{ id: string }[]>`
     select id from job_server.jobs as waiting

@@ -1,5 +1,6 @@
 /** Pauses queues: their jobs wait, and what runs goes on. */
 import type { Sql } from '../db.ts'
+import { withdraw } from '../queue/admit.ts'
 import { hintWork } from '../queue/wake.ts'
 
 /** Pausing twice keeps the first time. */
@@ -7,6 +8,9 @@ export async function pauseQueue(sql: Sql, name: string): Promise<void> {
   await sql`
     insert into job_server.queues as known (name, paused_at) values (${name}, now())
     on conflict on constraint queues_pk do update set paused_at = coalesce(known.paused_at, excluded.paused_at)`
+  await withdraw(sql)
+  // Others of the keys that its jobs held may have their turn.
+  hintWork(sql)
 }
 
 export async function resumeQueue(sql: Sql, name: string): Promise<void> {

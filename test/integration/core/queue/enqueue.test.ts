@@ -5,6 +5,7 @@ import {
   DependencyFailed,
   IdempotencyConflict,
   InvalidParams,
+  InvalidWebhook,
 } from '../../../../core/errors.ts'
 import type { JsonObject } from '../../../../core/json.ts'
 import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
@@ -94,6 +95,35 @@ describe('many at once', () => {
       DefinitionNotFound,
     )
     expect(await count()).toBe(1)
+  })
+})
+
+describe('what is wrong with one job', () => {
+  const wrong = { definitionKey: 'test', params: { n: 'one' } }
+  const noWebhook = { definitionKey: 'test', webhookUrl: 'ftp://here' }
+  const pathsOf = async (enqueuing: Promise<unknown>) => {
+    const error = await enqueuing.catch((error) => error)
+    if (error instanceof InvalidParams || error instanceof InvalidWebhook)
+      return error.issues.map(({ path }) => path)
+    throw error
+  }
+
+  test('is told with its place among many', async () => {
+    const fine = { definitionKey: 'test' }
+    expect(await pathsOf(enqueueMany(sql, [fine, wrong]))).toEqual(['jobs.1.params.n'])
+    expect(await pathsOf(enqueueMany(sql, [fine, noWebhook]))).toEqual(['jobs.1.webhookUrl'])
+    expect(await pathsOf(enqueueMany(sql, [fine, { definitionKey: 'test', metadata: { a: '\0' } }]))).toEqual(
+      ['jobs.1.metadata'],
+    )
+    await expect(enqueueMany(sql, [fine, { definitionKey: 'nope' }])).rejects.toThrow(
+      'jobs.1.definitionKey: No definition "nope" version 1 is registered.',
+    )
+  })
+
+  test('is told without one of a single job', async () => {
+    expect(await pathsOf(enqueue(sql, wrong))).toEqual(['params.n'])
+    expect(await pathsOf(enqueue(sql, noWebhook))).toEqual(['webhookUrl'])
+    await expect(enqueue(sql, { definitionKey: 'nope' })).rejects.toThrow(/^No definition/)
   })
 })
 

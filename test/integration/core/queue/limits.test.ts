@@ -5,6 +5,7 @@ import { cancel } from '../../../../core/queue/cancel.ts'
 import type { ClaimedJob } from '../../../../core/queue/claim.ts'
 import { finish, rescue } from '../../../../core/queue/finish.ts'
 import { stage } from '../../../../core/queue/stage.ts'
+import { pauseQueue, resumeQueue } from '../../../../core/queues/pause.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
@@ -170,4 +171,24 @@ test('a paused queue is left out, and its jobs are there when it goes on', async
   expect(await queue.claim({ limit: 10 })).toHaveLength(1)
   await sql`update job_server.queues set paused_at = null`
   expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
+
+test('a paused queue keeps no place under a key: others have it meanwhile, and it has its turn afterwards', async () => {
+  const queue = await testQueue(sql)
+  const enqueue = (name: string) =>
+    queue.enqueue({ queue: name, concurrencyKey: 'k', concurrencyKeyLimit: 1 })
+  const claimed = async () => {
+    await admitWaiting(sql, null)
+    const jobs = await queue.claim({ limit: 10 })
+    await succeed(jobs)
+    return jobs.map(({ lease }) => lease.jobId)
+  }
+  const [admitted, behind] = [await enqueue('quiet'), await enqueue('default')]
+  await admitWaiting(sql, null)
+  await pauseQueue(sql, 'quiet')
+  const late = await enqueue('quiet')
+  expect(await claimed()).toEqual([behind])
+  expect(await claimed()).toEqual([])
+  await resumeQueue(sql, 'quiet')
+  expect([await claimed(), await claimed()]).toEqual([[admitted], [late]])
 })
