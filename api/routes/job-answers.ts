@@ -1,6 +1,7 @@
 /** What is answered about jobs, for the document and for the tests that hold the answers against it. */
 import { z } from 'zod'
 import { jobStatuses } from '../../core/job-state.ts'
+import { waitReasons } from '../../core/queue/waits-for.ts'
 
 const moment = z.iso.datetime()
 const momentOrNull = moment.nullable()
@@ -61,6 +62,12 @@ export const Job = JobSummary.extend({
     .nullable()
     .describe('How many children there are in each status; null for a job without any.'),
   webhookUrl: z.string().nullable(),
+  waitsFor: z
+    .object({ reason: z.enum(waitReasons), jobIds: z.array(jobId), concurrencyKey: z.string().nullable() })
+    .nullable()
+    .describe(
+      'What keeps a queued job from running: scheduledAt (time), jobs that must end first (dependencies, children: jobIds), its paused queue, its concurrencyKey, that no worker serves it, the limit of its definition, or that no slot is free; null for one that is not queued.',
+    ),
 }).meta({ id: 'Job' })
 
 export const exampleId = '019a8b3e-5c1f-7c3a-9f4e-2d6b8a1c0e57'
@@ -107,4 +114,5 @@ export const exampleJob = {
   ],
   children: null,
   webhookUrl: null,
+  waitsFor: null,
 }

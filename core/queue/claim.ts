@@ -8,7 +8,7 @@
  * limit holds over all workers and nothing can leak.
  */
 import type { BackoffPolicy } from '../backoff.ts'
-import type { Pool, Sql } from '../db.ts'
+import type { Fragment, Pool, Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
@@ -225,18 +225,26 @@ function isAmong(sql: Sql, lanes: Lane[]) {
 
 /** How many more jobs of the lane's definition may begin. */
 function roomOf(sql: Sql, limit: number) {
+  return sql`case when not ${hasLimit(sql)} then ${limit}::bigint else ${roomLeft(sql, sql`lanes`)} end`
+}
+
+/**
+ * How many jobs the limits of `definitions` leave room for now; null where there are none.
+ * @param of the row of which `definition_key` and `definition_version` are
+ */
+export function roomLeft(sql: Sql, of: Fragment): Fragment {
   return sql`
-    case when not ${hasLimit(sql)} then ${limit}::bigint else least(
+    least(
       definitions.concurrency_limit - (
         select count(*) from job_server.jobs
-        where state = 'running' and jobs.definition_key = lanes.definition_key and jobs.definition_version = lanes.definition_version
+        where state = 'running' and jobs.definition_key = ${of}.definition_key and jobs.definition_version = ${of}.definition_version
       ),
       definitions.rate_limit_count - (
         select count(*) from job_server.rate_starts
-        where rate_starts.definition_key = lanes.definition_key and rate_starts.definition_version = lanes.definition_version
+        where rate_starts.definition_key = ${of}.definition_key and rate_starts.definition_version = ${of}.definition_version
           and started_at > now() - make_interval(secs => definitions.rate_limit_seconds)
       )
-    ) end`
+    )`
 }
 
 function rememberStarts(sql: Sql) {
