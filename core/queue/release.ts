@@ -91,26 +91,25 @@ async function dependentsOf(sql: Pool, ended: EndedJob[]): Promise<string[]> {
  */
 async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
   if (jobIds.length === 0) return []
-  const childFailed = sql`(
-    on_child_failure = 'fail' and exists (
-      select from job_server.job_history as child
-      where child.parent_id = jobs.id and child.status <> 'succeeded' and child.queued_at >= jobs.children_since
-      offset 0
-    )
-  )`
-  const dependencyFailed = sql`exists (
-    select from job_server.job_dependencies
+  const failedChild = sql`
+    select child.id from job_server.job_history as child
+    where child.parent_id = jobs.id and child.status <> 'succeeded' and child.queued_at >= jobs.children_since`
+  const failedDependency = sql`
+    select depends_on from job_server.job_dependencies
     cross join lateral (select status from job_server.job_history where id = depends_on offset 0) as other
-    where job_dependencies.job_id = jobs.id and other.status <> 'succeeded'
-    offset 0
-  )`
+    where job_dependencies.job_id = jobs.id and other.status <> 'succeeded'`
+  const childFailed = sql`(on_child_failure = 'fail' and exists (${failedChild} offset 0))`
+  const dependencyFailed = sql`exists (${failedDependency} offset 0)`
   const broken = await endJobs(
     sql,
     sql`
       select
         jobs.*, case when ${childFailed} then 'failed' else 'cancelled' end as kind, 'waiting' as outcome, null::jsonb as result,
         case when ${childFailed} then 'child_failed' else 'dependency_failed' end as new_error_code,
-        case when ${childFailed} then 'A child job did not succeed.' else 'A job that this one depends on did not succeed.' end as message,
+        case
+          when ${childFailed} then 'The child job ' || (${failedChild} limit 1) || ' did not succeed.'
+          else 'The job ' || (${failedDependency} limit 1) || ', which this one depends on, did not succeed.'
+        end as message,
         null::jsonb as details, false as retry, 0::float8 as retry_in_seconds, false as crashed, null::text as child_failure
       from job_server.jobs
       where id = any(${jobIds}::uuid[]) and state = 'waiting' and (${childFailed} or ${dependencyFailed})

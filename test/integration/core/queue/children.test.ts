@@ -66,7 +66,11 @@ test('by default a child that fails fails its parent, and the other children are
   const [first, second] = await queue.claim({ limit: 2 })
   if (first === undefined || second === undefined) throw new Error('no children')
   await finish(sql, [{ lease: first.lease, end: failed }])
-  expect(await readJob(sql, parentId)).toMatchObject({ status: 'failed', errorCode: 'child_failed' })
+  expect(await readJob(sql, parentId)).toMatchObject({
+    status: 'failed',
+    errorCode: 'child_failed',
+    errorSummary: `The child job ${first.lease.jobId} did not succeed.`,
+  })
   expect((await heartbeat(sql, [second.lease], { leaseSeconds: 60 })).cancelling).toEqual([second.lease])
   expect(await queue.claim({ limit: 10 })).toEqual([])
 })
@@ -186,5 +190,9 @@ test('what depends on a job that fails while the end of another is followed up d
   const dependsOn = [await queue.enqueue(), await queue.enqueue()]
   const dependent = await queue.enqueue({ dependsOn })
   await endTogether(...(await claimTwo()))
-  expect(await readJob(sql, dependent)).toMatchObject({ status: 'cancelled', errorCode: 'dependency_failed' })
+  const broken = await readJob(sql, dependent)
+  expect(broken).toMatchObject({ status: 'cancelled', errorCode: 'dependency_failed' })
+  const ended = await Promise.all(dependsOn.map((id) => readJob(sql, id)))
+  const culprit = ended.find((job) => job?.status === 'failed')
+  expect(broken?.errorSummary).toBe(`The job ${culprit?.jobId}, which this one depends on, did not succeed.`)
 })
