@@ -43,6 +43,14 @@ const secondsList = urlList
     'expected at most 100 numbers of seconds',
   )
   .transform((entries) => entries.map(Number))
+/** Of the variables that jobs get: what gives away the database or the storage may not be among them. */
+const variableNames = urlList.superRefine((names, context) => {
+  if (!names.every((name) => /^[a-z_]\w*$/i.test(name)))
+    context.addIssue('expected names of environment variables, separated by commas')
+  const ours = names.filter(isOurs)
+  if (ours.length > 0)
+    context.addIssue(`expected names other than ${ours.join(' and ')}, which Job Server itself reads`)
+})
 /** As W3C Baggage writes them, and so OpenTelemetry; values may be percent-encoded. */
 const namedValues = z.string().transform((value, context) => {
   const items = value.split(',').map((item) => item.trim())
@@ -248,6 +256,14 @@ export const configFields = {
     default: 'false',
     about: 'Pick up new, changed and deleted job files while running.',
   }),
+  JOB_ENVIRONMENT: field({
+    schema: variableNames,
+    default: '',
+    // Who takes it for a list of name=value has written values here.
+    secret: true,
+    about:
+      "Names of variables of the worker's environment, separated by commas, that job files and hooks see too; they see no others but PATH and the like. None of our own can be among them.",
+  }),
   FFMPEG_PATH: field({
     schema: text,
     default: null,
@@ -428,14 +444,28 @@ type Fields = typeof configFields
 export type Config = {
   readonly [Name in keyof Fields]: Fields[Name] extends Field<infer Output> ? Output : never
 }
+export type ConfigWithoutStorage = Omit<Config, `S3_${string}`>
+
+/** `about`: sentences that say what the field is. */
+interface ConfigProblem {
+  name: string
+  expected: string
+  got: string
+  about?: string
+}
 
 /** Every problem of an environment, one a line: name, expectation, value (secrets masked). */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
-  constructor(readonly problems: { name: string; expected: string; got: string }[]) {
+  constructor(readonly problems: ConfigProblem[]) {
     const width = Math.max(...problems.map((problem) => problem.name.length))
     super(
-      problems.map(({ name, expected, got }) => `${name.padEnd(width)}  ${expected}, got ${got}`).join('\n'),
+      problems
+        .map(({ name, expected, got, about }) => {
+          const problem = `${name.padEnd(width)}  ${expected}, got ${got}`
+          return about === undefined ? problem : `${problem}. ${about}`
+        })
+        .join('\n'),
     )
   }
 }
@@ -445,14 +475,29 @@ export class ConfigError extends Error {
  * @throws ConfigError with every problem found
  */
 export function parseConfig(environment: Record<string, string | undefined>): Config {
-  const problems: ConfigError['problems'] = []
+  return parse(environment, configFields) as Config
+}
+
+/** For programs that never reach for the storage: what leads there is not asked for, and not looked at. */
+export function parseConfigWithoutStorage(
+  environment: Record<string, string | undefined>,
+): ConfigWithoutStorage {
+  const fields = Object.entries(configFields).filter(([name]) => !name.startsWith('S3_'))
+  return parse(environment, Object.fromEntries(fields)) as ConfigWithoutStorage
+}
+
+function parse(
+  environment: Record<string, string | undefined>,
+  fields: Record<string, Field<unknown>>,
+): Record<string, unknown> {
+  const problems: ConfigProblem[] = []
   const values: Record<string, unknown> = {}
-  for (const [name, definition] of Object.entries(configFields) as [string, Field<unknown>][]) {
+  for (const [name, definition] of Object.entries(fields)) {
     const given = environment[name]
     const raw = given === undefined || given === '' ? definition.default : given
     if (raw === null) continue
     if (raw === undefined) {
-      problems.push({ name, expected: `required: ${definition.about}`, got: 'nothing' })
+      problems.push({ name, expected: 'required', got: 'nothing', about: definition.about })
       continue
     }
     const parsed = definition.schema.safeParse(raw)
@@ -474,7 +519,12 @@ export function parseConfig(environment: Record<string, string | undefined>): Co
     problems.push({ name: missing, expected: 'required beside its other half', got: 'nothing' })
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return values as Config
+  return values
+}
+
+/** Whether a variable is our configuration, or one of those from which our clients take what the URL does not say. */
+function isOurs(name: string): boolean {
+  return name in configFields || /^(PG|S3_|AWS_|JOB_SERVER_)/.test(name)
 }
 
 /** Whether a host name or address, without brackets, is this machine and no other. */

@@ -1,6 +1,8 @@
 /**
  * The public job API: what a file in `jobs/` imports, and nothing else of ours. A job runs in a process of
- * its own, without a way to the database; everything it may do goes through its `JobContext`.
+ * its own, without a way to the database; everything it may do goes through its `JobContext`. Of the worker's
+ * environment it sees PATH, LANG, LC_ALL, TZ, SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS and the variables that
+ * JOB_ENVIRONMENT names, at the top of its file, too.
  */
 import type { z } from 'zod'
 import type { BackoffPolicy } from './backoff.ts'
@@ -112,6 +114,16 @@ export interface ChildJob {
   temporaryOutputs?: boolean
 }
 
+/** A job that another enqueues, on its own from then on. */
+export interface EnqueuedJob extends Omit<ChildJob, 'temporaryOutputs'> {
+  /** Another request with the same key and definition meets the same job, for a day. */
+  idempotencyKey?: string
+  /** For so many seconds, another request with the same definition and parameters meets this job. */
+  uniqueFor?: number
+  tags?: string[]
+  metadata?: JsonObject
+}
+
 /** How a child ended. */
 export interface ChildEnd {
   jobId: string
@@ -158,6 +170,8 @@ export type JobHooks = Partial<Record<HookName, (event: HookEvent, context: Hook
 export interface HookContext {
   readonly signal: AbortSignal
   readonly log: JobLog
+  /** As a job does it. */
+  enqueue: JobContext['enqueue']
 }
 
 /** For `_hooks.ts` in a directory of job files: hooks for all the definitions in it, after their own. */
@@ -216,6 +230,12 @@ export interface JobContext {
   retryIn(seconds: number, message?: string): never
   /** The job runs again after so many seconds, and no attempt is spent. */
   snooze(seconds: number): never
+  /**
+   * Enqueues a job that is no child: it begins whatever becomes of this one, which does not wait for it. As an attempt
+   * may be repeated, give it an `idempotencyKey`, such as one with this job's id; `created` is false when it met a job.
+   * @throws JobError invalid_job when it is not what the definition takes; enqueue_failed when it can't be enqueued now
+   */
+  enqueue(job: EnqueuedJob): Promise<{ jobId: string; created: boolean }>
   /**
    * Enqueues children and waits for them: the job holds no process and no slot meanwhile, spends no attempt, and goes
    * on in `onChildren`. With `onFailure: 'fail'` (the default) it fails with the first child that does not succeed, and

@@ -4,7 +4,7 @@
  * itself can't be reached is no reason to kill those that wait for it: it passes then, with a line that says so.
  */
 import { hostname } from 'node:os'
-import { configOrExit } from '../core/config-or-exit.ts'
+import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { listWorkers, type WorkerView } from '../core/workers/read.ts'
 
@@ -15,7 +15,7 @@ if (!['api', 'worker', 'scheduler'].includes(program)) {
   console.error('Which program? One of api, worker, scheduler.')
   process.exit(2)
 }
-const config = configOrExit(process.env)
+const config = configWithoutStorageOrExit(process.env)
 process.exit((await (program === 'api' ? apiAnswers() : isHeardOf())) ? 0 : 1)
 
 async function apiAnswers(): Promise<boolean> {

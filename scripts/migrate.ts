@@ -1,9 +1,9 @@
 /** Brings the database of DATABASE_URL to the schema of this version. */
-import { configOrExit } from '../core/config-or-exit.ts'
+import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { migrate } from '../core/migrate.ts'
 
-const sql = openPool(configOrExit(process.env), 'job-server migrate')
+const sql = openPool(configWithoutStorageOrExit(process.env), 'job-server migrate')
 try {
   const applied = await migrate(sql, { onBlocked: (problem) => console.error(`${problem} Trying again.`) })
   console.log(

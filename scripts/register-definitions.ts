@@ -3,7 +3,7 @@
  * --prune, the schedules of definitions that are not among them go: for where all workers have the same job files.
  */
 import { fileURLToPath } from 'node:url'
-import { configOrExit } from '../core/config-or-exit.ts'
+import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { definitionName } from '../core/definitions/name.ts'
 import { registerDefinitions } from '../core/definitions/register.ts'
@@ -11,12 +11,13 @@ import { createLog } from '../core/log.ts'
 import { pruneCodeSchedules } from '../core/schedules/sync.ts'
 import { discoverInProcess } from '../worker/discovery.ts'
 
-const config = configOrExit(process.env)
+const config = configWithoutStorageOrExit(process.env)
 const builtInJobs = fileURLToPath(new URL('../jobs', import.meta.url))
 const { definitions, broken } = await discoverInProcess(
   config.JOBS_DIR === undefined ? [builtInJobs] : [builtInJobs, config.JOBS_DIR],
   {
     environment: process.env,
+    jobVariables: config.JOB_ENVIRONMENT,
     log: createLog({ level: config.LOG_LEVEL, name: 'register-definitions' }),
     signal: new AbortController().signal,
   },

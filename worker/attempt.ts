@@ -19,8 +19,10 @@ import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
 import { AttemptTrace } from './attempt-trace.ts'
 import { CapturedOutput } from './captured-output.ts'
+import { enqueueFromJob } from './enqueue-from-job.ts'
 import type { Written } from './finisher.ts'
 import type { JobListener, JobRun, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
+import { reasonOf } from './reason-of.ts'
 import type { Reporter } from './reporter.ts'
 import type { Place, Turn } from './turn.ts'
 
@@ -116,7 +118,7 @@ export class Attempt {
         dependencies.finishWithChildren(job.lease, children),
       )
     } catch (error) {
-      const message = `The children could not be enqueued: ${error instanceof Error ? error.message : error}`
+      const message = `The children could not be enqueued: ${reasonOf(error)}`
       return await dependencies.finish(job.lease, {
         kind: 'failed',
         outcome: 'threw',
@@ -223,6 +225,10 @@ export class Attempt {
       },
       output: (stream, chunk) => this.#output.write(stream, chunk),
       storage: (message) => this.#storage.perform(message),
+      enqueue: (message) => {
+        const { sql, tracer } = this.dependencies
+        return inScope({ tracer, context: this.#trace.context }, () => enqueueFromJob(sql, message))
+      },
     }
   }
 

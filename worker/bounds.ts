@@ -6,6 +6,8 @@
 /** In bytes of JSON. */
 export const bounds = {
   result: 8 * 1024 * 1024,
+  /** A job that another enqueues. */
+  enqueue: 1024 * 1024,
   /** The children a job asks for, all together. */
   children: 8 * 1024 * 1024,
   checkpoint: 1024 * 1024,

@@ -3,8 +3,9 @@
  * whatever becomes of it in the next moment, and a job that sends faster than the coordinator reads waits.
  */
 import { readSync, writeSync } from 'node:fs'
-import { JobError } from '../core/job.ts'
-import type { Ask, Granted } from './child-storage.ts'
+import { type EnqueuedJob, JobError, type JsonObject } from '../core/job.ts'
+import { bounds } from './bounds.ts'
+import type { Ask } from './child-storage.ts'
 import type { FromChild, StorageOperation, ToChild } from './protocol.ts'
 
 const descriptor = 3
@@ -80,17 +81,29 @@ export class ChildChannel {
   }
 
   asker(run: number): Ask {
-    return (operation: StorageOperation) => {
-      this.listen()
-      const request = ++this.#requests
-      return new Promise<Granted>((resolve, reject) => {
-        this.#waiting.set(request, (answer) => {
-          if (answer.type !== 'refused') resolve(answer)
-          else reject(new JobError(answer.code, answer.message, { retry: answer.retry }))
-        })
-        this.send({ type: 'storage', run, request, operation })
-      })
+    return async (operation: StorageOperation) => {
+      const answer = await this.#ask((request) => this.send({ type: 'storage', run, request, operation }))
+      if (answer.type === 'enqueued') throw new Error('the answer to another question')
+      return answer
     }
+  }
+
+  /** @throws JobError when it is refused or too large */
+  async enqueue(run: number, job: EnqueuedJob): Promise<{ jobId: string; created: boolean }> {
+    const answer = await this.#ask((request) =>
+      this.sendBounded({ type: 'enqueue', run, request, job: { ...job } as JsonObject }, bounds.enqueue),
+    )
+    if (answer.type !== 'enqueued') throw new Error('the answer to another question')
+    return { jobId: answer.jobId, created: answer.created }
+  }
+
+  async #ask(send: (request: number) => void): Promise<Exclude<Answer, { type: 'refused' }>> {
+    this.listen()
+    const request = ++this.#requests
+    send(request)
+    const answer = await new Promise<Answer>((resolve) => this.#waiting.set(request, resolve))
+    if (answer.type !== 'refused') return answer
+    throw new JobError(answer.code, answer.message, { retry: answer.retry })
   }
 
   #write(line: string): void {

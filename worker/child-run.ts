@@ -62,6 +62,7 @@ export class Run {
       snooze: (seconds) => {
         throw new JobSnooze(checkedSeconds(seconds))
       },
+      enqueue: (job) => channel.enqueue(run, job),
       enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
         throw new JobWaits(jobs, onFailure)
       },

@@ -123,8 +123,9 @@ async function runHooks(
   { definition: { key, version }, jobId, attempt }: RunMessage,
   { name, file, payload }: NonNullable<RunMessage['hook']>,
   definition: JobDefinition,
-  { log, signal }: Run['context'],
+  { log, signal, enqueue }: Run['context'],
 ): Promise<void> {
+  const context = { log, signal, enqueue }
   const event = {
     attempt,
     ...payload,
@@ -133,10 +134,10 @@ async function runHooks(
     definitionKey: key,
     definitionVersion: version,
   } as HookEvent
-  await definition.hooks?.[name]?.(event, { log, signal })
+  await definition.hooks?.[name]?.(event, context)
   if (file === null) return
   const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
-  await module.default[name]?.(event, { log, signal })
+  await module.default[name]?.(event, context)
 }
 
 /** @throws JobError definition_not_loaded, which another attempt may survive: the file can be in the making */

@@ -151,6 +151,7 @@ export class Coordinator {
       root: config.SCRATCH_DIRECTORY,
       directory: this.#scratch.directory,
       environment: options.environment,
+      jobVariables: config.JOB_ENVIRONMENT,
       metrics: this.#metrics,
       log,
     })

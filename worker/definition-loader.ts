@@ -28,6 +28,8 @@ export interface DefinitionLoaderOptions {
   sql: Pool
   directories: string[]
   environment: Record<string, string | undefined>
+  /** Of the environment, for job files beside what all of them see; default none. */
+  jobVariables?: readonly string[]
   watch: boolean
   log: Log
   onLoaded(definitions: DefinitionRecord[]): void
@@ -93,9 +95,10 @@ export class DefinitionLoader {
   }
 
   async #load(): Promise<void> {
-    const { sql, directories, environment, log, onLoaded } = this.options
+    const { sql, directories, environment, jobVariables = [], log, onLoaded } = this.options
     const { definitions, broken } = await discoverInProcess(directories, {
       environment,
+      jobVariables,
       log,
       signal: this.#stopped.signal,
     })

@@ -38,6 +38,8 @@ export type FromDiscovery = z.output<typeof fromDiscovery>
 export interface DiscoveryOptions {
   /** Where the few variables that job code may see are taken from. */
   environment: Record<string, string | undefined>
+  /** Beside those; default none. */
+  jobVariables?: readonly string[]
   log: Log
   signal: AbortSignal
   /** For one file, default 10. */
@@ -102,7 +104,7 @@ class Loading {
       [process.execPath, '--no-install', '--no-env-file', entry, JSON.stringify(paths)],
       {
         cwd: tmpdir(),
-        env: { ...jobEnvironment(options.environment), [markName]: mark },
+        env: { ...jobEnvironment(options.environment, options.jobVariables), [markName]: mark },
         stdio: ['ignore', 'ignore', 'pipe', 'socket-fd'],
         detached: true,
       },

@@ -8,6 +8,7 @@ import { definitionNameOf } from '../core/definitions/name.ts'
 import type { JobLimits, JobTools } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
+import { enqueueFromJob } from './enqueue-from-job.ts'
 import type { JobRun, NotBegun, ProcessEnd } from './job-process.ts'
 import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
@@ -77,7 +78,7 @@ export class HookRunner {
   }
 
   async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd | NotBegun> {
-    const { standby, scratch, tools, jobLimits, log } = this.options
+    const { sql, standby, scratch, tools, jobLimits, log } = this.options
     const name = `hook-${hook.id}`
     const scratchDirectory = scratch.make(name)
     const { process } = standby.take({ ...definition, runsPerProcess: 1 })
@@ -106,8 +107,10 @@ export class HookRunner {
       },
       {
         report: (message) => {
-          if (message.type === 'log')
-            log.info({ jobId: hook.jobId, hook: hook.hook, text: message.text }, 'hook.logged')
+          if (message.type !== 'log') return
+          const { text, fields } = message
+          const given = Object.keys(fields).length === 0 ? {} : { fields }
+          log.info({ jobId: hook.jobId, hook: hook.hook, text, ...given }, 'hook.logged')
         },
         output: () => {},
         storage: async ({ request }) => ({
@@ -117,6 +120,7 @@ export class HookRunner {
           message: 'Hooks have no storage.',
           retry: false,
         }),
+        enqueue: (message) => enqueueFromJob(sql, message),
       },
     )
     this.#runs.add(run)

@@ -23,7 +23,14 @@ import { jobEnvironment } from './job-environment.ts'
 import { ProcessOutput, within } from './process-output.ts'
 import { beNice, sacrificeFirst } from './process-priority.ts'
 import { hasChildren, markName, ProcessTree } from './process-tree.ts'
-import { type FromChild, fromChild, type RunMessage, type StorageRequest, type ToChild } from './protocol.ts'
+import {
+  type EnqueueRequest,
+  type FromChild,
+  fromChild,
+  type RunMessage,
+  type StorageRequest,
+  type ToChild,
+} from './protocol.ts'
 
 const EX_PROTOCOL = 76
 /** From the last word, or from the end of the channel, to the end of the process. */
@@ -31,7 +38,7 @@ const exitPatienceMs = 1000
 const lastOutputMs = 500
 /** From the end of one job to the beginning of the next: beyond that, something of the first keeps the process busy. */
 const beginPatienceMs = 5000
-const storageRequestsAtOnce = 50
+const requestsAtOnce = 50
 
 /** Why a running process is stopped from outside. */
 export type StopReason =
@@ -76,6 +83,8 @@ export interface JobListener {
   output(stream: 'stdout' | 'stderr', chunk: Uint8Array): void
   /** The answer goes to the job. */
   storage(message: StorageRequest): Promise<ToChild>
+  /** The same. */
+  enqueue(message: EnqueueRequest): Promise<ToChild>
 }
 
 export interface JobProcessOptions {
@@ -84,6 +93,8 @@ export interface JobProcessOptions {
   /** Where it waits for a job. */
   directory: string
   environment: Record<string, string | undefined>
+  /** Of the environment, for job code beside what all of it sees; default none. */
+  jobVariables?: readonly string[]
   guardian: Guardian
   log: Log
 }
@@ -134,7 +145,7 @@ export class JobProcess {
   /** Which it must not begin any more: somebody else may be at them. */
   readonly #revoked = new Set<number>()
   #given = 0
-  #storageRequests = 0
+  #requests = 0
   #killTimer: NodeJS.Timeout | undefined
   #beginTimer: NodeJS.Timeout | undefined
   #hasExited = false
@@ -144,7 +155,7 @@ export class JobProcess {
     const mark = randomUUID()
     this.#child = Bun.spawn([process.execPath, '--no-install', '--no-env-file', ...options.command], {
       cwd: options.directory,
-      env: { ...jobEnvironment(options.environment), [markName]: mark },
+      env: { ...jobEnvironment(options.environment, options.jobVariables), [markName]: mark },
       stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
       detached: true,
     })
@@ -289,7 +300,10 @@ export class JobProcess {
         run.listener.began?.()
         break
       case 'storage':
-        void this.#answer(run, message)
+        void this.#answer(run.listener.storage(message))
+        break
+      case 'enqueue':
+        void this.#answer(run.listener.enqueue(message))
         break
       case 'result':
         this.#end(run, { kind: 'succeeded', result: message.result }, message.goesOn)
@@ -308,10 +322,10 @@ export class JobProcess {
     }
   }
 
-  async #answer(run: Run, message: StorageRequest): Promise<void> {
-    if (++this.#storageRequests >= storageRequestsAtOnce) this.#channel.hold()
-    this.#channel.send(await run.listener.storage(message))
-    if (this.#storageRequests-- >= storageRequestsAtOnce) this.#channel.release()
+  async #answer(answer: Promise<ToChild>): Promise<void> {
+    if (++this.#requests >= requestsAtOnce) this.#channel.hold()
+    this.#channel.send(await answer)
+    if (this.#requests-- >= requestsAtOnce) this.#channel.release()
   }
 
   #end(run: Run, lastWord: ProcessEnd, goesOn = false): void {

@@ -42,6 +42,7 @@ const loader = new DefinitionLoader({
   sql,
   directories: config.JOBS_DIR === undefined ? [builtInJobs] : [builtInJobs, config.JOBS_DIR],
   environment: process.env,
+  jobVariables: config.JOB_ENVIRONMENT,
   watch: config.WATCH_JOBS,
   log,
   onLoaded: (definitions) => coordinator.setDefinitions(definitions),

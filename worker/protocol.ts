@@ -9,6 +9,7 @@
  *   child ◄──abort── coordinator          end soon: the signal in the job aborts, SIGKILL follows; or do not begin
  *   child ──progress, event, log, checkpoint, span, span_end──►      reports, any number
  *   child ──storage──► coordinator ──presigned | in_parts | done | refused──► child    checked against the job
+ *   child ──enqueue──► coordinator ──enqueued | refused──► child      a job on its own
  *   child ──logs_dropped──►               what its log was over the limit, if it was
  *   child ──result | snooze | children | failure──►  the last word; then the process exits, or waits for the next run
  *
@@ -20,7 +21,16 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type { ChildEnd, ChildJob, Fleet, HookName, JobLimits, JobTools, TraceHeaders } from '../core/job.ts'
+import type {
+  ChildEnd,
+  ChildJob,
+  EnqueuedJob,
+  Fleet,
+  HookName,
+  JobLimits,
+  JobTools,
+  TraceHeaders,
+} from '../core/job.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { bounds, isShallow } from './bounds.ts'
 
@@ -59,6 +69,7 @@ export type ToChild =
   /** Too large for one request: each part asks for its link by number, from 1; all have `partSizeBytes` but the last. */
   | { type: 'in_parts'; request: number; key: string; multipartId: string; partSizeBytes: number }
   | { type: 'done'; request: number }
+  | { type: 'enqueued'; request: number; jobId: string; created: boolean }
   | { type: 'refused'; request: number; code: string; message: string; retry: boolean }
 
 // It was parsed from JSON, so it is JSON; a full walk by the schema would cost the coordinator seconds.
@@ -73,7 +84,7 @@ const spanId = z.string().regex(/^(?!0{16})[\da-f]{16}$/)
 const atMs = z.number().nonnegative()
 const seconds = z.number().min(0).max(31_536_000)
 
-const childJob = z.strictObject({
+const job = z.strictObject({
   definitionKey: z.string().min(1).max(255),
   definitionVersion: z.int32().positive().optional(),
   params: jsonObject.optional(),
@@ -84,8 +95,18 @@ const childJob = z.strictObject({
   delaySeconds: seconds.optional(),
   concurrencyKey: z.string().min(1).max(255).optional(),
   concurrencyKeyLimit: z.int32().positive().optional(),
+})
+
+const childJob = job.extend({
   temporaryOutputs: z.boolean().optional(),
 }) satisfies z.ZodType<ChildJob>
+
+export const enqueuedJob = job.extend({
+  idempotencyKey: z.string().min(1).max(255).optional(),
+  uniqueFor: z.number().positive().max(31_536_000).optional(),
+  tags: z.array(z.string().min(1).max(100)).max(50).optional(),
+  metadata: jsonObject.optional(),
+}) satisfies z.ZodType<EnqueuedJob>
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
@@ -145,6 +166,8 @@ export const fromChild = z.discriminatedUnion('type', [
       z.object({ kind: z.literal('discard'), key: z.string(), reason: z.string().max(1000) }),
     ]),
   }),
+  /** `job`: judged when it is enqueued, so that the job gets to know what is wrong. */
+  z.object({ type: z.literal('enqueue'), run, request: z.int(), job: jsonObject }),
   /** `goesOn`: the process is as it was before and takes the next job. */
   z.object({ type: z.literal('result'), run, result: json, goesOn: z.boolean().optional() }),
   z.object({ type: z.literal('snooze'), run, seconds }),
@@ -167,4 +190,5 @@ export const fromChild = z.discriminatedUnion('type', [
 ])
 export type FromChild = z.output<typeof fromChild>
 export type StorageRequest = Extract<FromChild, { type: 'storage' }>
+export type EnqueueRequest = Extract<FromChild, { type: 'enqueue' }>
 export type StorageOperation = StorageRequest['operation']

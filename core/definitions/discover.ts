@@ -121,9 +121,31 @@ export async function loadJobFile(path: string): Promise<FileOutcome> {
     const definition = await defaultExport(path, 'defineJob({…})')
     return { kind: 'definition', record: recordOf(definition, { file: path, hooks: noHooks }) }
   } catch (error) {
-    return { kind: 'broken', error: error instanceof Error ? error.message : String(error) }
+    return { kind: 'broken', error: describe(error) }
   }
 }
+
+/** With the place in the code where there is one, as in what Bun can't read; of errors in one, a handful. */
+function describe(error: unknown): string {
+  if (!(error instanceof AggregateError)) return withPlace(error)
+  const told = error.errors.slice(0, errorsTold).map(withPlace)
+  const left = error.errors.length - told.length
+  return [error.message, [...told, ...(left > 0 ? [`and ${left} more`] : [])].join('; ')].join(': ')
+}
+
+function withPlace(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const placed = placeShape.safeParse(error)
+  if (!placed.success) return message
+  const { file, line, column } = placed.data.position
+  return `${file}:${line}:${column}: ${message}`
+}
+
+/** Of what Bun throws for a file that is no code. */
+const placeShape = z.object({
+  position: z.object({ file: z.string(), line: z.number(), column: z.number() }),
+})
+const errorsTold = 5
 
 /** Gives definitions the hooks of their directory, and finds those that are defined twice: the first one counts. */
 export function assembleDiscovery(

@@ -14,8 +14,43 @@ import type { EnqueueInput, ParentJob } from './enqueue.ts'
 /** A job as `insertJobs` writes it. */
 export type EnqueueRow = ReturnType<typeof rowOf>
 
-/** @throws DefinitionNotFound, InvalidParams, InvalidWebhook */
-export function rowOf(
+/**
+ * In their order. Where there are several, and always where a parent has them, an error says which of them is meant:
+ * `jobs.2.params.name`.
+ * @throws DefinitionNotFound, InvalidParams, InvalidWebhook
+ */
+export function rowsOf(
+  inputs: EnqueueInput[],
+  definitions: Map<string, RegisteredDefinition>,
+  options: { parent?: ParentJob; trace: TraceHeaders | null },
+): EnqueueRow[] {
+  const isOneOfMany = inputs.length > 1 || options.parent !== undefined
+  return inputs.map((input, place) => {
+    try {
+      return rowOf(input, definitions, options)
+    } catch (error) {
+      throw isOneOfMany ? withPlace(error, `jobs.${place}`, input) : error
+    }
+  })
+}
+
+function withPlace(error: unknown, place: string, { definitionKey }: EnqueueInput): unknown {
+  if (error instanceof DefinitionNotFound) return new DefinitionOfManyNotFound(error.definition, place)
+  if (!(error instanceof InvalidParams || error instanceof InvalidWebhook)) return error
+  const issues = error.issues.map(({ path, message }) => ({ path: `${place}.${path}`, message }))
+  return error instanceof InvalidParams
+    ? new InvalidParams(definitionKey, issues)
+    : new InvalidWebhook(issues)
+}
+
+class DefinitionOfManyNotFound extends DefinitionNotFound {
+  constructor(definition: DefinitionNotFound['definition'], place: string) {
+    super(definition)
+    this.message = `${place}.definitionKey: ${this.message}`
+  }
+}
+
+function rowOf(
   input: EnqueueInput,
   definitions: Map<string, RegisteredDefinition>,
   { parent, trace }: { parent?: ParentJob; trace: TraceHeaders | null },

@@ -15,7 +15,7 @@ import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import { holdOwners } from '../uploads/hold.ts'
-import { type EnqueueRow, rowOf, withoutRepeats } from './enqueue-row.ts'
+import { type EnqueueRow, rowsOf, withoutRepeats } from './enqueue-row.ts'
 import { gather } from './gather.ts'
 import { insertJobs, StaleDefinitions, type Written } from './insert-jobs.ts'
 import { statusOf } from './read.ts'
@@ -90,7 +90,7 @@ export interface ParentJob {
  * All or nothing.
  * @param options.internal whether definitions of our own may be named
  * @returns one answer for each input, in order
- * @throws as `enqueue`
+ * @throws as `enqueue`; what is wrong with one of several is told with its place, as `jobs.2.params.name`
  */
 export async function enqueueMany(
   sql: Sql,
@@ -148,7 +148,7 @@ async function enqueueAs(
   definitions: Definitions,
   options: EnqueueOptions,
 ): Promise<Enqueued[]> {
-  const rows = inputs.map((input) => rowOf(input, definitions, options))
+  const rows = rowsOf(inputs, definitions, options)
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)
   hintWork(sql)

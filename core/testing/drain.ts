@@ -4,6 +4,9 @@
  *
  *   await placeOrder(sql, order)
  *   expect(await drain(sql, [sendInvoice])).toMatchObject([{ definitionKey: 'send.invoice', status: 'succeeded' }])
+ *
+ * The pool may be the program's own: the queue is read over connections beside it, so what its transactions have not
+ * committed is not there yet.
  */
 import { backoffSeconds } from '../backoff.ts'
 import type { Pool } from '../db.ts'
@@ -14,8 +17,11 @@ import type { JobDefinition } from '../job.ts'
 import { admitWaiting } from '../queue/admit.ts'
 import { readChildren } from '../queue/children.ts'
 import { type ClaimedJob, claim } from '../queue/claim.ts'
+import { enqueue } from '../queue/enqueue.ts'
 import { type End, type Finished, finish, finishWithChildren } from '../queue/finish.ts'
 import { stage } from '../queue/stage.ts'
+import { flushHints } from '../queue/wake.ts'
+import { poolBeside } from './pool-beside.ts'
 import { type JobRun, runJob } from './run-job.ts'
 
 const leaseSeconds = 3600
@@ -37,14 +43,32 @@ export interface DrainOptions {
   skipWaits?: boolean
 }
 
-/** @returns every attempt that was run, in order */
+/**
+ * @param sql a postgres.js pool, the caller's own or ours
+ * @returns every attempt that was run, in order
+ * @throws what kept an attempt from its end, such as children that can't be enqueued; the job is in the queue again then
+ */
 export async function drain(
   sql: Pool,
   definitions: JobDefinition<never, unknown>[] | JobDefinition[],
-  { limit = 1000, skipWaits = false }: DrainOptions = {},
+  options: DrainOptions = {},
+): Promise<DrainedJob[]> {
+  const own = poolBeside(sql)
+  try {
+    return await drainOn(own, definitions as JobDefinition[], options)
+  } finally {
+    await flushHints(own)
+    await own.end()
+  }
+}
+
+async function drainOn(
+  sql: Pool,
+  definitions: JobDefinition[],
+  { limit = 1000, skipWaits = false }: DrainOptions,
 ): Promise<DrainedJob[]> {
   const loaded = new Map<string, { definition: JobDefinition; record: DefinitionRecord }>()
-  for (const definition of definitions as JobDefinition[]) {
+  for (const definition of definitions) {
     const record = recordOf(definition, { file: 'drain', hooks: { file: null, names: [] } })
     loaded.set(definitionName(record), { definition, record })
   }
@@ -57,9 +81,17 @@ export async function drain(
     await admitWaiting(sql, null)
     const request = { workerId: 'drain', definitions: records, queues: [], limit: 1, leaseSeconds }
     const [job] = await claim(sql, request, { limited: true })
-    const code = job && loaded.get(definitionNameOf(job))
-    if (job === undefined || code === undefined) break
-    drained.push(await perform(sql, job, code.definition, code.record))
+    if (job === undefined) break
+    try {
+      const code = loaded.get(definitionNameOf(job))
+      if (code === undefined)
+        throw new Error(`drain claimed a job of ${definitionNameOf(job)}, without its code`)
+      drained.push(await perform(sql, job, code.definition, code.record))
+    } catch (error) {
+      // Else it would be nobody's until the lease runs out.
+      await finish(sql, [{ lease: job.lease, end: { kind: 'interrupted' } }])
+      throw error
+    }
   }
   return drained
 }
@@ -73,7 +105,13 @@ async function perform(
   const { lease, attempt, maxAttempts, checkpoint, childrenSince } = job
   const children =
     childrenSince === null ? {} : { children: await readChildren(sql, lease.jobId, childrenSince) }
-  const run = await runJob(definition, job.params, { attempt, maxAttempts, checkpoint, ...children })
+  const run = await runJob(definition, job.params, {
+    ...{ attempt, maxAttempts, checkpoint, ...children },
+    enqueue: async ({ uniqueFor, ...other }) => {
+      const enqueued = await enqueue(sql, { ...other, uniqueForSeconds: uniqueFor })
+      return { jobId: enqueued.job.id, created: enqueued.created }
+    },
+  })
   const finished = await end(sql, job, run, record)
   if (finished === undefined || finished === 'lost')
     throw new Error(`job ${lease.jobId} was taken from drain`)

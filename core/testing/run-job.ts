@@ -14,6 +14,7 @@ import type { z } from 'zod'
 import {
   type ChildEnd,
   type ChildJob,
+  type EnqueuedJob,
   type JobContext,
   type JobDefinition,
   JobError,
@@ -45,6 +46,8 @@ export interface RunJobOptions {
   fleet?: JobContext['fleet']
   /** What is in storage, by key. */
   objects?: Record<string, Uint8Array | string>
+  /** What `context.enqueue` does beside noting the job; default: it gives an id. */
+  enqueue?: JobContext['enqueue']
 }
 
 export interface JobRun {
@@ -65,6 +68,8 @@ export interface JobRun {
   logs: { level: keyof JobLog; text: string; fields: JsonObject }[]
   /** The newest that was saved, or the one given. */
   checkpoint: Json
+  /** By `context.enqueue`. */
+  enqueued: EnqueuedJob[]
   /** What is in storage afterwards, by key. */
   objects: Map<string, Uint8Array>
 }
@@ -82,6 +87,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
     events: [],
     logs: [],
     checkpoint: options.checkpoint ?? null,
+    enqueued: [],
     objects: storage.objects,
   }
   const log =
@@ -116,6 +122,11 @@ export async function runJob<Schema extends z.ZodType, Result>(
     },
     snooze: (seconds) => {
       throw new JobSnooze(seconds)
+    },
+    enqueue: async (job) => {
+      const place = run.enqueued.push(job)
+      const jobId = `00000000-0000-7000-8000-${String(place).padStart(12, '0')}`
+      return (await options.enqueue?.(job)) ?? { jobId, created: true }
     },
     enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
       throw new JobWaits(jobs, onFailure)

@@ -22,11 +22,51 @@ test('a child that fails fails its parent, or is told to it', async () => {
 })
 
 test('children that can not be enqueued fail the job, and none of them is there', async () => {
-  const job = await server.enqueue('ask.for.nonsense')
-  expect(await job.reaches('failed')).toMatchObject({ attempts: 1, errorCode: 'invalid_children' })
+  const unknown = await server.enqueue('ask.for.nonsense')
+  expect(await unknown.reaches('failed')).toMatchObject({
+    attempts: 1,
+    errorCode: 'invalid_children',
+    errorSummary: expect.stringContaining('jobs.1.definitionKey: No definition "nowhere"'),
+  })
+  const wrong = await server.enqueue('ask.for.nonsense', { second: 'wrong' })
+  expect(await wrong.reaches('failed')).toMatchObject({
+    errorCode: 'invalid_children',
+    errorSummary: expect.stringMatching(/what "square" takes\. jobs\.1\.params\.number: \S/),
+  })
   const [row] = await server.database.sql<{ count: number }[]>`select count(*)::int from job_server.jobs`
   expect(row?.count).toBe(0)
 })
+
+test('a job enqueues another that goes its own way, and a repeated attempt meets the same', async () => {
+  const another = { definitionKey: 'square', params: { number: 3 } }
+  const job = await server.enqueue('enqueue.another', { another })
+  const { result } = await job.reaches('succeeded')
+  const [first] = (result as { enqueued: { jobId: string }[] }).enqueued
+  const met = { jobId: first?.jobId, created: false }
+  expect(result).toEqual({ enqueued: [met, met] })
+  expect(await server.job(first?.jobId ?? '').reaches('succeeded')).toMatchObject({
+    parentId: null,
+    tags: ['another'],
+  })
+  const { jobs: found } = await (await server.request('GET', '/v1/jobs?tag=another')).json()
+  expect(found).toHaveLength(1)
+})
+
+test.each([
+  ['parameters', { definitionKey: 'square', params: { number: 'three' } }, /params\.number: /],
+  ['definition', { definitionKey: 'nowhere' }, /No definition "nowhere"/],
+  ['words', { definitionKey: 'square', params: { number: 1 }, delaySecond: 5 }, /delaySecond/],
+])(
+  'a job that enqueues another with wrong %s fails for good, and is told what is wrong',
+  async (_what, another, told) => {
+    const job = await server.enqueue('enqueue.another', { another })
+    expect(await job.reaches('failed')).toMatchObject({
+      attempts: 1,
+      errorCode: 'invalid_job',
+      errorSummary: expect.stringMatching(told),
+    })
+  },
+)
 
 test('cancelling a waiting job stops its children, and what it had stored goes', async () => {
   const { sql } = server.database

@@ -7,7 +7,13 @@ import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
 const jobs = new URL('../fixtures/hooked-jobs', import.meta.url).pathname
-const server = await startServer({ environment: { JOBS_DIR: jobs } })
+const logged: string[] = []
+const server = await startServer({
+  environment: { JOBS_DIR: jobs },
+  onLine: (line) => {
+    if (line.includes('"hook.logged"')) logged.push(line)
+  },
+})
 const directory = mkdtempSync(join(tmpdir(), 'job-server-hooks-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -39,6 +45,15 @@ test('a job that succeeds: onStart, onSuccess, onEnd, with what became of it', a
     { hook: 'onSuccess', attempt: 1, status: 'succeeded', result: { well: true } },
     { hook: 'onEnd', attempt: 1, status: 'succeeded', result: { well: true } },
   ])
+})
+
+test('a hook enqueues what comes next', async () => {
+  const { job, notes } = await run({ end: 'succeed', hooks: 'enqueue' })
+  await job.reaches('succeeded')
+  await notes()
+  const { jobs: next } = await (await server.request('GET', '/v1/jobs?tag=next')).json()
+  expect(next).toHaveLength(1)
+  await server.job(next[0].jobId).reaches('succeeded')
 })
 
 test('a job that fails: onRetry between the attempts, then onFail, onDeadLetter, onEnd', async () => {
@@ -74,4 +89,15 @@ test.each([
     (await job.events()).find(({ eventType }) => eventType === 'hook_failed'),
   )
   expect(failed.payload).toEqual({ hook: 'onSuccess', error })
+})
+
+test('what a hook logs stands in the log of its worker, with its fields', async () => {
+  const { job, notes } = await run({ end: 'succeed', hooks: 'log' })
+  await notes()
+  const line = await until('the line', async () => logged.find((each) => each.includes(job.id)))
+  expect(JSON.parse(line)).toMatchObject({
+    hook: 'onSuccess',
+    text: 'sending',
+    fields: { orderId: 7 },
+  })
 })

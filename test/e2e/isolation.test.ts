@@ -9,7 +9,14 @@ import { until } from '../support/until.ts'
 
 const jobs = fileURLToPath(new URL('../fixtures/jobs', import.meta.url))
 const server = await startServer({
-  environment: { JOBS_DIR: jobs, MAX_CONCURRENT_EXECUTIONS: '3', STANDBY_PROCESSES: '2' },
+  environment: {
+    JOBS_DIR: jobs,
+    MAX_CONCURRENT_EXECUTIONS: '3',
+    STANDBY_PROCESSES: '2',
+    JOB_ENVIRONMENT: 'BILLING_URL,UNSET',
+    BILLING_URL: 'https://billing.example',
+    UNNAMED_KEY: 'not for jobs',
+  },
 })
 const { sql } = server.database
 
@@ -175,10 +182,16 @@ test('a job file gets the zod that was compiled ahead, whole and once', async ()
   expect(await job.reaches('succeeded')).toMatchObject({ result: { isOneZod: true, zodFiles: 1 } })
 })
 
-test('a job sees no more of the environment than the list allows', async () => {
+test('a job sees of the environment what the list and JOB_ENVIRONMENT allow, and no more', async () => {
   const job = await server.enqueue('look.around')
   const { result } = (await job.reaches('succeeded')) as { result: Record<string, unknown> }
-  expect(Object.keys(result.environment as object).sort()).toEqual(['JOB_SERVER_PROCESS', 'PATH', 'TMPDIR'])
+  expect(Object.keys(result.environment as object).sort()).toEqual([
+    'BILLING_URL',
+    'JOB_SERVER_PROCESS',
+    'PATH',
+    'TMPDIR',
+  ])
+  expect(result.environment).toMatchObject({ BILLING_URL: 'https://billing.example' })
   const text = JSON.stringify(result)
   for (const secret of [server.database.url, ...Object.values(server.bucket.environment).slice(0, 4)])
     expect(text).not.toContain(secret)

@@ -39,7 +39,8 @@ async function openAttempt(): Promise<{ job: ClaimedJob; ours: AttemptStorage; a
   const ask: Ask = async (operation) => {
     const answer = await ours.perform({ type: 'storage', run: 1, request: 1, operation })
     if (answer.type === 'refused') throw new JobError(answer.code, answer.message, { retry: answer.retry })
-    if (answer.type === 'run' || answer.type === 'abort') throw new Error(`answered ${answer.type}`)
+    if (answer.type === 'run' || answer.type === 'abort' || answer.type === 'enqueued')
+      throw new Error(`answered ${answer.type}`)
     return answer
   }
   return { job, ours, ask }

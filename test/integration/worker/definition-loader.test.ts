@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { openPool } from '../../../core/db.ts'
 import { listDefinitions } from '../../../core/definitions/read.ts'
 import { anyPort } from '../../../scripts/ports.ts'
-import { DefinitionLoader } from '../../../worker/definition-loader.ts'
+import { DefinitionLoader, type DefinitionLoaderOptions } from '../../../worker/definition-loader.ts'
 import { testDatabase } from '../../support/database.ts'
 import { jobDirectory, jobFile } from '../../support/job-files.ts'
 import { openLine } from '../../support/line.ts'
@@ -15,15 +15,18 @@ const nobodyListens = `postgres://nobody@127.0.0.1:${await anyPort()}/none`
 const away = openPool({ DATABASE_URL: nobodyListens, DATABASE_POOL_SIZE: 1 }, 'test')
 afterAll(() => away.end({ timeout: 0 }))
 
-function loaderOf(directory: string, given: { sql: typeof sql }) {
+function loaderOf(
+  directory: string,
+  given: Pick<DefinitionLoaderOptions, 'sql'> & Partial<DefinitionLoaderOptions>,
+) {
   const loaded: string[][] = []
   const loader = new DefinitionLoader({
-    ...given,
     directories: [directory],
     environment: { PATH: process.env.PATH },
     watch: false,
     log: pino({ level: 'silent' }),
     onLoaded: (definitions) => loaded.push(definitions.map(({ key }) => key)),
+    ...given,
   })
   return { loader, loaded }
 }
@@ -39,6 +42,19 @@ test('definitions are loaded and registered once, and again only after a change'
   expect(await loader.runOnce(), 'it may still be being written').toBe('unchanged')
   expect(await loader.runOnce()).toBe('loaded')
   expect(loaded).toEqual([['a'], ['a', 'b']])
+  await loader.stop()
+})
+
+test('a job file reads the variables that jobs are to get', async () => {
+  const top = "if (process.env.BILLING_URL !== 'here') throw new Error('unseen')"
+  const jobs = await jobDirectory({ 'a.ts': jobFile({ key: 'a', top }) })
+  const { loader, loaded } = loaderOf(jobs.path, {
+    sql,
+    environment: { PATH: process.env.PATH, BILLING_URL: 'here' },
+    jobVariables: ['BILLING_URL'],
+  })
+  await loader.runOnce()
+  expect(loaded).toEqual([['a']])
   await loader.stop()
 })
 

@@ -111,6 +111,48 @@ test('a job file sees no secret while it is loaded', async () => {
   expect(keysOf(await discover(path))).toEqual(['looks@1'])
 })
 
+test('a job file sees the variables that jobs are to get, and what is not set is not there', async () => {
+  const { path } = await jobDirectory({
+    'looks.ts': jobFile({
+      key: 'looks',
+      top: "if (process.env.BILLING_URL !== 'here' || 'UNSET' in process.env) throw new Error('unseen')",
+    }),
+  })
+  const { signal } = new AbortController()
+  const found = await discoverInProcess([path], {
+    environment: { ...environment, BILLING_URL: 'here' },
+    jobVariables: ['BILLING_URL', 'UNSET'],
+    log,
+    signal,
+  })
+  expect(found.broken).toEqual([])
+})
+
+test('what Bun can not read is told with file, line and column, a handful of it at most', async () => {
+  const { path } = await jobDirectory({
+    '_helper.ts': '\nexport const a = ;',
+    'imports.ts': "import './_helper.ts'",
+    'many.ts': ['', 'a', 'b', 'c', 'd', 'e', 'f', 'g']
+      .map((name) => `let ${name || 'x'}; let ${name || 'y'}`)
+      .join('\n'),
+    'one.ts': 'export default {\n  key: ;\n}',
+    'two.ts': 'export default {\n  const x = 1\n}',
+  })
+  const { 'many.ts': many, ...others } = errorsOf(await discover(path))
+  expect(others).toEqual({
+    'imports.ts': `${path}/_helper.ts:2:18: Unexpected ;`,
+    'one.ts': `${path}/one.ts:2:8: Unexpected ;`,
+    'two.ts': `2 errors building "${path}/two.ts": ${path}/two.ts:2:9: Expected ":" but found "x"; ${path}/two.ts:2:11: Unexpected =`,
+  })
+  expect(many?.split('; ')).toEqual([
+    `7 errors building "${path}/many.ts": ${path}/many.ts:2:12: "a" has already been declared`,
+    ...['b', 'c', 'd', 'e'].map(
+      (name, place) => `${path}/many.ts:${place + 3}:12: "${name}" has already been declared`,
+    ),
+    'and 2 more',
+  ])
+})
+
 test('a discovery that is called off ends at once', async () => {
   const { path } = await jobDirectory({ 'hangs.ts': jobFile({ key: 'hangs', top: 'for (;;);' }) })
   const called = new AbortController()

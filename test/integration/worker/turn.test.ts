@@ -94,7 +94,7 @@ test('what is held up behind others goes back; the one that is next stays, howev
     turn
       .run(
         (seat) => job(place, seat),
-        { report: () => {}, output: () => {}, storage: noStorage },
+        { report: () => {}, output: () => {}, storage: nothing, enqueue: nothing },
         () => {},
       )
       .finally(() => turn.leave()),
@@ -120,7 +120,8 @@ test('a job in its grace is killed as soon as another reason gives it none', asy
   const run = child.run(job(0, { scratchDirectory: scratch.make('deaf'), waitIn: null }), {
     report: () => {},
     output: () => {},
-    storage: noStorage,
+    storage: nothing,
+    enqueue: nothing,
   })
   run.stop('timed_out', 3600)
   run.stop('lease_lost', 0)
@@ -152,6 +153,6 @@ function job(place: number, { scratchDirectory, waitIn }: Place): JobToRun {
   }
 }
 
-async function noStorage(): Promise<never> {
+async function nothing(): Promise<never> {
   throw new Error('no job here has anything to store')
 }

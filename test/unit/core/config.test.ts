@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, parseConfig } from '../../../core/config.ts'
+import { ConfigError, configFields, parseConfig, parseConfigWithoutStorage } from '../../../core/config.ts'
 
 const enough = { DATABASE_URL: 'postgres://u:p@db/jobs', S3_BUCKET: 'videos' }
 
@@ -34,7 +34,7 @@ test('every problem is reported at once, a line each', () => {
     /MAX_CONCURRENT_EXECUTIONS +expected an integer from 1 to 1000, got "four"/,
   )
   expect(problems.join('\n')).toMatch(/WATCH_JOBS +expected true or false, got "yes"/)
-  expect(problems.join('\n')).toMatch(/S3_BUCKET +required/)
+  expect(problems.join('\n')).toMatch(/S3_BUCKET +required, got nothing\. Bucket for sources and outputs\.$/m)
 })
 
 test('a secret is never part of a message', () => {
@@ -54,6 +54,49 @@ describe('a name one typo away from a known one is pointed out', () => {
   test('but a name that is merely ours to ignore is not', () => {
     expect(problemsOf({ ...enough, HOSTNAME: 'x', PATH: '/bin', SHELL: 'sh' })).toEqual([])
   })
+})
+
+describe('what jobs get of the environment', () => {
+  const namesOf = (text: string) => parseConfig({ ...enough, JOB_ENVIRONMENT: text }).JOB_ENVIRONMENT
+
+  test('is nothing, or the variables that are named', () => {
+    expect(namesOf('')).toEqual([])
+    expect(namesOf('STRIPE_KEY, billing_url,')).toEqual(['STRIPE_KEY', 'billing_url'])
+  })
+
+  test.each([
+    ...Object.keys(configFields),
+    'PGPASSWORD',
+    'S3_SESSION_TOKEN',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+    'JOB_SERVER_API_KEY',
+    'JOB_SERVER_PROCESS',
+  ])('is never %s', (name) => {
+    const problems = problemsOf({ ...enough, JOB_ENVIRONMENT: `STRIPE_KEY,${name}` })
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain(`JOB_ENVIRONMENT  expected names other than ${name}, which`)
+  })
+
+  test.each(['STRIPE KEY', 'STRIPE-KEY', '1ST', 'STRIPE_KEY=hunter2'])(
+    'has names that variables can have, and "%s" is repeated to nobody',
+    (name) => {
+      const problems = problemsOf({ ...enough, JOB_ENVIRONMENT: name })
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain('expected names of environment variables')
+      expect(problems[0]).not.toContain(name)
+    },
+  )
+})
+
+test('a program without a need for the storage is not asked for the way there', () => {
+  const { DATABASE_URL } = enough
+  expect(parseConfigWithoutStorage({ DATABASE_URL, S3_ACCESS_KEY_ID: 'half' })).toMatchObject({
+    DATABASE_URL,
+    LOG_LEVEL: 'info',
+  })
+  expect(() => parseConfigWithoutStorage({ DATABASE_URL, LOG_LEVEL: 'loud' })).toThrow(/^LOG_LEVEL {2}/)
+  expect(() => parseConfigWithoutStorage({})).toThrow(/^DATABASE_URL {2}required/)
 })
 
 test('names and values in a list are read as OpenTelemetry writes them, or refused', () => {

@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from 'vitest'
+import postgres from 'postgres'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { enqueueJob } from '../../../../core/client.ts'
 import { defineJob } from '../../../../core/job.ts'
@@ -6,7 +7,7 @@ import { drain } from '../../../../core/testing/drain.ts'
 import echo from '../../../../jobs/echo.ts'
 import { testDatabase } from '../../../support/database.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 
 const flaky = defineJob({
   key: 'flaky',
@@ -70,4 +71,46 @@ test('jobs of other definitions stay where they are', async () => {
   await enqueueJob(sql, echo, {})
   expect(await drain(sql, [flaky])).toEqual([])
   expect(await drain(sql, [echo])).toHaveLength(1)
+})
+
+describe.each([
+  ['as it comes', {}],
+  ['with camel-case names and values', { transform: postgres.camel }],
+  [
+    'with types and rows of its own',
+    { types: { bigint: postgres.BigInt }, transform: { row: Object.entries } },
+  ],
+  ['that knows no arrays', { fetch_types: false }],
+  ['with one connection', { max: 1 }],
+])("on the caller's own pool %s", (_how, options) => {
+  const theirs = postgres(url, options as postgres.Options<never>)
+  afterAll(() => theirs.end({ timeout: 5 }))
+
+  test('jobs are run to their ends', async () => {
+    await enqueueJob(sql, flaky, { fails: 1 })
+    await enqueueJob(sql, family, {})
+    const drained = await drain(theirs, all, { skipWaits: true })
+    expect(drained.map(({ status }) => status)).toEqual([
+      ...['queued', 'succeeded', 'queued', 'succeeded', 'succeeded', 'succeeded'],
+    ])
+  })
+})
+
+test('a job whose attempt could not be brought to its end is in the queue again', async () => {
+  const orphan = defineJob({
+    key: 'orphan',
+    params: z.object({}),
+    run: (_params, context) => context.enqueueChildren([{ definitionKey: 'nobody.knows' }]),
+  })
+  await drain(sql, [orphan])
+  await enqueueJob(sql, orphan, {})
+  await expect(drain(sql, [orphan])).rejects.toThrow('nobody.knows')
+  const jobs = await sql<{ state: string; attempts: number }[]>`select state, attempts from job_server.jobs`
+  expect([...jobs]).toEqual([{ state: 'ready', attempts: 0 }])
+})
+
+test('a transaction is refused: what it has not committed could not be seen', async () => {
+  await sql.begin(async (tx) => {
+    await expect(drain(tx as never, all)).rejects.toThrow('not a transaction')
+  })
 })

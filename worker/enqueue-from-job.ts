@@ -1,0 +1,27 @@
+/** What a job, or a hook, enqueues on its own: checked as a request to the API is, and never a reason for the worker to fail. */
+import type { Pool } from '../core/db.ts'
+import { DomainError } from '../core/errors.ts'
+import { enqueue } from '../core/queue/enqueue.ts'
+import { type EnqueueRequest, enqueuedJob, type ToChild } from './protocol.ts'
+import { reasonOf } from './reason-of.ts'
+
+/** Never throws: what can't be done is an answer too. */
+export async function enqueueFromJob(sql: Pool, { request, job }: EnqueueRequest): Promise<ToChild> {
+  const refused = (code: string, message: string, retry: boolean) =>
+    ({ type: 'refused', request, code, message, retry }) as const
+  const wanted = enqueuedJob.safeParse(job)
+  if (!wanted.success) {
+    const issues = wanted.error.issues.map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
+    return refused('invalid_job', `The job could not be enqueued: ${issues.join('; ')}`, false)
+  }
+  const { uniqueFor, ...input } = wanted.data
+  try {
+    const enqueued = await enqueue(sql, { ...input, uniqueForSeconds: uniqueFor })
+    return { type: 'enqueued', request, jobId: enqueued.job.id, created: enqueued.created }
+  } catch (error) {
+    const message = `The job could not be enqueued: ${reasonOf(error)}`
+    return error instanceof DomainError
+      ? refused('invalid_job', message, false)
+      : refused('enqueue_failed', message, true)
+  }
+}
