@@ -52,6 +52,7 @@ export interface AppDependencies {
   events: EventHub
   config: Pick<
     Config,
+    | 'ALLOWED_HOSTS'
     | 'CORS_ORIGINS'
     | 'DATABASE_POOL_SIZE'
     | 'MAX_UPLOAD_BYTES'
@@ -109,7 +110,7 @@ export function createApp(dependencies: AppDependencies) {
     app.use(
       path,
       noStore,
-      authenticate({ ...dependencies, limit, tokens }),
+      authenticate({ ...dependencies, allowedHosts: config.ALLOWED_HOSTS, limit, tokens }),
       rateLimit(limit, openTo),
       requireScope,
     )

@@ -27,24 +27,24 @@ const url = (protocols: string[]) =>
     `expected ${protocols[0] === 'http:' ? 'an' : 'a'} ${protocols.map((protocol) => `${protocol}//`).join(' or ')} URL`,
   )
 const text = z.string().min(1, 'expected text')
-const urlList = z.string().transform((value) =>
+const list = z.string().transform((value) =>
   value
     .split(',')
     .map((item) => item.trim())
     .filter(Boolean),
 )
-const hostList = urlList.refine(
+const hostList = list.refine(
   (entries) => entries.every(isAllowable),
   'expected host names, addresses or ranges such as 10.0.0.0/8',
 )
-const secondsList = urlList
+const secondsList = list
   .refine(
     (entries) => entries.every((entry) => /^\d{1,7}(\.\d+)?$/.test(entry)) && entries.length <= 100,
     'expected at most 100 numbers of seconds',
   )
   .transform((entries) => entries.map(Number))
 /** Of the variables that jobs get: what gives away the database or the storage may not be among them. */
-const variableNames = urlList.superRefine((names, context) => {
+const variableNames = list.superRefine((names, context) => {
   if (!names.every((name) => /^[a-z_]\w*$/i.test(name)))
     context.addIssue('expected names of environment variables, separated by commas')
   const ours = names.filter(isOurs)
@@ -132,6 +132,12 @@ export const configFields = {
     about:
       'keys: callers show an API key; until the first one is made, the API serves this machine only. none: open to all who reach it.',
   }),
+  ALLOWED_HOSTS: field({
+    schema: list,
+    default: '',
+    about:
+      'Names by which callers without a key may speak to the API, separated by commas; by another, which its owner may have pointed here, a page in a browser would. Default: with AUTH=none all names, otherwise those of this machine.',
+  }),
   RATE_LIMIT_PER_SECOND: field({
     schema: integer(0, 1_000_000),
     default: '100',
@@ -150,7 +156,7 @@ export const configFields = {
       'Proxies before the API that add to X-Forwarded-For; the address of a caller is read that many entries from its end.',
   }),
   CORS_ORIGINS: field({
-    schema: urlList,
+    schema: list,
     default: '',
     about: 'Origins, separated by commas, whose pages may call the API; * for all.',
   }),
@@ -214,7 +220,7 @@ export const configFields = {
     about: 'Job processes a worker spawns ahead.',
   }),
   QUEUES: field({
-    schema: urlList,
+    schema: list,
     default: '',
     about: 'Queues this worker takes jobs from, separated by commas; all when empty.',
   }),

@@ -22,11 +22,13 @@ const rememberedKeys = 1000
 interface AuthenticateOptions {
   sql: Pool
   openTo: OpenTo
+  /** Names that callers without a key may use; empty: see `requireName`. */
+  allowedHosts: readonly string[]
   limit: RateLimit
   tokens: PlaybackTokens
 }
 
-export function authenticate({ sql, openTo, limit, tokens }: AuthenticateOptions) {
+export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: AuthenticateOptions) {
   const known = new Map<string, { key: ApiKey; until: number }>()
   const keysAreNeeded = keyWatch(sql)
 
@@ -64,14 +66,16 @@ export function authenticate({ sql, openTo, limit, tokens }: AuthenticateOptions
 
   return createMiddleware<ApiEnv>(async (c, next) => {
     const header = c.req.header('authorization')
-    if (openTo === 'everybody') c.set('caller', null)
-    else if (header !== undefined) c.set('caller', await keyOf(secretIn(header), c))
+    if (openTo === 'everybody') {
+      requireName(c, { openTo, allowedHosts })
+      c.set('caller', null)
+    } else if (header !== undefined) c.set('caller', await keyOf(secretIn(header), c))
     else if (await playsWithToken(c)) c.set('caller', null)
     else {
       if (openTo === 'nobody' || (await keysAreNeeded())) {
         throw unauthorized('An API key is needed: Authorization: Bearer <key>.')
       }
-      requireLoopbackName(c)
+      requireName(c, { openTo, allowedHosts })
       c.set('caller', null)
     }
     await next()
@@ -98,10 +102,16 @@ function secretIn(header: string): string {
 }
 
 /** A name that a page's owner points at this machine (DNS rebinding) would make the page ours. */
-function requireLoopbackName(c: Context<ApiEnv>): void {
+function requireName(
+  c: Context<ApiEnv>,
+  { openTo, allowedHosts }: Pick<AuthenticateOptions, 'openTo' | 'allowedHosts'>,
+): void {
   const { hostname } = new URL(c.req.url)
-  if (isLoopback(hostname.replace(/^\[|\]$/g, ''))) return
-  throw new RequestProblem('forbidden', `The API serves this machine only, not ${hostname}.`)
+  const name = hostname.replace(/^\[|\]$/g, '')
+  if (allowedHosts.length > 0 ? allowedHosts.includes(name) : openTo === 'everybody' || isLoopback(name))
+    return
+  const served = allowedHosts.length > 0 ? 'names in ALLOWED_HOSTS' : 'this machine'
+  throw new RequestProblem('forbidden', `Without a key the API serves ${served} only, not ${hostname}.`)
 }
 
 /** @param reason as RFC 6750, 3.1 names it; none where no key was shown */

@@ -144,6 +144,15 @@ test('an API on loopback is open to this machine until the first key is made, an
   expect((await call(server, 'GET', '/v1/jobs')).status).toBe(401)
 })
 
+test('an API that is open to all is so by the names it is given', async () => {
+  const environment = { AUTH: 'none', ALLOWED_HOSTS: '127.0.0.1, jobs.example' }
+  const server = await startServer({ workers: 0, environment })
+  const by = async (host: string) => (await fetch(`${server.url}/v1/jobs`, { headers: { host } })).status
+  expect([await by('127.0.0.1:3000'), await by('Jobs.Example'), await by('evil.example')]).toEqual([
+    200, 200, 403,
+  ])
+})
+
 test('a key that calls too often waits, and others do not', async () => {
   const limits = { RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '3' }
   const server = await startServer({ workers: 0, environment: limits })

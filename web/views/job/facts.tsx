@@ -23,6 +23,11 @@ export function Facts({ job }: { job: Job }) {
           <Time at={job.scheduledAt} />
         </Fact>
       ) : null}
+      {job.waitsFor === null ? null : (
+        <Fact name="Waits for">
+          <WaitsFor of={job.waitsFor} />
+        </Fact>
+      )}
       {waited === null ? null : (
         <Fact name="Waited">
           <Duration from={job.queuedAt} to={job.startedAt} />
@@ -67,6 +72,41 @@ export function Facts({ job }: { job: Job }) {
       )}
     </dl>
   )
+}
+
+const shownJobs = 5
+
+function WaitsFor({ of: { reason, jobIds, concurrencyKey } }: { of: NonNullable<Job['waitsFor']> }) {
+  switch (reason) {
+    case 'dependencies':
+    case 'children':
+      return (
+        <>
+          {jobIds.slice(0, shownJobs).map((jobId) => (
+            <Link key={jobId} to="/jobs/$jobId" params={{ jobId }} className="id">
+              {shortId(jobId)}
+            </Link>
+          ))}
+          {jobIds.length > shownJobs ? ` and ${jobIds.length - shownJobs} more` : null}
+        </>
+      )
+    case 'concurrency_key':
+      return (
+        <>
+          others of the key <Foreign>{concurrencyKey ?? ''}</Foreign>
+        </>
+      )
+    default:
+      return waitedFor[reason]
+  }
+}
+
+const waitedFor = {
+  time: 'its time',
+  paused_queue: 'its queue, which is paused',
+  no_worker: 'a worker that serves its queue and definition',
+  limit: 'the limit of its definition',
+  slot: 'a free slot',
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
