@@ -22,8 +22,32 @@ import { type Enqueued, type EnqueueInput, enqueue, enqueueMany } from './queue/
 
 export type { Enqueued } from './queue/enqueue.ts'
 
-/** All that an enqueue takes beside the definition and its parameters. */
-export type EnqueueOptions = Omit<EnqueueInput, 'definitionKey' | 'definitionVersion' | 'params'>
+/** All that an enqueue takes beside the definition and its parameters, by the names that the API has for it. */
+export interface EnqueueOptions
+  extends Omit<EnqueueInput, 'definitionKey' | 'definitionVersion' | 'params' | 'uniqueForSeconds'> {
+  /** For so many seconds, another request with the same definition and parameters meets this job. */
+  uniqueFor?: number
+}
+
+const optionNames = Object.keys({
+  queue: true,
+  priority: true,
+  maxAttempts: true,
+  timeoutSeconds: true,
+  backoff: true,
+  idempotencyKey: true,
+  idempotencyTtlSeconds: true,
+  uniqueFor: true,
+  delaySeconds: true,
+  scheduledAt: true,
+  concurrencyKey: true,
+  concurrencyKeyLimit: true,
+  dependsOn: true,
+  tags: true,
+  metadata: true,
+  webhookUrl: true,
+  trace: true,
+} satisfies Record<keyof EnqueueOptions, true>)
 
 /** What `defineJob` gave; only key, version and the type of the parameters count here. */
 export type AnyDefinition<Schema extends z.ZodType> = Pick<
@@ -33,7 +57,8 @@ export type AnyDefinition<Schema extends z.ZodType> = Pick<
 
 /**
  * @param sql a postgres.js pool or transaction, the caller's own or ours
- * @throws DefinitionNotFound, InvalidParams, IdempotencyConflict; JobNotFound and DependencyFailed for `dependsOn`
+ * @throws DefinitionNotFound, InvalidParams, IdempotencyConflict; JobNotFound and DependencyFailed for `dependsOn`;
+ *   TypeError for an option that there is none of
  */
 export async function enqueueJob<Schema extends z.ZodType>(
   sql: Sql,
@@ -52,7 +77,10 @@ export async function enqueueJobs<Schema extends z.ZodType>(
 ): Promise<Enqueued[]> {
   return await enqueueMany(
     sql,
-    jobs.map(({ params, options = {} }) => inputOf(definition, params, options)),
+    jobs.map(({ params, options = {}, ...others }) => {
+      refuseUnknown(others, ['params', 'options'])
+      return inputOf(definition, params, options)
+    }),
   )
 }
 
@@ -61,5 +89,20 @@ function inputOf<Schema extends z.ZodType>(
   params: z.input<Schema>,
   options: EnqueueOptions,
 ): EnqueueInput {
-  return { ...options, definitionKey: key, definitionVersion: version, params: params as JsonObject }
+  refuseUnknown(options, optionNames)
+  const { uniqueFor, ...others } = options
+  return {
+    ...others,
+    uniqueForSeconds: uniqueFor,
+    definitionKey: key,
+    definitionVersion: version,
+    params: params as JsonObject,
+  }
+}
+
+/** A misspelt `uniqueFor` that is passed over would be two jobs where one was meant, and not every caller has types. */
+function refuseUnknown(given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).filter((name) => !known.includes(name))
+  if (unknown.length === 0) return
+  throw new TypeError(`There is no option ${unknown.join(', ')}; expected some of ${known.join(', ')}.`)
 }

@@ -17,7 +17,7 @@ import {
 } from './dead-letter-answers.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
 
-const ListQuery = z.object({
+const ListQuery = z.strictObject({
   definitionKey: text(255).optional(),
   errorCode: text(100).optional(),
   redriven: z.enum(['true', 'false']).describe('false: only those that wait for somebody.').optional(),

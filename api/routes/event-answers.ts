@@ -36,8 +36,8 @@ const filter = {
   limit: queryInteger(1, pageItems).optional(),
 }
 
-export const JobQuery = z.object(filter)
-export const AllQuery = z.object({
+export const JobQuery = z.strictObject(filter)
+export const AllQuery = z.strictObject({
   ...filter,
   definitionKey: text(255).optional(),
   queue: text(100).optional(),

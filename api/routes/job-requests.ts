@@ -70,7 +70,8 @@ export const BulkBody = z.strictObject({ jobs: z.array(Enqueue).min(1).max(10_00
 
 export const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
 
-export const ListQuery = z.object({
+/** Strict, as every list: a word that is passed over would show more than was asked for. */
+export const ListQuery = z.strictObject({
   ...jobFilter,
   tag: z
     .union([tag, z.array(tag).max(maxTags)])
@@ -90,7 +91,7 @@ export const ListQuery = z.object({
     .optional(),
 })
 
-export const LogQuery = z.object({
+export const LogQuery = z.strictObject({
   after: z
     .string()
     .regex(/^\d{1,18}$/, 'expected the id of a log entry')

@@ -19,8 +19,8 @@ import { DutyAnswer, exampleDuty, exampleFire, FireAnswer } from './schedule-ans
 import { expression, ScheduleParam, timezone } from './schedules.ts'
 
 const count = queryInteger(1, 1000).default(10)
-const PreviewQuery = z.object({ expression, timezone: timezone.default('UTC'), count })
-const FireQuery = z.object({ before: time.optional(), limit: queryInteger(1, 1000).default(100) })
+const PreviewQuery = z.strictObject({ expression, timezone: timezone.default('UTC'), count })
+const FireQuery = z.strictObject({ before: time.optional(), limit: queryInteger(1, 1000).default(100) })
 
 const times = z.array(z.iso.datetime())
 const exampleTimes = ['2026-11-27T01:30:00.000Z', '2026-11-30T01:30:00.000Z']
@@ -87,7 +87,7 @@ export function scheduleTimeRoutes({ sql, config }: AppDependencies) {
         problems: ['schedule_not_found'],
       }),
       validate('param', ScheduleParam),
-      validate('query', z.object({ count })),
+      validate('query', z.strictObject({ count })),
       async (c) => {
         const schedule = await existing(c.req.valid('param').scheduleId)
         const found = nextTimes(schedule, await databaseTime(sql), c.req.valid('query').count)

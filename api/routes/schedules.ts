@@ -41,7 +41,7 @@ const optional = {
 const CreateBody = z.strictObject(optional).partial().extend(required)
 const UpdateBody = z.strictObject({ ...optional, ...required }).partial()
 
-const ListQuery = z.object({
+const ListQuery = z.strictObject({
   definitionKey: text(255).optional(),
   source: z.enum(scheduleSources).optional(),
   enabled: z.enum(['true', 'false']).optional(),

@@ -19,10 +19,12 @@ import { AdditionBody } from './video-requests.ts'
 
 const keptOptions = { trim: true, watermark: true, loudness: true, subtitles: true, outputs: true } as const
 /** What an addition takes over from the first encode; of its outputs the sound. */
-const Kept = EncodeOptions.pick(keptOptions).extend({
-  source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
-  filename: z.string().default('video'),
-})
+const Kept = EncodeOptions.pick(keptOptions)
+  .strip()
+  .extend({
+    source: z.union([z.object({ key: z.string() }), z.object({ url: z.string() })]),
+    filename: z.string().default('video'),
+  })
 
 export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
   return new Hono<ApiEnv>().post(
@@ -65,7 +67,7 @@ export function videoOutputRoutes({ sql, storage, config }: AppDependencies) {
         if ('key' in source && (await storage.head(source.key)) === null) {
           throw new SourceGone(`The source of video ${jobId}`)
         }
-        await requireEncoders(sql, codecsNeeded({ format: 'mp4', ...wanted }))
+        await requireEncoders(sql, codecsNeeded(wanted))
       }
       const { job, created } = await enqueueAddition(sql, jobId, {
         definitionKey,

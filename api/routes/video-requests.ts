@@ -1,5 +1,6 @@
 /** What requests about videos take. */
 import { z } from 'zod'
+import { contradictionsOf } from '../../core/encode/contradictions.ts'
 import { EncodeOptions, problemsOf, WatermarkLook } from '../../core/encode/options.ts'
 import { isMediaKey } from '../../core/storage/keys.ts'
 import { id, text } from '../validate.ts'
@@ -34,18 +35,22 @@ export const EncodeBody = Settings.extend({
     { path: ['uploadId'], message: 'expected one of this, sourceKey and sourceUrl' },
   )
   .superRefine(checkRequest)
+  .transform(withFormat)
 export type EncodeBody = z.output<typeof EncodeBody>
 
-/** In a form everything is text: these are taken as they are, everything else as JSON. */
+/** In a form everything is text: these are taken as they are, everything else that is known as JSON. */
 const textFields = new Set(['quality', 'format', 'preset'])
 
 export const EncodeForm = z
   .record(z.string(), z.string())
   .transform((fields, context) => {
-    const known = Object.entries(fields).filter(([name]) => name in Settings.shape)
     return Object.fromEntries(
-      known.map(([name, value]) => {
-        if (textFields.has(name) || (name === 'segments' && !/^\d+$/.test(value))) return [name, value]
+      Object.entries(fields).map(([name, value]) => {
+        const isText =
+          textFields.has(name) ||
+          (name === 'segments' && !/^\d+$/.test(value)) ||
+          !Object.hasOwn(Settings.shape, name)
+        if (isText) return [name, value]
         try {
           return [name, JSON.parse(value)]
         } catch {
@@ -55,11 +60,18 @@ export const EncodeForm = z
       }),
     )
   })
-  .pipe(Settings.superRefine(checkRequest))
+  .pipe(Settings.superRefine(checkRequest).transform(withFormat))
 
 /** What each option may be, but not together. */
 function checkRequest(request: Parameters<typeof problemsOf>[0], context: z.RefinementCtx): void {
-  for (const problem of problemsOf(request)) context.addIssue({ code: 'custom', ...problem })
+  for (const problem of [...problemsOf(request), ...contradictionsOf(request)]) {
+    context.addIssue({ code: 'custom', ...problem })
+  }
+}
+
+/** Stored with it, named or not: under an idempotency key a repeated request is compared with what the first one left. */
+function withFormat<Request extends Pick<Settings, 'format'>>(request: Request) {
+  return { ...request, format: request.format ?? ('mp4' as const) }
 }
 
 export const documentedForm = Settings.extend({ video: z.string().meta({ contentMediaType: 'video/*' }) })
@@ -71,7 +83,7 @@ export const AdditionBody = Options.omit({ format: true, preset: true, ladder: t
     priority: priority.default(0),
     idempotencyKey: text(255).optional(),
   })
-  .superRefine((request, context) => checkRequest({ format: 'mp4', ...request }, context))
+  .superRefine(checkRequest)
   .refine(
     ({ outputs, poster, thumbnails, storyboard }) =>
       outputs.length > 0 || [poster, thumbnails, storyboard].some(Boolean),

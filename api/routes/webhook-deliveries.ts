@@ -21,8 +21,8 @@ import {
 import { WebhookParam } from './webhooks.ts'
 
 const page = { limit: queryInteger(1, 1000).default(100), cursor: cursor.optional() }
-const ListQuery = z.object({ ...page, status: z.enum(deliveryStatuses).optional() })
-const JobQuery = z.object({ ...page, jobId: id })
+const ListQuery = z.strictObject({ ...page, status: z.enum(deliveryStatuses).optional() })
+const JobQuery = z.strictObject({ ...page, jobId: id })
 const DeliveryParam = WebhookParam.extend({ deliveryId: id })
 
 const listAnswer = {

@@ -39,7 +39,7 @@ const RotateBody = z.strictObject({
     .default(86_400)
     .describe('For so long the secrets of before go on signing beside the new one.'),
 })
-const ListQuery = z.object({
+const ListQuery = z.strictObject({
   limit: queryInteger(1, 1000).default(100),
   offset: queryInteger(0, 2_147_483_647).default(0),
 })

@@ -45,6 +45,18 @@ const crfRange: Record<VideoCodec, { least: number; highest: number }> = {
   av1: { least: 0, highest: 63 },
 }
 
+/**
+ * For a union of a short form and, last, an object: what is accepted, or which field of the object is wrong. Zod alone would
+ * say "Invalid input" of both.
+ */
+function expecting(accepted: string) {
+  return ({ errors = [] }: { errors?: z.core.$ZodIssue[][] }) => {
+    const inside = errors.at(-1)?.filter(({ path }) => path.length > 0) ?? []
+    if (inside.length === 0) return `expected ${accepted}`
+    return inside.map(({ path, message }) => `${path.join('.')}: ${message}`).join(', ')
+  }
+}
+
 const Audio = z.strictObject({
   codec: z.enum(audioCodecs).optional().describe('Default: AAC, in WebM Opus.'),
   bitrate: z
@@ -54,7 +66,7 @@ const Audio = z.strictObject({
     .optional()
     .describe('Bits per second, default 160,000, with six channels 384,000.'),
   channels: z
-    .union([z.literal(1), z.literal(2), z.literal(6)])
+    .literal([1, 2, 6], 'expected 1, 2 or 6')
     .optional()
     .describe(
       'At most: mono, stereo (default) or 5.1. Stereo stays stereo; three to five channels become 5.1 with silent ones.',
@@ -81,7 +93,9 @@ const Output = z.strictObject({
   crf: z.int().min(0).max(63).optional().describe("The encoder's constant quality; less is better."),
   bitrate: z.int().min(50_000).max(200_000_000).optional().describe('Bits per second on average.'),
   audio: z
-    .union([z.literal(false), Audio])
+    .union([z.literal(false), Audio], {
+      error: expecting('false or an object of codec, bitrate, channels and tracks'),
+    })
     .optional()
     .describe('false: without sound.'),
 })
@@ -136,41 +150,61 @@ export const Watermark = WatermarkLook.extend({ key: z.string().min(1).max(1024)
 export const encodingPercent = { from: 2, to: 94 }
 
 /** What a request can say of an encode. */
-export const EncodeOptions = z.object({
+export const EncodeOptions = z.strictObject({
   quality: z
     .enum(qualities)
     .optional()
     .describe('Largest size where no height is named. Default 1080p; a ladder goes up to 4k.'),
-  format: z.enum(formats).default('mp4').describe('Of the one output, when outputs are not listed.'),
+  format: z
+    .enum(formats)
+    .optional()
+    .describe(
+      'Of the one output, when outputs are not listed. Default mp4; with a ladder there is no file then.',
+    ),
   preset: z
     .enum(presets)
     .optional()
     .describe(
       'web: MP4 and a poster; streaming: HLS and DASH in a ladder with a poster; webm: VP9 and Opus.',
     ),
-  outputs: z.array(Output).max(20).optional().describe('In place of quality and format.'),
+  outputs: z
+    .array(Output)
+    .max(20)
+    .optional()
+    .describe('In place of format and preset. Those without a height are as large as quality says.'),
   ladder: z
     .boolean()
     .optional()
-    .describe('HLS and DASH in several sizes, each at or below the size of the source.'),
-  poster: z.union([z.boolean(), Poster]).optional().describe('A picture of the video, as JPEG.'),
+    .describe(
+      'HLS and DASH in several sizes, each at or below the size of the source and of quality; beside outputs, if these are files.',
+    ),
+  poster: z
+    .union([z.boolean(), Poster], { error: expecting('true, false or an object of atSeconds') })
+    .optional()
+    .describe('A picture of the video, as JPEG.'),
   thumbnails: z
-    .union([z.int().min(0).max(100), Thumbnails])
+    .union([z.int().min(0).max(100), Thumbnails], {
+      error: expecting('an integer from 0 to 100 or an object of count and width'),
+    })
     .optional()
     .describe('So many pictures, evenly spread.'),
   storyboard: z
-    .union([z.boolean(), Storyboard])
+    .union([z.boolean(), Storyboard], {
+      error: expecting('true, false or an object of intervalSeconds and width'),
+    })
     .optional()
     .describe('Small pictures on one sheet, and WebVTT that says which belongs to what time.'),
   subtitles: z.boolean().optional().describe('Whether text subtitles are carried over; default true.'),
   loudness: z
-    .union([z.boolean(), Loudness])
+    .union([z.boolean(), Loudness], { error: expecting('true, false or an object of lufs') })
     .optional()
     .describe('Makes all videos equally loud (EBU R128, in two passes).'),
   trim: Trim.optional().describe('Only this part of the video.'),
   watermark: Watermark.optional(),
   segments: z
-    .union([z.enum(['auto', 'off']), z.int().min(1).max(256)])
+    .union([z.enum(['auto', 'off']), z.int().min(1).max(256)], {
+      error: expecting('auto, off or an integer from 1 to 256'),
+    })
     .default('auto')
     .describe(
       'Pieces that workers encode at the same time, at most. auto: by the length of the video and the workers that are free; off: one piece.',

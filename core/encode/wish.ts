@@ -94,7 +94,7 @@ export function resolveOutput({ format, codec, height, crf, bitrate, audio }: Ou
   }
 }
 
-function formatOf({ preset, format, ladder }: EncodeRequest): Format {
+function formatOf({ preset, format = 'mp4', ladder }: EncodeRequest): Format {
   if (preset === 'streaming') return 'hls'
   if (preset === 'webm') return 'webm'
   return ladder === true && format === 'mp4' ? 'hls' : format

@@ -138,6 +138,12 @@ test('many jobs are enqueued at once, in order, all or none', async () => {
   const { total } = await get('/v1/jobs')
   const refused = await post('/v1/jobs/bulk', { jobs: [...jobs, { definitionKey: 'nope' }] })
   expect(refused.status).toBe(404)
+  expect(refused.answer.detail).toMatch(/^jobs\.3\.definitionKey: No definition "nope"/)
+  const wrong = { definitionKey: 'echo', params: { message: 1 } }
+  expect(await post('/v1/jobs/bulk', { jobs: [...jobs, wrong] })).toMatchObject({
+    status: 400,
+    answer: { details: [{ path: 'jobs.3.params.message' }] },
+  })
   expect((await get('/v1/jobs')).total).toBe(total)
 })
 
@@ -181,6 +187,27 @@ test('the list is filtered and paged, newest first, with the number of all that 
   expect(jobs).toEqual(all.slice(1, 3))
   expect([...all].sort((a, b) => (a.jobId < b.jobId ? 1 : -1))).toEqual(all)
   expect((await server.request('GET', '/v1/jobs?status=lost')).status).toBe(400)
+})
+
+test.each([
+  '/v1/jobs?stauts=failed',
+  `/v1/jobs/${newId()}/logs?limti=5`,
+  `/v1/jobs/${newId()}/events?type=failed`,
+  '/v1/events?definition=echo',
+  '/v1/dlq?definition=failing',
+  '/v1/schedules?enable=true',
+  `/v1/schedules/${newId()}/fires?after=2030-01-01T00:00:00Z`,
+  '/v1/webhooks?limti=5',
+  `/v1/webhooks/${newId()}/deliveries?state=failed`,
+  `/v1/webhooks/deliveries?jobId=${newId()}&status=failed`,
+])('a word that a list does not know is named, not passed over: %s', async (path) => {
+  const answer = await server.request('GET', path)
+  expect(answer.status).toBe(400)
+  const word = path.match(/(\w+)=[^&]*$/)?.[1]
+  expect(await answer.json()).toMatchObject({
+    code: 'invalid_request',
+    detail: `Unrecognized key: "${word}"`,
+  })
 })
 
 test('unknown jobs and ids that are none are told apart', async () => {

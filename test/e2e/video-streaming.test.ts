@@ -384,6 +384,13 @@ describe('what can not be', () => {
     { body: { outputs: [{ format: 'avi' }] }, path: 'outputs.0.format', says: '' },
     { body: { outputs: [{ format: 'mp4', heigth: 360 }] }, path: 'outputs.0', says: 'heigth' },
     { body: { poster: { atSeconds: -1 } }, path: 'poster.atSeconds', says: '' },
+    { body: { qualty: '720p' }, path: '', says: 'qualty' },
+    { body: { outputs: [{ format: 'mp4' }], format: 'webm' }, path: 'format', says: 'outputs' },
+    { body: { thumbnails: true }, path: 'thumbnails', says: 'from 0 to 100' },
+    {
+      body: { outputs: [{ format: 'mp4', audio: { codec: 'opus', channels: 3 } }] },
+      ...{ path: 'outputs.0.audio', says: 'channels: expected 1, 2 or 6' },
+    },
   ]
   test.each(rows)('is refused with its path: $path', async ({ body, path, says }) => {
     const request = { sourceKey: 'sources/a/source', ...body }
@@ -395,17 +402,25 @@ describe('what can not be', () => {
 
   test('is refused in a form, too, and what is no JSON there', async () => {
     const path = await clips.make({ name: 'refused.mp4', size: '64x36', seconds: 0.2 })
-    for (const [outputs, at] of [
-      ['[{"format":"webm","codec":"h264"}]', 'outputs.0.codec'],
-      ['hls', 'outputs'],
-    ]) {
+    for (const [fields, at] of [
+      [{ outputs: '[{"format":"webm","codec":"h264"}]' }, 'outputs.0.codec'],
+      [{ outputs: 'hls' }, 'outputs'],
+      [{ outputs: '[{"format":"mp4"}]', format: 'mp4' }, 'format'],
+    ] as [Record<string, string>, string][]) {
       const problem = await problemOf(
-        await sendForm(server, await formWith(path, { outputs: outputs ?? '' })),
+        await sendForm(server, await formWith(path, fields)),
         400,
         'invalid_request',
       )
       expect(problem.details).toMatchObject([{ path: at }])
     }
+  })
+
+  test('of a form is a word that nobody knows, whatever it says', async () => {
+    const path = await clips.make({ name: 'refused.mp4', size: '64x36', seconds: 0.2 })
+    const answer = await sendForm(server, await formWith(path, { qualty: '720p', filename: '5' }))
+    const problem = await problemOf(answer, 400, 'invalid_request')
+    expect(problem.detail).toBe('Unrecognized keys: "qualty", "filename"')
   })
 })
 

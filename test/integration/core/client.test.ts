@@ -64,6 +64,16 @@ describe.each([
     expect(await queue.claim({ limit: 5 })).toHaveLength(1)
   })
 
+  test('for as long as uniqueFor says, an equal request meets the job', async () => {
+    const first = await enqueueJob(theirs, sendInvoice, { orderId: 1 }, { uniqueFor: 60 })
+    const again = await enqueueJob(theirs, sendInvoice, { orderId: 1 }, { uniqueFor: 60 })
+    expect(again).toEqual({ ...first, created: false })
+    const [many] = await enqueueJobs(theirs, sendInvoice, [
+      { params: { orderId: 1 }, options: { uniqueFor: 60 } },
+    ])
+    expect(many).toEqual(again)
+  })
+
   test('many are enqueued at once', async () => {
     const enqueued = await enqueueJobs(theirs, sendInvoice, [
       { params: { orderId: 1 } },
@@ -72,6 +82,19 @@ describe.each([
     const claimed = await queue.claim({ limit: 5 })
     expect(claimed.map(({ lease }) => lease.jobId)).toEqual([enqueued[1]?.job.id, enqueued[0]?.job.id])
   })
+})
+
+test('an option that there is none of is refused by its name', async () => {
+  const misspelt = { uniqueForSeconds: 60, priorty: 1 } as object
+  const refusal = /^There is no option uniqueForSeconds, priorty; expected some of .*uniqueFor/
+  const single = enqueueJob(sql, sendInvoice, { orderId: 1 }, misspelt)
+  await expect(single).rejects.toThrow(TypeError)
+  await expect(enqueueJob(sql, sendInvoice, { orderId: 1 }, misspelt)).rejects.toThrow(refusal)
+  const among = [{ params: { orderId: 1 } }, { params: { orderId: 2 }, options: misspelt }]
+  await expect(enqueueJobs(sql, sendInvoice, among)).rejects.toThrow(refusal)
+  const beside = [{ params: { orderId: 1 }, priority: 5 }]
+  await expect(enqueueJobs(sql, sendInvoice, beside)).rejects.toThrow('There is no option priority')
+  expect(await queue.claim()).toEqual([])
 })
 
 test('parameters are typed by the definition', () => {
