@@ -5,7 +5,10 @@ import { migrate } from '../../core/migrate.ts'
 
 /** @throws when a migration fails: so the deployment does, and the programs stay as they were */
 export async function handler(): Promise<{ applied: string[] }> {
-  const sql = openPool({ ...parseConfigWithoutStorage(process.env), DATABASE_POOL_SIZE: 1 }, 'job-server migrate')
+  const sql = openPool(
+    { ...parseConfigWithoutStorage(process.env), DATABASE_POOL_SIZE: 1 },
+    'job-server migrate',
+  )
   try {
     return { applied: await migrate(sql, { onBlocked: (problem) => console.warn(problem) }) }
   } finally {
