@@ -32,7 +32,7 @@ export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
 
 /**
  * Those that the inputs name, by `key@version`; the version is 1 where none is given. Read on connections of others too,
- * hence the quoted names.
+ * hence the quoted names, and the schema as text: such a connection may rename what stands in JSON too.
  * @param options.internal whether there are definitions of our own, too
  */
 export async function readDefinitions(
@@ -50,12 +50,14 @@ export async function readDefinitions(
   )
   const keys = [...names.values()].map(({ key }) => key)
   const versions = [...names.values()].map(({ version }) => version)
-  const rows = await sql<RegisteredDefinition[]>`
+  const rows = await sql<(Omit<RegisteredDefinition, 'paramsSchema'> & { schema: string })[]>`
     select
       key, version, default_max_attempts as "defaultMaxAttempts", timeout_seconds as "timeoutSeconds",
       concurrency_limit as "concurrencyLimit", queue, key_concurrency_limit as "keyConcurrencyLimit",
-      params_schema as "paramsSchema", definitions.xmin::text as stamp
+      params_schema::text as schema, definitions.xmin::text as stamp
     from job_server.definitions
     join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
-  return new Map(rows.map((row) => [definitionName(row), row]))
+  return new Map(
+    rows.map(({ schema, ...row }) => [definitionName(row), { ...row, paramsSchema: JSON.parse(schema) }]),
+  )
 }

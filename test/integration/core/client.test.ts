@@ -10,7 +10,7 @@ import { testQueue } from '../../support/queue.ts'
 
 const sendInvoice = defineJob({
   key: 'send.invoice',
-  params: z.object({ orderId: z.int(), copies: z.int().default(1) }),
+  params: z.strictObject({ orderId: z.int(), copies: z.int().default(1), paper_size: z.string().optional() }),
   run: () => null,
 })
 
@@ -46,9 +46,10 @@ describe.each([
 
     const { job } = await theirs.begin(async (tx) => {
       await tx`insert into orders values (1)`
-      return await enqueueJob(tx, sendInvoice, { orderId: 1 }, { priority: 3 })
+      return await enqueueJob(tx, sendInvoice, { orderId: 1, paper_size: 'A4' }, { priority: 3 })
     })
-    expect(await queue.claimOne()).toMatchObject({ lease: { jobId: job.id }, params: { orderId: 1 } })
+    const claimed = await queue.claimOne()
+    expect(claimed).toMatchObject({ lease: { jobId: job.id }, params: { orderId: 1, paper_size: 'A4' } })
   })
 
   test('keys, conflicts, dependencies and refusals are as everywhere', async () => {
@@ -101,5 +102,6 @@ test('parameters are typed by the definition', () => {
   expectTypeOf<Parameters<typeof enqueueJob<typeof sendInvoice.params>>[2]>().toEqualTypeOf<{
     orderId: number
     copies?: number | undefined
+    paper_size?: string | undefined
   }>()
 })
