@@ -6,6 +6,7 @@ import { mkdir, rename } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { z } from 'zod'
 import { type FfmpegBinaries, findFfmpeg } from '../core/ffmpeg-binaries.ts'
+import { givenKey, refusal } from './cli/refusal.ts'
 import { dataDirectory, readStackInfo, startStack } from './stack.ts'
 
 const pollMs = 300
@@ -199,15 +200,17 @@ async function call<Schema extends z.ZodType>(
       : { body: JSON.stringify(body), headers: { ...key(), 'content-type': 'application/json' } }),
   })
   const answer: unknown = await response.json()
-  if (!response.ok)
-    throw new Error(`${method} ${path}: ${z.object({ detail: z.string() }).parse(answer).detail}`)
+  if (!response.ok) {
+    const problem = z.object({ detail: z.string() }).parse(answer)
+    throw new Error(`${method} ${path}: ${refusal(response.status, problem, givenKey() !== undefined)}`)
+  }
   return schema.parse(answer)
 }
 
 /** Of the stack that runs, where it has keys. */
 function key(): Record<string, string> {
-  const secret = process.env.JOB_SERVER_API_KEY
-  return secret ? { authorization: `Bearer ${secret}` } : {}
+  const secret = givenKey()
+  return secret === undefined ? {} : { authorization: `Bearer ${secret}` }
 }
 
 /** One line that is rewritten in a terminal; elsewhere only its last state is printed. */

@@ -4,8 +4,9 @@ import { createApiClient } from '../api/client.ts'
 import { type Command, type Options, type Printer, Refused } from './cli/command.ts'
 import { jobCommands } from './cli/jobs.ts'
 import { operationCommands } from './cli/operations.ts'
+import { givenKey } from './cli/refusal.ts'
 import { webhookCommands } from './cli/webhooks.ts'
-import { UsageError } from './command-line.ts'
+import { tableLines, UsageError } from './command-line.ts'
 import { readStackInfo } from './stack.ts'
 
 const commands = [...jobCommands, ...operationCommands, ...webhookCommands]
@@ -43,7 +44,7 @@ async function run(command: Command, args: string[]): Promise<number> {
   }
   const url = process.env.JOB_SERVER_URL ?? (await readStackInfo())?.apiUrl ?? 'http://127.0.0.1:3000'
   const api = createApiClient(url, {
-    apiKey: process.env.JOB_SERVER_API_KEY,
+    apiKey: givenKey(),
     fetch: Object.assign(reaching(url), fetch),
   })
   const context = {
@@ -118,8 +119,17 @@ function help(command?: Command): string {
   return [
     'Usage',
     ...lines,
+    ...optionLines(command),
     '',
     '  --json prints answers for programs, one a line. JOB_SERVER_URL names the API (the stack of this directory,',
     '  or http://127.0.0.1:3000, when left out), JOB_SERVER_API_KEY is the key to show.',
   ].join('\n')
+}
+
+/** Those that have something said of them. */
+function optionLines(command?: Command): string[] {
+  const rows = Object.entries(command?.options ?? {}).flatMap(([name, { takes = '', does }]) =>
+    does === undefined ? [] : [[`--${name} ${takes}`.trim(), does]],
+  )
+  return rows.length === 0 ? [] : ['', ...tableLines(rows).map((line) => `  ${line}`)]
 }

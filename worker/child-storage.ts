@@ -9,7 +9,7 @@ const writtenBytes = 1024 ** 2
 /** Waits before a part is sent again. An output of hours must not fail for one broken connection. */
 const waitsMs = [500, 4000]
 
-export type Granted = Extract<ToChild, { type: 'presigned' | 'in_parts' | 'done' }>
+type Granted = Extract<ToChild, { type: 'presigned' | 'in_parts' | 'done' }>
 /** Asks the coordinator. @throws JobError when it is refused */
 export type Ask = (operation: StorageOperation) => Promise<Granted>
 

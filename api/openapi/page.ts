@@ -10,6 +10,7 @@ details { border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; 
 summary { cursor: pointer; padding: .6rem 0; display: flex; flex-wrap: wrap; gap: .25rem .75rem }
 details[open] { padding-bottom: 1rem }
 code, pre { font: .875em/1.5 ui-monospace, monospace }
+code { overflow-wrap: anywhere }
 pre { background: var(--soft); border-radius: .4rem; padding: .75rem; overflow: auto; max-height: 30rem }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line) }
@@ -33,7 +34,7 @@ export function referencePage(document: OpenApiDocument): string {
 <h1>Job Server API</h1>
 <p>${escaped(String(document.info.description))} Failures are <code>application/problem+json</code> with a stable
 <code>code</code>. The same as a document for programs: <a href="/openapi.json">openapi.json</a>.</p>
-<nav>${links.join('')}<a href="#schemas">schemas</a></nav>
+<nav>${[...links, '<a href="#schemas">schemas</a>'].join('\n')}</nav>
 ${sections.join('\n')}
 <section id="schemas"><h2>Schemas</h2>${Object.entries(document.components.schemas).map(schemaHtml).join('')}</section>
 </body></html>`

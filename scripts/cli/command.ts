@@ -1,7 +1,7 @@
 /** What a command of the command line is, and what it gets. */
-import type { ParseArgsOptionsConfig } from 'node:util'
 import type { createApiClient } from '../../api/client.ts'
 import { UsageError } from '../command-line.ts'
+import { givenKey, type Problem, refusal } from './refusal.ts'
 
 export interface Command {
   /** One or two. */
@@ -9,9 +9,18 @@ export interface Command {
   /** What follows the words, as the help shows it. */
   takes: string
   does: string
-  options?: ParseArgsOptionsConfig
+  options?: Record<string, Option>
   /** @returns the exit status; 0 when nothing */
   run(context: CommandContext): Promise<number | undefined>
+}
+
+interface Option {
+  type: 'string' | 'boolean'
+  multiple?: boolean
+  /** What follows its name, as the help shows it. */
+  takes?: string
+  /** Where the options are too many to stand behind the words: a line of the help. */
+  does?: string
 }
 
 interface CommandContext {
@@ -50,13 +59,8 @@ export async function bodyOf<Body>(response: {
   json(): Promise<Body>
 }): Promise<Body> {
   if (response.ok) return await response.json()
-  const problem = (await response.json().catch(() => null)) as {
-    detail?: string
-    code?: string
-    details?: { path: string; message: string }[]
-  } | null
-  const details = (problem?.details ?? []).map(({ path, message }) => `\n  ${path}: ${message}`)
-  throw new Refused(`${problem?.detail ?? `The API answered ${response.status}.`}${details.join('')}`)
+  const problem = (await response.json().catch(() => null)) as Problem | null
+  throw new Refused(refusal(response.status, problem, givenKey() !== undefined))
 }
 
 /** The one thing that a command can't do without. */

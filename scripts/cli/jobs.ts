@@ -11,20 +11,25 @@ type Job = Awaited<ReturnType<typeof readJob>>
 export const jobCommands: Command[] = [
   {
     words: 'enqueue',
-    takes: 'DEFINITION [--params JSON|@FILE|-] [--wait]',
+    takes: 'DEFINITION [--params JSON|@FILE|-] [--wait] [OPTION]…',
     does: 'enqueues a job; with --wait it ends when the job does, with status 1 unless that succeeded',
     options: {
-      params: { type: 'string' },
-      version: { type: 'string' },
-      priority: { type: 'string' },
-      queue: { type: 'string' },
-      delay: { type: 'string' },
-      at: { type: 'string' },
-      'max-attempts': { type: 'string' },
-      'idempotency-key': { type: 'string' },
-      tag: { type: 'string', multiple: true },
-      'webhook-url': { type: 'string' },
-      wait: { type: 'boolean' },
+      params: { type: 'string', takes: 'JSON|@FILE|-', does: 'as text, from a file or from standard input' },
+      version: { type: 'string', takes: 'N', does: 'of the definition; left out: 1' },
+      queue: { type: 'string', takes: 'QUEUE', does: 'another one than that of the definition' },
+      priority: { type: 'string', takes: 'N', does: 'the higher, the sooner; left out: 0' },
+      delay: { type: 'string', takes: 'SECONDS', does: 'it is due after so long' },
+      at: { type: 'string', takes: 'TIME', does: 'it is due then (ISO 8601)' },
+      'max-attempts': { type: 'string', takes: 'N', does: 'how often it is tried' },
+      'idempotency-key': { type: 'string', takes: 'KEY', does: 'with the same key it is enqueued once' },
+      tag: {
+        type: 'string',
+        multiple: true,
+        takes: 'TAG',
+        does: 'to find it by; may be given more than once',
+      },
+      'webhook-url': { type: 'string', takes: 'URL', does: 'is told how it ends' },
+      wait: { type: 'boolean', does: 'follows it until it ends' },
     },
     async run({ api, given, options, print }) {
       const enqueued = await bodyOf(

@@ -3,19 +3,39 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { newId } from '../../core/ids.ts'
+import { createKey } from '../../core/keys/create.ts'
 import { testReceiver, verify } from '../support/receiver.ts'
 import { run } from '../support/run.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
 const receiver = await testReceiver()
-const server = await startServer({ environment: { WEBHOOK_ALLOWED_HOSTS: '127.0.0.1' } })
+const server = await startServer({
+  environment: { WEBHOOK_ALLOWED_HOSTS: '127.0.0.1', JOBS_DIR: 'test/fixtures/browser-jobs' },
+})
 
-async function jobs(args: string[], { url = server.url, stdin = '' } = {}) {
+async function jobs(args: string[], { url = server.url, stdin = '', apiKey = '' } = {}) {
   return await run([process.execPath, 'scripts/jobs.ts', ...args], {
-    environment: { JOB_SERVER_URL: url },
+    environment: { JOB_SERVER_URL: url, JOB_SERVER_API_KEY: apiKey },
     stdin,
   })
+}
+
+/** Follows a job, and acts as soon as a line of that says what is awaited. @returns all that was said */
+async function tailing(jobId: string, awaited: string, act: () => Promise<unknown>): Promise<string> {
+  const child = Bun.spawn([process.execPath, 'scripts/jobs.ts', 'tail', jobId], {
+    env: { PATH: process.env.PATH, JOB_SERVER_URL: server.url },
+    stdout: 'pipe',
+  })
+  let output = ''
+  let hasActed = false
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += chunk
+    if (hasActed || !output.includes(awaited)) continue
+    hasActed = true
+    await act()
+  }
+  return output
 }
 
 async function json(...args: string[]) {
@@ -74,6 +94,34 @@ test('tail tells what happened, for programs one JSON a line', async () => {
     .split('\n')
     .map((line) => JSON.parse(line).eventType)
   expect(types).toEqual(['queued', 'started', 'succeeded'])
+})
+
+test('tail shows the fields of the log', async () => {
+  const { jobId } = await json('enqueue', 'stumble')
+  const { output } = await jobs(['tail', jobId])
+  expect(output).toMatch(/^\S+ {4}sending {2}\{"to":"Ann Lee","orderId":7\}$/m)
+})
+
+describe('of a job that stays queued, tail says once why', () => {
+  test('its queue is paused', async () => {
+    await server.request('POST', '/v1/queues/held/pause')
+    const { jobId } = await json('enqueue', 'echo', '--queue', 'held')
+    const output = await tailing(jobId, 'queue "held" is paused', () =>
+      server.request('POST', '/v1/queues/held/resume'),
+    )
+    expect(output).toMatch(/^queued {2}its queue "held" is paused; `bun run jobs queues resume held` /m)
+    expect(output.match(/is paused/g)).toHaveLength(1)
+    expect(output).toMatch(/^succeeded /m)
+  })
+
+  test('it is due later', async () => {
+    const { jobId } = await json('enqueue', 'echo', '--delay', '100000')
+    const output = await tailing(jobId, 'it is due in 28 h', () =>
+      server.request('POST', `/v1/jobs/${jobId}/cancel`),
+    )
+    expect(output).toMatch(/^queued {2}it is due in 28 h, at \d{4}-\d\d-\d\dT[\d:.]+Z$/m)
+    expect(output).toMatch(/^cancelled /m)
+  })
 })
 
 test('get shows the job and its attempts; list a table', async () => {
@@ -197,6 +245,8 @@ describe('what is asked wrongly is said, with what would be right', () => {
     expect(unknown).toMatchObject({ status: 1, errors: 'No definition "nope" version 1 is registered.\n' })
     const wrong = await jobs(['enqueue', 'echo', '--params', '{"message":1}'])
     expect(wrong.errors).toMatch(/^The parameters are not what "echo" takes\.\n {2}params\.message: /)
+    const noId = await jobs(['tail', 'nonsense'])
+    expect(noId).toMatchObject({ status: 1, errors: 'jobId: expected a UUID\n' })
     const nowhere = await jobs(['list'], { url: 'http://127.0.0.1:1' })
     expect(nowhere).toMatchObject({ status: 1, output: '' })
     expect(nowhere.errors).toContain('There is no API at http://127.0.0.1:1')
@@ -219,4 +269,36 @@ describe('what is asked wrongly is said, with what would be right', () => {
     }
     expect((await jobs(['cancel', '--help'])).output).toContain('cancels a job')
   })
+
+  test('help for enqueue has a line for each of its options', async () => {
+    const { output } = await jobs(['enqueue', '--help'])
+    for (const option of [
+      'params JSON',
+      'version N',
+      'queue QUEUE',
+      'priority N',
+      'delay SECONDS',
+      'at TIME',
+      'max-attempts N',
+      'idempotency-key KEY',
+      'tag TAG',
+      'webhook-url URL',
+      'wait',
+    ]) {
+      expect(output).toMatch(new RegExp(`^ +--${option}\\S* {2,}\\w`, 'm'))
+    }
+  })
+})
+
+// Last: from then on every request needs a key.
+test('where a key is needed, it is said how to give one', async () => {
+  const { secret } = await createKey(server.database.sql, { name: 'operator', scopes: ['read'] })
+  await until('the API to ask for keys', async () => (await server.request('GET', '/v1/jobs')).status === 401)
+  const without = await jobs(['list'])
+  expect(without).toMatchObject({ status: 1, output: '' })
+  expect(without.errors).toMatch(/JOB_SERVER_API_KEY/)
+  expect(without.errors).not.toContain('Authorization')
+  const wrong = await jobs(['list'], { apiKey: 'jsk_wrong' })
+  expect(wrong.errors).toMatch(/unknown, revoked or expired.*JOB_SERVER_API_KEY/)
+  expect((await jobs(['list'], { apiKey: secret })).status).toBe(0)
 })

@@ -56,8 +56,8 @@ export function SignIn() {
           Sign in
         </Button>
         <p className="field-hint">
-          Keys are made with <code>bun run keys create NAME</code>. This one stays in this tab and is
-          forgotten with it.
+          Keys are made with <code>bun run keys create NAME --scopes admin</code>; without scopes a key only
+          looks. This one stays in this tab and is forgotten with it.
         </p>
       </form>
     </main>

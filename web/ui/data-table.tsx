@@ -7,6 +7,8 @@ export interface Column<Row> {
   kind?: 'text' | 'number' | 'actions'
   /** Only where there is room. */
   isWide?: boolean
+  /** On a phone its buttons are their pictures alone. */
+  isBrief?: boolean
   cell(row: Row): ReactNode
 }
 
@@ -54,7 +56,7 @@ export function DataTable<Row>({
   )
 }
 
-function looksOf({ kind = 'text', isWide = false }: Column<never>): string {
+function looksOf({ kind = 'text', isWide = false, isBrief = false }: Column<never>): string {
   const look = { text: '', number: 'number', actions: 'table-actions' }[kind]
-  return [look, isWide ? 'wide' : ''].filter((name) => name !== '').join(' ')
+  return [look, isWide ? 'wide' : '', isBrief ? 'brief' : ''].filter((name) => name !== '').join(' ')
 }

@@ -1,7 +1,8 @@
 /** Numbers and times as people read them. */
 const integers = new Intl.NumberFormat('en-GB')
 const compact = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 })
-const absolute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' })
+const absoluteStyle = { dateStyle: 'medium', timeStyle: 'long' } as const
+const absolute = new Intl.DateTimeFormat('en-GB', absoluteStyle)
 
 export function count(value: number): string {
   return value < 100_000 ? integers.format(value) : compact.format(value)
@@ -38,8 +39,18 @@ function roughly(seconds: number): string {
   return `${Math.round(seconds / 86_400)} d`
 }
 
-export function dateTime(time: string): string {
-  return absolute.format(new Date(time))
+/** @param timeZone of IANA; left out: that of who looks */
+export function dateTime(time: string, timeZone?: string): string {
+  return (timeZone === undefined ? absolute : absoluteIn(timeZone)).format(new Date(time))
+}
+
+function absoluteIn(timeZone: string): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...absoluteStyle, timeZone })
+  } catch {
+    // An older browser need not know it; what is shown instead names its zone, too.
+    return absolute
+  }
 }
 
 export function bytes(size: number): string {

@@ -55,12 +55,45 @@ test.skipIf(noBrowser)('a job is followed live, and cancelled by its button', as
   await again.reaches('cancelled')
 })
 
+test.skipIf(noBrowser)('a queued job says what it waits for', async () => {
+  const delayed = await server.enqueue('echo', {}, { delaySeconds: 10_000 })
+  const dependent = await server.enqueue('echo', {}, { dependsOn: [delayed.id] })
+  const page = await browser.open(`${server.url}/jobs/${dependent.id}`)
+  await page.locator('.facts div', { hasText: 'Waits for' }).getByRole('link').click()
+  await page.waitForURL((url) => url.pathname === `/jobs/${delayed.id}`)
+  await page.locator('.facts div', { hasText: 'Waits for' }).getByText('its time').waitFor()
+})
+
+test.skipIf(noBrowser)('what is known of a failed attempt is shown, and the fields of its log', async () => {
+  const job = await server.enqueue('stumble')
+  await job.reaches('failed')
+  const page = await browser.open(`${server.url}/jobs/${job.id}`)
+  await page.locator('.log-line', { hasText: 'sending to="Ann Lee" orderId=7' }).waitFor()
+  const attempt = page.locator('.attempt-bad')
+  await attempt.getByText('Exit code 1').waitFor()
+  const folded = {
+    'Last lines': 'height not divisible by 2 (1280x721)\nConversion failed!',
+    Command: 'ffmpeg -hide_banner -i source',
+    Stack: 'stumble.ts',
+  }
+  for (const [name, text] of Object.entries(folded)) {
+    const part = attempt.locator('details', { hasText: name })
+    expect(await part.locator('pre').isVisible()).toBe(false)
+    await part.locator('summary').click()
+    expect(await part.locator('pre').textContent()).toContain(text)
+  }
+  expect(await accessibilityViolations(page)).toEqual([])
+})
+
 test.skipIf(noBrowser)('children stand below their parent as a tree', async () => {
   const { id: family } = await server.enqueue('family')
   const page = await browser.open(`${server.url}/jobs/${family}`)
   const tree = page.locator('.tree')
   await until('the three', async () => (await tree.locator('.tree-row').count()) === 3)
   await page.locator('.page-head .status', { hasText: 'Succeeded' }).waitFor()
+  // That it waited for them is no failure.
+  await page.locator('.attempt-plain', { hasText: 'waiting' }).waitFor()
+  expect(await page.locator('.attempt-bad').count()).toBe(0)
   await tree
     .getByRole('button', { name: /^Children of/ })
     .first()
@@ -125,6 +158,13 @@ test.skipIf(noBrowser)('filters stand in the address, and many jobs are cancelle
   await Promise.all(jobs.map((job) => job.reaches('cancelled')))
   await shows(page, 'No job matches.')
   await page.goBack()
+})
+
+test.skipIf(noBrowser)('what is no filter does not count as one: all jobs do not match it', async () => {
+  await (await server.enqueue('echo')).reaches('succeeded')
+  const page = await browser.open(`${server.url}/jobs?stauts=failed`)
+  await shows(page, /\d in all/)
+  expect(await page.getByRole('button', { name: 'Cancel all that match' }).count()).toBe(0)
 })
 
 test.skipIf(noBrowser)('the keyboard reaches every view, the search and a job', async () => {

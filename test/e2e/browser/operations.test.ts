@@ -1,7 +1,13 @@
 /** Steering in the dashboard: dead letters, definitions, schedules, queues, webhooks and keys. */
 import { expect, test } from 'vitest'
 import { ChildProcess } from '../../../scripts/child-process.ts'
-import { accessibilityViolations, noBrowser, openBrowser, shows } from '../../support/browser.ts'
+import {
+  accessibilityViolations,
+  noBrowser,
+  openBrowser,
+  shows,
+  type TestPage,
+} from '../../support/browser.ts'
 import { startServer } from '../../support/server.ts'
 import { until } from '../../support/until.ts'
 
@@ -21,10 +27,7 @@ test.skipIf(noBrowser)('dead letters stand in groups, and a group is redriven by
   await until('the letters', async () => (await page.locator('tbody tr').count()) === 3)
   expect(await accessibilityViolations(page)).toEqual([])
   await page.setViewportSize({ width: 390, height: 844 })
-  const hidden = await page
-    .locator('.table-scroller')
-    .evaluate((table) => table.scrollWidth - table.clientWidth)
-  expect(hidden, 'pixels of the table beside a phone’s screen').toBe(0)
+  expect(await pixelsBesideTables(page), 'pixels of tables beside a phone’s screen').toEqual([])
   await group.getByRole('button', { name: 'Redrive' }).click()
   await shows(page, '3 jobs are queued again.')
   const { jobs: letters } = await (await server.request('GET', '/v1/dlq?redriven=true')).json()
@@ -84,6 +87,22 @@ test.skipIf(noBrowser)('a schedule is made with a look at its times, and its fir
   }
 })
 
+test.skipIf(noBrowser)('the times of a schedule are those of its zone, wherever one looks from', async () => {
+  const wish = { definitionKey: 'echo', expression: '0 9 * * *', timezone: 'Asia/Tokyo' }
+  const made = await server.request('POST', '/v1/schedules', { name: 'morning in Tokyo', ...wish })
+  const { scheduleId } = await made.json()
+  const page = await browser.open(`${server.url}/schedules/${scheduleId}`)
+  const toCome = page.locator('.card', { has: page.getByRole('heading', { name: 'To come' }) })
+  await toCome.getByText('09:00:00 GMT+9').first().waitFor()
+  expect(await toCome.getByText('Asia/Tokyo').count()).toBe(1)
+
+  await page.goto(`${server.url}/schedules?make=new`)
+  const dialog = page.getByRole('dialog', { name: 'New schedule' })
+  await dialog.getByLabel('When').fill('0 9 * * *')
+  await dialog.getByLabel('Time zone').fill('Asia/Tokyo')
+  await dialog.locator('.preview').getByText('09:00:00 GMT+9').first().waitFor()
+})
+
 test.skipIf(noBrowser)('a queue is paused, and goes on by the undo of the notice', async () => {
   const page = await browser.open(`${server.url}/queues`)
   const row = page.locator('tr', { hasText: 'default' })
@@ -114,6 +133,20 @@ test.skipIf(noBrowser)('another try of what was added to a video says whose wate
   expect(await note.count()).toBe(1)
   await server.request('POST', `/v1/jobs/${video.id}/cancel`)
   await server.request('POST', '/v1/queues/default/resume')
+})
+
+test.skipIf(noBrowser)('on a phone the row of a video ends with how it is and since when', async () => {
+  const source = { url: 'https://example.com/a.mp4' }
+  const video = await server.enqueue('encode.video', { source }, { delaySeconds: 10_000 })
+  const page = await browser.open(`${server.url}/videos`, { viewport: { width: 390, height: 844 } })
+  const row = page.locator('.video-row', { hasText: video.id.slice(-8) })
+  await row.waitFor()
+  const rightOf = (part: string) =>
+    row.locator(part).evaluate((element) => Math.round(element.getBoundingClientRect().right))
+  expect(await rightOf('> .number:last-child')).toBe(await rightOf('> .status'))
+  // There is no line for the error that it has not.
+  expect(await row.locator('.video-error').isVisible()).toBe(false)
+  await server.request('POST', `/v1/jobs/${video.id}/cancel`)
 })
 
 test.skipIf(noBrowser)('a webhook is made, and its secret is shown once', async () => {
@@ -153,10 +186,21 @@ test.skipIf(noBrowser)(
           await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
           `${path} fits`,
         ).toBe(true)
+        expect(await pixelsBesideTables(page), `pixels of tables beside the screen, ${path}`).toEqual([])
       }
     }
   },
 )
+
+test.skipIf(noBrowser)('the reference of the API fits a phone, with all of it unfolded', async () => {
+  const page = await browser.open(`${server.url}/docs`, { viewport: { width: 390, height: 844 } })
+  const width = () => page.evaluate(() => document.documentElement.scrollWidth)
+  expect(await width()).toBeLessThanOrEqual(390)
+  await page.locator('details').evaluateAll((all) => {
+    for (const details of all) details.setAttribute('open', '')
+  })
+  expect(await width()).toBeLessThanOrEqual(390)
+})
 
 // Last: from then on every request needs a key.
 test.skipIf(noBrowser)('the first key is made here, and the page goes on with it', async () => {
@@ -168,8 +212,18 @@ test.skipIf(noBrowser)('the first key is made here, and the page goes on with it
   expect(await secret.textContent()).toMatch(/^jsk_/)
   await page.getByRole('button', { name: 'I have it' }).click()
   await page.locator('tr', { hasText: 'operator' }).waitFor()
+  await page.setViewportSize({ width: 390, height: 844 })
+  expect(await pixelsBesideTables(page), 'pixels of tables beside a phone’s screen').toEqual([])
   await until('the API to ask for keys', async () => (await server.request('GET', '/v1/jobs')).status === 401)
   await page.locator('tr', { hasText: 'operator' }).getByRole('button', { name: 'Revoke' }).click()
   await page.getByRole('button', { name: 'Revoke it' }).click()
   await page.locator('tr', { hasText: 'operator' }).locator('.tag', { hasText: 'revoked' }).waitFor()
 })
+
+/** Of each table that is wider than its place. */
+async function pixelsBesideTables(page: TestPage): Promise<number[]> {
+  const beside = await page
+    .locator('.table-scroller')
+    .evaluateAll((tables) => tables.map((table) => table.scrollWidth - table.clientWidth))
+  return beside.filter((pixels) => pixels > 0)
+}

@@ -30,6 +30,8 @@ test.skipIf(noBrowser)(
     const { key, secret } = await createKey(sql, { name: 'operator', scopes: ['read'] })
     await page.reload()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    // Without, a key may only look.
+    await shows(page, 'bun run keys create NAME --scopes admin')
     expect(await accessibilityViolations(page)).toEqual([])
     await page.getByLabel('API key').fill('jsk_wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()

@@ -15,6 +15,7 @@ interface LogLine {
   stream: string
   level: string | null
   text: string
+  fields: Record<string, unknown> | null
 }
 
 export interface JobStream {
@@ -88,12 +89,13 @@ function withEvents(before: JobStream, taken: StreamEvent[]): JobStream {
 }
 
 function lineOf({ id, at, payload }: StreamEvent): LogLine {
-  const { stream, level, text } = payload
+  const { stream, level, text, fields } = payload
   return {
     id,
     at,
     stream: String(stream ?? 'log'),
     level: typeof level === 'string' ? level : null,
     text: String(text ?? ''),
+    fields: typeof fields === 'object' ? (fields as LogLine['fields']) : null,
   }
 }

@@ -23,7 +23,9 @@ export function Logs({ stream }: { stream: JobStream }) {
       aside={
         follows || lines.length === 0 ? (
           <span className="aside">
-            {lines.length === 0 ? '' : `${count(lines.length + droppedLines)} lines`}
+            {lines.length === 0
+              ? ''
+              : `${count(lines.length + droppedLines)} ${lines.length + droppedLines === 1 ? 'line' : 'lines'}`}
           </span>
         ) : (
           <Button look="quiet" onClick={() => setFollows(true)}>
@@ -52,13 +54,30 @@ export function Logs({ stream }: { stream: JobStream }) {
               <time dateTime={line.at} title={dateTime(line.at)}>
                 {new Date(line.at).toLocaleTimeString('en-GB')}
               </time>
-              <Foreign>
-                {line.text.length > shownCharacters ? `${line.text.slice(0, shownCharacters)}…` : line.text}
-              </Foreign>
+              <span>
+                <Foreign>{shortened(line.text)}</Foreign>
+                {line.fields === null ? null : (
+                  <span className="log-fields">
+                    {' '}
+                    <Foreign>{shortened(fieldsText(line.fields))}</Foreign>
+                  </span>
+                )}
+              </span>
             </p>
           ))}
         </div>
       )}
     </Card>
   )
+}
+
+function shortened(text: string): string {
+  return text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text
+}
+
+/** `orderId=7 to="Ann Lee"` */
+function fieldsText(fields: Record<string, unknown>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(' ')
 }

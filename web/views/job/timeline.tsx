@@ -4,6 +4,7 @@ import type { Job } from '../../types.ts'
 import { Empty, Foreign } from '../../ui/basics.tsx'
 import { dateTime, duration } from '../../ui/format.ts'
 import { Duration, Time } from '../../ui/time.tsx'
+import { AttemptError } from './attempt-error.tsx'
 
 const titles: Record<string, string> = {
   queued: 'Queued',
@@ -18,6 +19,15 @@ const titles: Record<string, string> = {
   cancelled: 'Cancelled',
 }
 
+/** Of outcomes; what stands not here is a failure. */
+const looks: Record<string, string> = {
+  succeeded: 'good',
+  waiting: 'plain',
+  snoozed: 'plain',
+  interrupted: 'plain',
+  cancelled: 'plain',
+}
+
 export function Attempts({ job }: { job: Job }) {
   const isRunning = job.status === 'running' || job.status === 'cancelling'
   if (job.attemptHistory.length === 0 && !isRunning) {
@@ -28,7 +38,7 @@ export function Attempts({ job }: { job: Job }) {
       {job.attemptHistory.map((attempt, index) => (
         // An attempt that was handed back has the number of the one before.
         // biome-ignore lint/suspicious/noArrayIndexKey: they are only ever appended
-        <li key={index} className={`attempt attempt-${attempt.outcome === 'succeeded' ? 'good' : 'bad'}`}>
+        <li key={index} className={`attempt attempt-${looks[attempt.outcome] ?? 'bad'}`}>
           <span className="attempt-number">{attempt.attempt}</span>
           <span className="attempt-what">
             <strong>{attempt.outcome.replaceAll('_', ' ')}</strong>
@@ -55,26 +65,6 @@ export function Attempts({ job }: { job: Job }) {
         </li>
       ) : null}
     </ol>
-  )
-}
-
-function AttemptError({ error }: { error: Record<string, unknown> }) {
-  const message = typeof error.message === 'string' ? error.message : JSON.stringify(error)
-  const stack = typeof error.stack === 'string' ? error.stack : null
-  return (
-    <>
-      <span className="attempt-error">
-        <Foreign>{message.slice(0, 2000)}</Foreign>
-      </span>
-      {stack === null ? null : (
-        <details className="stack">
-          <summary>Stack</summary>
-          <pre>
-            <Foreign>{stack}</Foreign>
-          </pre>
-        </details>
-      )}
-    </>
   )
 }
 

@@ -10,7 +10,7 @@ import { count } from '../../ui/format.ts'
 import { say, sayFailure } from '../../ui/toasts.tsx'
 import { cancelJobs, cancelMatching, type Outcome, retryJobs } from './bulk.ts'
 import { Filters } from './filters.tsx'
-import { useJobPages } from './job-pages.ts'
+import { filterOf, useJobPages } from './job-pages.ts'
 import { JobTable } from './job-table.tsx'
 
 export function Jobs() {
@@ -22,7 +22,8 @@ export function Jobs() {
   const [isAsking, setAsking] = useState(false)
   const [isBusy, setBusy] = useState(false)
   const selected = Object.keys(selection).filter((id) => selection[id])
-  const isFiltered = Object.values(search).some((value) => value !== undefined)
+  // Other words in the address are none.
+  const isFiltered = Object.keys(filterOf(search)).length > 0
   const canCancelAll = isFiltered && [undefined, 'queued', 'running'].includes(search.status)
   const { fetchNextPage } = pages
   const loadMore = useCallback(() => void fetchNextPage(), [fetchNextPage])

@@ -96,6 +96,7 @@ const columns: Column<ApiKey>[] = [
   {
     heading: 'What can be done',
     kind: 'actions',
+    isBrief: true,
     cell: (key) => (isOver(key) ? null : <Revoke apiKey={key} />),
   },
 ]

@@ -59,7 +59,12 @@ const columns: Column<Queue>[] = [
   { heading: 'Due later', kind: 'number', isWide: true, cell: ({ scheduled }) => quietly(scheduled) },
   { heading: 'Blocked', kind: 'number', isWide: true, cell: ({ blocked }) => quietly(blocked) },
   { heading: 'Waiting for others', kind: 'number', isWide: true, cell: ({ waiting }) => quietly(waiting) },
-  { heading: 'What can be done', kind: 'actions', cell: (queue) => <PauseButton queue={queue} /> },
+  {
+    heading: 'What can be done',
+    kind: 'actions',
+    isBrief: true,
+    cell: (queue) => <PauseButton queue={queue} />,
+  },
 ]
 
 /** Nothing is said more quietly than something. */

@@ -149,7 +149,7 @@ function Preview({ expression, timezone }: { expression: string; timezone: strin
           <ol>
             {preview.data.times.map((time) => (
               <li key={time}>
-                {dateTime(time)}{' '}
+                {dateTime(time, timezone)}{' '}
                 <span className="faint">
                   <Time at={time} />
                 </span>

@@ -83,7 +83,7 @@ function Shown({ schedule }: { schedule: Schedule }) {
                   <ol className="rows times">
                     {times.map((time) => (
                       <li key={time}>
-                        <span>{dateTime(time)}</span>
+                        <span>{dateTime(time, schedule.timezone)}</span>
                         <span className="aside">
                           <Time at={time} />
                         </span>

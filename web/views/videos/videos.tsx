@@ -204,7 +204,9 @@ function VideoRow({ job, percent }: { job: JobSummary; percent: number | undefin
         </span>
       ) : (
         <span className="aside video-error">
-          <Foreign>{job.status === 'failed' ? (job.errorSummary ?? '') : ''}</Foreign>
+          {job.status === 'failed' && job.errorSummary !== null ? (
+            <Foreign>{job.errorSummary}</Foreign>
+          ) : null}
         </span>
       )}
       <span className="aside number">
