@@ -51,12 +51,15 @@ const steadyPlans = {
   jit: 'off',
 }
 
+/** Of a session by which many jobs are kept alive and ended: who holds a lock on one must not keep the others waiting. */
+const shortPatience = { lock_timeout: '3s' }
+
 /**
  * From then on the pool prepares its statements, if its connections lead to PostgreSQL itself: the process that answers is
  * the one whose number came with the greeting (BackendKeyData in the protocol's message formats). A pooler gives a number
  * of its own.
- * @param options.steady that plans do not depend on the size of the tables; for a pool that nobody uses yet, and that is
- *   asked about few jobs at a time only
+ * @param options.steady that plans do not depend on the size of the tables, and no lock is waited for longer than three
+ *   seconds; for a pool that nobody uses yet, and that is asked about few jobs at a time only
  * @throws when the database can't be reached
  */
 export async function prepareWhereDirect(
@@ -69,9 +72,10 @@ export async function prepareWhereDirect(
   if (rows[0]?.pid !== rows.state.pid) return
   if (steady) {
     // The one connection that is open, and all to come.
-    for (const [name, value] of Object.entries(steadyPlans))
+    const settings = { ...steadyPlans, ...shortPatience }
+    for (const [name, value] of Object.entries(settings))
       await sql`select set_config(${name}, ${value}, false)`
-    Object.assign(sql.options.connection, steadyPlans)
+    Object.assign(sql.options.connection, settings)
   }
   // Read by every statement that the library builds.
   Object.assign(sql.options, { prepare: true })
@@ -149,6 +153,13 @@ export function endWhenStill(tx: Sql, seconds: number) {
       ${`${seconds}s`},
       true
     )`
+}
+
+/** Whether the database could not be reached, or ended the connection: it says nothing of what was asked. */
+export function isAway(error: unknown): boolean {
+  if (hasClass(error, '57') || hasClass(error, '08')) return true
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return /^CONNECT(ION_(CLOSED|ENDED|DESTROYED)|_TIMEOUT)$/.test(code)
 }
 
 export function isUniqueViolation(error: unknown, constraint: string): boolean {

@@ -33,6 +33,7 @@ export interface Stage {
     scratchGb: number
     /** Jobs that a task runs at once. */
     slots: number
+    /** With 0, definitions of a new version are known only once a job of the old one has started a task. */
     minTasks: number
     maxTasks: number
     /** Tasks that are never Spot, and of the others so many on demand for so many on Spot. */

@@ -6,9 +6,11 @@ import type { Log } from '../core/log.ts'
 import { foldTallies } from '../core/metrics/fold.ts'
 import { keepLiveCount } from '../core/metrics/live.ts'
 import { measure } from '../core/metrics/measure.ts'
+import { admitWaiting } from '../core/queue/admit.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { giveUpHooks } from '../core/queue/hooks.ts'
 import { sweep } from '../core/queue/release.ts'
+import { stage } from '../core/queue/stage.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { removeStrayParts } from '../core/storage/output-parts.ts'
 import type { Duty } from '../core/upkeep/duties.ts'
@@ -83,6 +85,8 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
       await sweep(sql)
       return null
     }),
+    // Workers do so, and more often; this is for when none is there, and is to come for what waits.
+    duty('staging', minute, () => stageAll(sql)),
     duty('uploads', minute, () => expireUploads(sql, storage)),
     duty('hooks', 5 * minute, async () => ({ givenUp: await giveUpHooks(sql) })),
     duty('rate-starts', 5 * minute, async () => ({ removed: await removeOldStarts(sql) })),
@@ -154,6 +158,13 @@ export function dispatchOptions(
     retrySeconds: config.WEBHOOK_RETRY_SECONDS,
     disableAfterSeconds: config.WEBHOOK_DISABLE_AFTER_SECONDS,
   }
+}
+
+/** What is due, and what waits although its key has room, becomes ready. */
+async function stageAll(sql: Pool) {
+  const staged = await whileFull(rowBatch, async (limit) => (await stage(sql, { limit })).staged)
+  for (let after = await admitWaiting(sql, null); after !== null; ) after = await admitWaiting(sql, after)
+  return { staged }
 }
 
 async function logMeasures(sql: Pool, namespace: string, log: Log) {

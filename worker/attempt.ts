@@ -80,6 +80,11 @@ export class Attempt {
     })
   }
 
+  /** Whether the job was given to a process, so that its code may have run. */
+  get wasGiven(): boolean {
+    return this.#jobRun !== undefined
+  }
+
   stop(reason: StopReason): void {
     this.#stopReason ??= reason
     // A lost lease means somebody else may be at it already: no grace. Beyond a limit each moment does harm.

@@ -11,7 +11,7 @@
  * A slot is held by a turn: one job, or, where jobs are short and share processes, as many as are done in a moment.
  */
 import type { Config } from '../core/config.ts'
-import type { Pool } from '../core/db.ts'
+import { isAway, type Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionName, definitionNameOf } from '../core/definitions/name.ts'
 import type { JobTools } from '../core/job.ts'
@@ -430,7 +430,7 @@ export class Coordinator {
     const attempt = new Attempt(job, definition, turn, this.#attemptDependencies)
     this.#attempts.set(job.lease.epoch, attempt)
     return attempt.done
-      .catch((error) => this.#abandon(job, error))
+      .catch((error) => this.#abandon(attempt, error))
       .finally(() => {
         this.#attempts.delete(job.lease.epoch)
         this.#keeper.release(job.lease)
@@ -439,11 +439,12 @@ export class Coordinator {
 
   /**
    * The attempt could not be carried out for a reason of ours. What the system refuses us (disk full, no process to be had)
-   * it would refuse for the next job, too: the others may have them, and this worker waits until the next poll.
+   * it would refuse for the next job, too: the others may have them, and this worker waits until the next poll. The same where
+   * the database was away before the job began.
    */
-  async #abandon(job: ClaimedJob, error: unknown): Promise<void> {
+  async #abandon({ job, wasGiven }: Attempt, error: unknown): Promise<void> {
     this.#log.error({ err: error, jobId: job.lease.jobId }, 'attempt.broken')
-    if (isRefusalOfSystem(error)) {
+    if (isRefusalOfSystem(error) || (isAway(error) && !wasGiven)) {
       this.#ableFrom = performance.now() + this.options.config.POLL_INTERVAL_SECONDS * 1000
       await this.#finisher.finish(job.lease, { kind: 'interrupted' })
       return
@@ -489,11 +490,12 @@ export class Coordinator {
     clearTimeout(this.#dueTimer)
     clearTimeout(this.#tendTimer)
     clearTimeout(this.#leaseTimer)
+    // The grace begins now, however long the database takes to answer.
+    const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)
     await this.#looking
     await this.#rescuing
     await this.#claimer.stop()
     for (const turn of this.#turns) turn.giveBack()
-    const deadline = setTimeout(() => this.interrupt(), this.options.config.SHUTDOWN_GRACE_SECONDS * 1000)
     while (this.#attempts.size > 0)
       await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
     clearTimeout(deadline)

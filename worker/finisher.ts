@@ -3,10 +3,11 @@
  * end must not be lost while the lease is ours. What the database refuses for its data it would refuse for ever;
  * such an attempt fails with that instead.
  */
-import { isRefusedData, type Pool } from '../core/db.ts'
+import { isInUse, isRefusedData, type Pool } from '../core/db.ts'
 import { DomainError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
+import { sweep } from '../core/queue/release.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { WorkerMetrics } from './worker-metrics.ts'
 
@@ -29,6 +30,8 @@ export class Finisher {
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
   #hadRoom: (() => void)[] = []
+  /** Whether an end may have been written whose answer was lost, and what follows from it left undone. */
+  #mayHaveEnded = false
 
   constructor(
     private readonly sql: Pool,
@@ -75,9 +78,21 @@ export class Finisher {
       try {
         await this.#writeBatch(batch)
       } catch (error) {
+        this.#mayHaveEnded = true
         this.options.log.warn({ err: error, ends: batch.length }, 'finish.failed')
         await this.#writeAgain(batch, error)
+        continue
       }
+      if (this.#mayHaveEnded) await this.#followUp()
+    }
+  }
+
+  async #followUp(): Promise<void> {
+    try {
+      await sweep(this.sql)
+      this.#mayHaveEnded = false
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'sweep.failed')
     }
   }
 
@@ -92,10 +107,12 @@ export class Finisher {
     }
   }
 
-  /** One by one where the data of one may be what was refused; else after a pause, together. */
+  /**
+   * One by one where the data of one may be what was refused, or another holds a lock on one; else after a pause, together.
+   */
   async #writeAgain(batch: Waiting[], error: unknown): Promise<void> {
     const [only] = batch
-    if (isRefusedData(error) && batch.length > 1) {
+    if ((isRefusedData(error) || isInUse(error)) && batch.length > 1) {
       for (const one of batch) {
         try {
           await this.#writeBatch([one])

@@ -43,6 +43,8 @@ export class HookRunner {
     if (this.#isStopped || definitions.length === 0) return 0
     const limit = hooksAtOnce - this.#running.size
     const hooks = await claimHooks(this.options.sql, { definitions, limit, leaseSeconds })
+    // Another worker runs them, once the lease is over.
+    if (this.#isStopped) return 0
     for (const hook of hooks) this.#begin(hook)
     return hooks.length
   }

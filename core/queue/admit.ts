@@ -9,13 +9,15 @@
  * An admitted job goes to the end of the line of its priority: with many keys waiting, each gets its turn, and a
  * key with 100,000 jobs holds no more places in line than its limit.
  */
-import type { Pool, Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql } from '../db.ts'
 import { probe } from './probe.ts'
 import { hintWork } from './wake.ts'
 
 /** Each key takes a lock in PostgreSQL's shared lock table. */
 const keysAtOnce = 200
 const scannedKeys = 1000
+/** Who is paused in the middle keeps the locks that all others wait for. */
+const standstillSeconds = 10
 
 /** @returns how many jobs were admitted */
 export async function admit(sql: Pool, keys: string[]): Promise<number> {
@@ -93,7 +95,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
   return await sql.begin(async (tx) => {
     // In one order for all. Released with the transaction, so a pooler may stand between.
     await tx`
-      select pg_advisory_xact_lock(hashtextextended('job-server.key.' || key, 0))
+      select ${endWhenStill(tx, standstillSeconds)}, pg_advisory_xact_lock(hashtextextended('job-server.key.' || key, 0))
       from (select key from unnest(${keys}::text[]) as given (key) order by key) as ordered`
     // A statement of its own: its snapshot is from after the lock, so it counts what the last holder admitted.
     const rows = await tx`

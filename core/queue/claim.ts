@@ -8,7 +8,7 @@
  * limit holds over all workers and nothing can leak.
  */
 import type { BackoffPolicy } from '../backoff.ts'
-import type { Fragment, Pool, Sql } from '../db.ts'
+import { endWhenStill, type Fragment, type Pool, type Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
@@ -76,12 +76,15 @@ export async function claim(
   })
 }
 
+/** Who is paused between the statements of a claim keeps the locks that all others wait for. */
+const standstillSeconds = 10
+
 type DefinitionName = Served['definitions'][number]
 
 /** Locks, in one order for all, the limited definitions that have jobs waiting; others take their turn after us. */
 async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Promise<DefinitionName[]> {
   const limited = await tx<DefinitionName[]>`
-    select key, version
+    select key, version, ${endWhenStill(tx, standstillSeconds)}
     from (${namesOf(tx, definitions)}) as loaded
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (

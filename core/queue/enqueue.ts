@@ -224,7 +224,7 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
     return alone ? await insertJobs(sql, rows) : await insertWithOthers(sql, only)
   }
   const run = async (tx: Sql) => {
-    const faults = await holdDependencies(tx, dependencies)
+    const faults = await faultsOf(tx, dependencies, { hold: isPool(sql) })
     const requireDependencies = (row: EnqueueRow) => {
       const fault = row.depends_on.map((id) => faults.get(id)).find((each) => each !== undefined)
       if (fault !== undefined) throw fault
@@ -248,18 +248,20 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
 }
 
 /**
- * Makes the ends of live dependencies wait until we have committed, so that they find the jobs that wait for them.
- * `for key share` lets heartbeats and other updates pass; it only stands in the way of the row's removal.
+ * @param options.hold makes the ends of live dependencies wait until we have committed, so that they find the jobs that
+ *   wait for them. Not in a caller's transaction: that may stay open for long, and with those ends everything would wait
+ *   that their worker has to write. What ends meanwhile is found by upkeep (`sweep`).
  * @returns why some can't be waited for
  */
-async function holdDependencies(
+async function faultsOf(
   tx: Sql,
   ids: string[],
+  { hold }: { hold: boolean },
 ): Promise<Map<string, JobNotFound | DependencyFailed>> {
   const faults = new Map<string, JobNotFound | DependencyFailed>()
   if (ids.length === 0) return faults
   const live = await tx<{ id: string }[]>`
-    select id from job_server.jobs where id = any(${ids}::uuid[]) order by id for key share`
+    select id from job_server.jobs where id = any(${ids}::uuid[]) order by id ${hold ? tx`for key share` : tx``}`
   const liveIds = new Set(live.map(({ id }) => id))
   const ended = ids.filter((id) => !liveIds.has(id))
   // A statement of its own: it sees what ended while the one above waited.

@@ -16,11 +16,13 @@ export async function heartbeat(
   options: { leaseSeconds: number },
 ): Promise<Heartbeat> {
   if (leases.length === 0) return { lost: [], cancelling: [] }
+  // In the order in which ends are written: two that meet wait for one another, and not in a circle.
+  const ordered = leases.toSorted((a, b) => (a.jobId < b.jobId ? -1 : 1))
   // jobs_pk; the epoch in the WHERE is the fence. Only a running job has one: to ask for the state, too, would invite an
   // index by state, which leads over all that lately ran and is gone.
   const rows = await sql<{ jobId: string; epoch: string; held: boolean; cancelling: boolean }[]>`
     with mine as (
-      select * from unnest(${leases.map(({ jobId }) => jobId)}::uuid[], ${leases.map(({ epoch }) => epoch)}::bigint[]) as lease (job_id, epoch)
+      select * from unnest(${ordered.map(({ jobId }) => jobId)}::uuid[], ${ordered.map(({ epoch }) => epoch)}::bigint[]) as lease (job_id, epoch)
     ),
     renewed as (
       update job_server.jobs set

@@ -15,7 +15,9 @@ export interface Report {
 /** Reports under a lease that is no longer the job's are dropped, their events too. */
 export async function report(sql: Sql, reports: Report[]): Promise<void> {
   if (reports.length === 0) return
-  const rows = reports.map(({ lease, progress, checkpoint, events }) => ({
+  // In the order in which ends are written: two that meet wait for one another, and not in a circle.
+  const ordered = reports.toSorted((a, b) => (a.lease.jobId < b.lease.jobId ? -1 : 1))
+  const rows = ordered.map(({ lease, progress, checkpoint, events }) => ({
     job_id: lease.jobId,
     epoch: lease.epoch,
     progress: progress ?? null,

@@ -10,8 +10,8 @@ export async function removeExpiredKeys(sql: Sql, options: { limit: number }): P
       select definition_key, kind, key from job_server.idempotency_keys
       where expires_at < now()
       limit ${options.limit}
-    )
-    -- Once more: it may have been taken anew while this waited for it.
-    and expires_at < now()`
+      -- One that an open transaction has taken anew is not waited for.
+      for update skip locked
+    )`
   return removed.count
 }

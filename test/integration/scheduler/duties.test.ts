@@ -1,7 +1,9 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
+import { measure } from '../../../core/metrics/measure.ts'
 import { dutiesOf } from '../../../scheduler/duties.ts'
 import { testDatabase } from '../../support/database.ts'
+import { testQueue } from '../../support/queue.ts'
 import { testStorage } from '../../support/storage.ts'
 
 const { sql } = await testDatabase()
@@ -27,4 +29,22 @@ test('all keys past their time go in one run, however many came at once', async 
     from generate_series(1, ${expired}) as n`
   const duty = duties.find(({ name }) => name === 'idempotency-keys')
   expect(await duty?.run()).toEqual({ removed: expired })
+})
+
+test('what is due, and what its key has room for, is ready though no worker is there: fleets are scaled by that', async () => {
+  const queue = await testQueue(sql)
+  const due = await queue.enqueue({ delaySeconds: 1000 })
+  const later = await queue.enqueue({ delaySeconds: 2000 })
+  const keyed = [await queue.enqueue({ concurrencyKey: 'k' }), await queue.enqueue({ concurrencyKey: 'k' })]
+  await sql`update job_server.jobs set scheduled_at = now() where id = ${due}`
+  await duties.find(({ name }) => name === 'staging')?.run()
+  const states = await sql<{ id: string; state: string }[]>`select id, state from job_server.jobs`
+  const stateOf = new Map(states.map(({ id, state }) => [id, state]))
+  expect([due, later, ...keyed].map((id) => stateOf.get(id))).toEqual([
+    'ready',
+    'scheduled',
+    'ready',
+    'blocked',
+  ])
+  expect(await measure(sql)).toMatchObject({ waitingJobs: 2, workers: 0 })
 })

@@ -1,20 +1,24 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
+import { openPool } from '../../../core/db.ts'
 import { exposition } from '../../../core/metrics/exposition.ts'
 import { cancel } from '../../../core/queue/cancel.ts'
 import { rescue } from '../../../core/queue/finish.ts'
+import type { Lease } from '../../../core/queue/row.ts'
 import { Finisher } from '../../../worker/finisher.ts'
 import { WorkerMetrics } from '../../../worker/worker-metrics.ts'
 import { testDatabase } from '../../support/database.ts'
 import { parseExposition } from '../../support/exposition.ts'
+import { openLine } from '../../support/line.ts'
 import { testQueue } from '../../support/queue.ts'
+import { until } from '../../support/until.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 const queue = await testQueue(sql)
 
-function finishing() {
+function finishing(pool = sql) {
   const metrics = new WorkerMetrics()
-  const finisher = new Finisher(sql, { leaseSeconds: 60, metrics, log: pino({ level: 'silent' }) })
+  const finisher = new Finisher(pool, { leaseSeconds: 60, metrics, log: pino({ level: 'silent' }) })
   return { finisher, count: (key: string) => parseExposition(exposition(metrics.families())).get(key) }
 }
 
@@ -29,6 +33,55 @@ test('an end that comes too late is counted as refused', async () => {
   const again = await queue.claimOne()
   await finisher.finish(again.lease, { kind: 'succeeded', result: null })
   expect(count('job_server_stale_finish_total')).toBe(1)
+})
+
+test('an end whose job another holds a lock on keeps none of the others waiting', async () => {
+  const patient = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }, 'test')
+  await patient`set lock_timeout = '100ms'`
+  const { finisher } = finishing(patient)
+  const jobIds = [await queue.enqueue(), await queue.enqueue(), await queue.enqueue()]
+  const leases = (await queue.claim({ limit: 3 })).map(({ lease }) => lease)
+  const end = (lease: Lease) => finisher.finish(lease, { kind: 'succeeded', result: null })
+  const held = await sql.begin(async (tx) => {
+    await tx`select from job_server.jobs where id = ${jobIds[1] ?? ''} for key share`
+    const ends = leases.map((lease) => ({ lease, written: end(lease) }))
+    const isHeld = ({ lease }: { lease: Lease }) => lease.jobId === jobIds[1]
+    for (const { written } of ends.filter((each) => !isHeld(each))) {
+      expect(await written).toMatchObject({ status: 'succeeded' })
+    }
+    return ends.find(isHeld)
+  })
+  expect(await held?.written).toMatchObject({ status: 'succeeded' })
+  await patient.end()
+})
+
+test('what follows from an end whose answer was lost is made up for', async () => {
+  let isToBreak = false
+  const line = await openLine(url, {
+    asGiven: (answer) => {
+      // What was asked for is done by then.
+      if (!isToBreak || !answer.includes('SELECT ')) return answer
+      isToBreak = false
+      line.drop()
+      void line.restore()
+      return Buffer.alloc(0)
+    },
+  })
+  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+  await byLine`select 1`
+  const { finisher } = finishing(byLine)
+  const first = await queue.enqueue()
+  const dependent = await queue.enqueue({ dependsOn: [first] })
+  const { lease } = await queue.claimOne()
+  isToBreak = true
+  expect(await finisher.finish(lease, { kind: 'succeeded', result: null })).toMatchObject({
+    status: 'succeeded',
+  })
+  expect(isToBreak).toBe(false)
+  const next = await until('the dependent to be ready', async () => (await queue.claim())[0])
+  expect(next.lease.jobId).toBe(dependent)
+  await finisher.finish(next.lease, { kind: 'succeeded', result: null })
+  await byLine.end()
 })
 
 test('the time of a cancel runs from its request to its end', async () => {

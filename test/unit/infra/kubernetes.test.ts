@@ -189,10 +189,10 @@ test('what scales by itself has no number of replicas that applying again would 
   for (const name of ['api', 'worker']) expect(find(`Deployment ${name}`).spec.replicas).toBeUndefined()
 })
 
-test('workers scale from none by what a pod can run at once', () => {
+test('workers scale from one, which makes the definitions known, by what a pod can run at once', () => {
   const { spec } = find('ScaledObject worker')
   const slots = podOf(find('Deployment worker')).spec.containers[0].env[0]
-  expect(spec).toMatchObject({ scaleTargetRef: { name: 'worker' }, minReplicaCount: 0 })
+  expect(spec).toMatchObject({ scaleTargetRef: { name: 'worker' }, minReplicaCount: 1 })
   expect(slots).toEqual({
     name: 'MAX_CONCURRENT_EXECUTIONS',
     value: spec.triggers[0].metadata.targetQueryValue,

@@ -11,6 +11,7 @@ import type { JsonObject } from '../../../../core/json.ts'
 import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
+import { sweep } from '../../../../core/queue/release.ts'
 import { stage } from '../../../../core/queue/stage.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
@@ -233,22 +234,36 @@ describe('dependencies', () => {
     await expect(enqueue(sql, another)).rejects.toThrow(DependencyFailed)
   })
 
+  test.each(['succeeded', 'failed'] as const)(
+    'an open transaction with a dependent keeps no job from its end, and upkeep finds what waits for one that %s',
+    async (kind) => {
+      const first = await queue.enqueue({ maxAttempts: 1 })
+      const { lease } = await queue.claimOne()
+      const dependent = await sql.begin(async (tx) => {
+        const { job } = await enqueue(tx, { definitionKey: 'test', dependsOn: [first] })
+        const end = kind === 'failed' ? failedWith('broken') : ({ kind, result: null } as const)
+        expect((await finish(sql, [{ lease, end }])).finished).toMatchObject([{ status: kind }])
+        return job.id
+      })
+      expect(await queue.claim()).toEqual([])
+      await sweep(sql)
+      if (kind === 'succeeded') expect((await queue.claimOne()).lease.jobId).toBe(dependent)
+      else expect(await readJob(sql, dependent)).toMatchObject({ errorCode: 'dependency_failed' })
+    },
+  )
+
   test('an end that races the enqueue of a dependent neither misses it nor leaves it waiting', async () => {
-    const first = await queue.enqueue()
-    const { lease } = await queue.claimOne()
-    const enqueued = Promise.withResolvers<string>()
-    const held = Promise.withResolvers<void>()
-    const enqueueing = sql.begin(async (tx) => {
-      enqueued.resolve((await enqueue(tx, { definitionKey: 'test', dependsOn: [first] })).job.id)
-      await held.promise
-    })
-    const dependent = await enqueued.promise
-    const finishing = finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
-    await waitsForLock(sql)
-    held.resolve()
-    await enqueueing
-    await finishing
-    expect((await queue.claimOne()).lease.jobId).toBe(dependent)
+    for (let time = 0; time < 20; time++) {
+      const first = await queue.enqueue()
+      const { lease } = await queue.claimOne()
+      const [{ job }] = await Promise.all([
+        enqueue(sql, { definitionKey: 'test', dependsOn: [first] }),
+        finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }]),
+      ])
+      const next = await queue.claimOne()
+      expect(next.lease.jobId).toBe(job.id)
+      await finish(sql, [{ lease: next.lease, end: { kind: 'succeeded', result: null } }])
+    }
   })
 })
 
