@@ -12,7 +12,8 @@
  *   })
  *
  * The definition must be registered (a worker does that when it starts). A job of an open transaction is seen once
- * that has committed; workers find it at their next poll, as NOTIFY is not sent from others' transactions.
+ * that has committed; workers find it at their next poll, as NOTIFY is not sent from others' transactions. One that
+ * `dependsOn` a job which ends while the transaction is open is found by the scheduler, within a minute.
  */
 import type { z } from 'zod'
 import type { Sql } from './db.ts'
