@@ -1,6 +1,6 @@
 /** The API as the views use it: the typed client, with this tab's key, and failures as `ApiProblem`. */
 import { createApiClient } from '../api/client.ts'
-import { currentSession, refuse } from './session.ts'
+import { keyInUse, refuse } from './session.ts'
 
 /** What the API said went wrong, or that it could not be reached. */
 export class ApiProblem extends Error {
@@ -10,6 +10,8 @@ export class ApiProblem extends Error {
     readonly status: number | null,
     readonly code: string,
     readonly details: { path: string; message: string }[] = [],
+    /** After which it may be tried again, where the answer says so. */
+    readonly retryAfterSeconds: number | null = null,
   ) {
     super(message)
   }
@@ -19,7 +21,7 @@ export const api = createApiClient(location.origin, { fetch: sendSigned as typeo
 
 /** A request with this tab's key. @throws ApiProblem when no answer comes */
 export async function sendSigned(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-  const { apiKey } = currentSession()
+  const apiKey = keyInUse()
   const headers = new Headers(init.headers)
   if (apiKey !== null) headers.set('authorization', `Bearer ${apiKey}`)
   const response = await fetch(input, { ...init, headers }).catch((error: unknown) => {
@@ -32,9 +34,13 @@ export async function sendSigned(input: RequestInfo | URL, init: RequestInit = {
 
 type Answer<Sent> = Sent extends { json(): Promise<infer Body> } ? Body : never
 
-interface Answered {
-  ok: boolean
+interface Refusal {
   status: number
+  headers: Pick<Headers, 'get'>
+}
+
+interface Answered extends Refusal {
+  ok: boolean
   text(): Promise<string>
 }
 
@@ -42,18 +48,24 @@ interface Answered {
 export async function read<Sent extends Answered>(request: Promise<Sent>): Promise<Answer<Sent>> {
   const response = await request
   const text = await response.text()
-  if (!response.ok) throw problemOf(text, response.status)
+  if (!response.ok) throw problemOf(text, response)
   return (text === '' ? null : JSON.parse(text)) as Answer<Sent>
 }
 
-export function problemOf(text: string, status: number): ApiProblem {
+export function problemOf(text: string, { status, headers }: Refusal): ApiProblem {
+  const retryAfter = retryAfterSeconds(headers.get('retry-after'))
   try {
     const { detail, code, details } = JSON.parse(text)
-    if (typeof detail === 'string') return new ApiProblem(detail, status, String(code), details)
+    if (typeof detail === 'string') return new ApiProblem(detail, status, String(code), details, retryAfter)
   } catch {
     // Not ours: a proxy's page, for example.
   }
-  return new ApiProblem(`The server answered with status ${status}.`, status, 'unexpected')
+  return new ApiProblem(`The server answered with status ${status}.`, status, 'unexpected', [], retryAfter)
+}
+
+/** Our API says it in seconds; a proxy may say it as a date, which depends on this machine's clock and counts as none. */
+function retryAfterSeconds(header: string | null): number | null {
+  return header !== null && /^\d+$/.test(header) ? Number(header) : null
 }
 
 export function messageOf(error: unknown): string {

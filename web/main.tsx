@@ -11,7 +11,13 @@ const tries = 2
 
 const queries = new QueryClient({
   defaultOptions: {
+    // What the browser calls offline says nothing about a server on this machine; and what was pressed while there is no
+    // network shall fail at once, not be carried out hours later, when nobody expects it any more.
+    mutations: { networkMode: 'always' },
     queries: {
+      networkMode: 'always',
+      // Left out, the line above would turn it off.
+      refetchOnReconnect: true,
       staleTime: 2000,
       // What is wrong with the request itself is wrong the next time too.
       retry: (failures, error) =>

@@ -14,9 +14,11 @@ export interface Session {
 }
 
 let session: Session = { apiKey: sessionStorage.getItem(storageKey), isRefused: false }
+/** What requests are sent with; that of the session but between `sendWith` and `signIn`. */
+let inUse = session.apiKey
 const listeners = new Set<() => void>()
 
-export function currentSession(): Session {
+function currentSession(): Session {
   return session
 }
 
@@ -24,19 +26,33 @@ export function useSession(): Session {
   return useSyncExternalStore(subscribe, currentSession)
 }
 
+export function keyInUse(): string | null {
+  return inUse
+}
+
 export function signIn(apiKey: string): void {
-  sessionStorage.setItem(storageKey, apiKey)
+  sendWith(apiKey)
   change({ apiKey, isRefused: false })
+}
+
+/**
+ * Requests are sent with the key at once, and what is shown stays as it is until somebody signs in with it: all of the
+ * page is made anew then, the dialog with the key included.
+ */
+export function sendWith(apiKey: string): void {
+  sessionStorage.setItem(storageKey, apiKey)
+  inUse = apiKey
 }
 
 export function signOut(): void {
   sessionStorage.removeItem(storageKey)
+  inUse = null
   change({ apiKey: null, isRefused: true })
 }
 
 /** A request that was sent with another key than the present one says nothing about that. */
 export function refuse(apiKey: string | null): void {
-  if (apiKey === session.apiKey && !session.isRefused) change({ ...session, isRefused: true })
+  if (apiKey === inUse && !session.isRefused) change({ ...session, isRefused: true })
 }
 
 function change(next: Session): void {

@@ -50,7 +50,7 @@ export function openEventStream({ path, onEvent, onState, onEnd }: StreamOptions
           signal: attempt.signal,
         })
         if (response.status === 204) return onEnd?.()
-        if (!response.ok || response.body === null) throw problemOf(await response.text(), response.status)
+        if (!response.ok || response.body === null) throw problemOf(await response.text(), response)
         onState('live')
         for await (const frame of framesOf(response.body)) {
           clearTimeout(silence)

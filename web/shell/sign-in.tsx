@@ -19,7 +19,7 @@ export function SignIn() {
     setProblem(undefined)
     try {
       const answer = await fetch('/v1/keys/self', { headers: { authorization: `Bearer ${apiKey.trim()}` } })
-      if (!answer.ok) throw problemOf(await answer.text(), answer.status)
+      if (!answer.ok) throw problemOf(await answer.text(), answer)
       queries.clear()
       signIn(apiKey.trim())
     } catch (error) {

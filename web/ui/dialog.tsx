@@ -3,7 +3,7 @@
  * security policy forbids.
  */
 import * as Radix from '@radix-ui/react-dialog'
-import type { ReactNode } from 'react'
+import { type ReactNode, useRef } from 'react'
 import { Button } from './basics.tsx'
 
 export function Dialog({
@@ -13,6 +13,7 @@ export function Dialog({
   onClose,
   children,
   look = 'middle',
+  isKept = false,
 }: {
   title: string
   description?: ReactNode
@@ -20,14 +21,30 @@ export function Dialog({
   onClose: () => void
   children: ReactNode
   look?: 'middle' | 'sheet'
+  /** Only its buttons close it: what it shows can't be seen again. */
+  isKept?: boolean
 }) {
+  const opener = useRef<Element>(null)
+  const keep = (event: Event) => {
+    if (isKept) event.preventDefault()
+  }
   return (
     <Radix.Root open={isOpen} onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <div className="backdrop" aria-hidden="true" />
         <Radix.Content
           className={`dialog dialog-${look}`}
-          onOpenAutoFocus={focusFirstField}
+          onOpenAutoFocus={(event) => {
+            opener.current = document.activeElement
+            focusFirstField(event)
+          }}
+          onCloseAutoFocus={(event) => {
+            // Radix would look for a trigger of its own, and leave the focus nowhere.
+            event.preventDefault()
+            giveFocusBack(opener.current)
+          }}
+          onInteractOutside={keep}
+          onEscapeKeyDown={keep}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
           <header className="dialog-head">
@@ -53,6 +70,18 @@ function focusFirstField(event: Event): void {
   if (!(field instanceof HTMLElement)) return
   event.preventDefault()
   field.focus()
+}
+
+/** To what had it before; where that is gone, or can't be pressed now, to the view, so that Tab goes on from there. */
+function giveFocusBack(opener: Element | null): void {
+  // One dialog may follow another at once, and has the focus then.
+  const open = document.querySelector('[role=dialog]')
+  if (open !== null && !open.contains(opener)) return
+  if (opener instanceof HTMLElement && opener !== document.body && opener.isConnected) {
+    opener.focus()
+    if (document.activeElement === opener) return
+  }
+  document.getElementById('main')?.focus({ preventScroll: true })
 }
 
 /** Asks before something that can't be taken back. */

@@ -287,6 +287,37 @@ test.skipIf(noBrowser)('the focus stays with its job while the list scrolls, and
 })
 
 test.skipIf(noBrowser)(
+  'the row that keys have marked is of the same job when others come and go',
+  async () => {
+    const enqueue = () => server.enqueue('echo', {}, { delaySeconds: 10_000, tags: ['marked'] })
+    const oldest = await enqueue()
+    const middle = await enqueue()
+    await enqueue()
+    const page = await browser.open(`${server.url}/jobs?tag=marked&status=queued`)
+    const links = page.locator('.job-link')
+    const marked = () => page.locator('tr.is-active .job-link').getAttribute('title')
+    await shows(page, 'Live')
+    await until('three rows', async () => (await links.count()) === 3)
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    expect(await marked()).toBe(middle.id)
+
+    const newest = await enqueue()
+    await until('the new row', async () => (await links.first().getAttribute('title')) === newest.id)
+    expect(await marked()).toBe(middle.id)
+    await page.keyboard.press('x')
+    await page.locator('tr.is-active.is-selected').waitFor()
+
+    await server.request('POST', `/v1/jobs/${middle.id}/cancel`)
+    await until('its row to be gone', async () => (await links.count()) === 3)
+    expect(await page.locator('tr.is-active').count()).toBe(0)
+    // On from where it was.
+    await page.keyboard.press('j')
+    expect(await marked()).toBe(oldest.id)
+  },
+)
+
+test.skipIf(noBrowser)(
   'a row opens its job in the same page, and in a new tab where that is asked for',
   async () => {
     await seedFinished('opened', 3)

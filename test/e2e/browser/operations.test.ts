@@ -103,6 +103,28 @@ test.skipIf(noBrowser)('the times of a schedule are those of its zone, wherever 
   await dialog.locator('.preview').getByText('09:00:00 GMT+9').first().waitFor()
 })
 
+test.skipIf(noBrowser)('a dialog gives the focus back to what had it, or else to the view', async () => {
+  const page = await browser.open(`${server.url}/schedules`)
+  const hasFocus = (element: Element) => document.activeElement === element
+  const openAndClose = async (key: string) => {
+    await page.keyboard.press(key)
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+  const make = page.getByRole('button', { name: 'New schedule' }).first()
+  await make.waitFor()
+  await openAndClose('?')
+  await until('the view to have it', () => page.locator('#main').evaluate(hasFocus))
+  await make.focus()
+  await openAndClose('Enter')
+  await until('the button to have it', () => make.evaluate(hasFocus))
+  const link = page.getByRole('link', { name: 'Queues' }).first()
+  await link.focus()
+  await openAndClose('?')
+  await until('the link to have it', () => link.evaluate(hasFocus))
+})
+
 test.skipIf(noBrowser)('a queue is paused, and goes on by the undo of the notice', async () => {
   const page = await browser.open(`${server.url}/queues`)
   const row = page.locator('tr', { hasText: 'default' })
@@ -210,11 +232,24 @@ test.skipIf(noBrowser)('the first key is made here, and the page goes on with it
   await page.getByRole('button', { name: 'Make the key' }).click()
   const secret = page.locator('.secret code')
   expect(await secret.textContent()).toMatch(/^jsk_/)
+  await until('the API to ask for keys', async () => (await server.request('GET', '/v1/jobs')).status === 401)
+  const statuses: number[] = []
+  page.on('response', (response) => {
+    if (response.url() === `${server.url}/v1/keys`) statuses.push(response.status())
+  })
+  await until('the list to be asked for again', async () => {
+    // As when somebody comes back from where the key was put.
+    await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
+    return statuses.length > 0
+  })
+  expect(statuses[0]).toBe(200)
+  await page.keyboard.press('Escape')
+  await page.mouse.click(5, 5)
+  expect(await secret.isVisible()).toBe(true)
   await page.getByRole('button', { name: 'I have it' }).click()
   await page.locator('tr', { hasText: 'operator' }).waitFor()
   await page.setViewportSize({ width: 390, height: 844 })
   expect(await pixelsBesideTables(page), 'pixels of tables beside a phone’s screen').toEqual([])
-  await until('the API to ask for keys', async () => (await server.request('GET', '/v1/jobs')).status === 401)
   await page.locator('tr', { hasText: 'operator' }).getByRole('button', { name: 'Revoke' }).click()
   await page.getByRole('button', { name: 'Revoke it' }).click()
   await page.locator('tr', { hasText: 'operator' }).locator('.tag', { hasText: 'revoked' }).waitFor()

@@ -146,6 +146,44 @@ test.skipIf(noBrowser)('a stream whose links have run out goes on where it was, 
 })
 
 test.skipIf(noBrowser)(
+  'a file plays on while one comes and goes, and by a fresh link once its own has run out',
+  async () => {
+    const job = await encodeByLink(server, await clips.make({ name: 'file.mp4', seconds: 6 }))
+    await job.reaches('succeeded', 120)
+    const page = await browser.open(`${server.url}/videos/${job.id}`)
+    const video = page.locator('video')
+    await timeAfterPlaying(page)
+    const links: string[] = []
+    page.on('request', (request) => {
+      if (request.url().includes('X-Amz-Signature=') && request.resourceType() === 'fetch')
+        links.push(request.url())
+    })
+    const read = countReads(page)
+    // To the page it is an hour later, and the link as good as before.
+    await page.evaluate(() => {
+      const now = Date.now
+      Date.now = () => now() + 3_600_000
+    })
+    await until('the status to be read again', async () => {
+      await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
+      return read.status > 0
+    })
+    expect(links).toEqual([])
+
+    // All of so small a file is there before a link could run out.
+    await video.evaluate((each) => {
+      ;(each as HTMLVideoElement).currentTime = 3
+      each.dispatchEvent(new Event('error'))
+    })
+    await until('another link', () => links.length > 0)
+    await until('the end', () => video.evaluate((each) => (each as HTMLVideoElement).ended))
+    expect(await video.evaluate((each) => (each as HTMLVideoElement).played.start(0))).toBeGreaterThan(2.9)
+    expect(links).toHaveLength(1)
+    expect(await video.getAttribute('src')).toBe(links[0])
+  },
+)
+
+test.skipIf(noBrowser)(
   'an upload in parts is paused, and goes on with the parts that have not arrived',
   async () => {
     const clip = await Bun.file(await clips.make({ name: 'large.mp4', seconds: 1 })).bytes()

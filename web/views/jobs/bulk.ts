@@ -5,10 +5,15 @@ import { filterOf } from './job-pages.ts'
 
 const atOnce = 6
 const perRequest = 1000
+/** Where the answer names none, though ours does. */
+const usualWaitSeconds = 1
+/** Of our own limit it is a second or two; who is to wait longer is told so instead. */
+const longestWaitSeconds = 60
 
 export interface Outcome {
   done: number
-  refused: number
+  /** Their ids. */
+  refused: string[]
   /** Why the first of them was. */
   reason: string | null
 }
@@ -21,7 +26,10 @@ export async function retryJobs(ids: string[]): Promise<Outcome> {
   return await each(ids, (jobId) => read(api.v1.jobs[':jobId'].retry.$post({ param: { jobId } })))
 }
 
-/** Goes on until none is left; those that are being stopped count too. */
+/**
+ * Goes on until none is left; those that are being stopped count too. An answer that names fewer than were asked for is
+ * not the last: jobs that end between being found and being cancelled are in none.
+ */
 export async function cancelMatching(search: JobSearch, onProgress: (done: number) => void): Promise<number> {
   const { tag, status, ...filter } = filterOf(search)
   const json = {
@@ -32,28 +40,43 @@ export async function cancelMatching(search: JobSearch, onProgress: (done: numbe
   }
   let done = 0
   for (;;) {
-    const { cancelled, cancelling } = await read(api.v1.jobs.cancel.$post({ json }))
+    const { cancelled, cancelling } = await patiently(() => read(api.v1.jobs.cancel.$post({ json })))
+    if (cancelled.length + cancelling.length === 0) return done
     done += cancelled.length + cancelling.length
     onProgress(done)
-    if (cancelled.length + cancelling.length < perRequest) return done
   }
 }
 
 async function each(ids: string[], act: (id: string) => Promise<unknown>): Promise<Outcome> {
-  const outcome: Outcome = { done: 0, refused: 0, reason: null }
-  const waiting = [...ids]
+  const outcome: Outcome = { done: 0, refused: [], reason: null }
+  // One for all workers: each takes what the others have left.
+  const waiting = ids.values()
   const worker = async () => {
-    for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+    for (const id of waiting) {
       try {
-        await act(id)
+        await patiently(() => act(id))
         outcome.done++
       } catch (error) {
         if (error instanceof ApiProblem && error.status === 401) throw error
-        outcome.refused++
+        outcome.refused.push(id)
         outcome.reason ??= messageOf(error)
       }
     }
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
   return outcome
+}
+
+/** Waits and asks again for as long as there are too many requests: the limit counts all of this key, not only these. */
+async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 429) throw error
+      const seconds = error.retryAfterSeconds ?? usualWaitSeconds
+      if (seconds > longestWaitSeconds) throw error
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    }
+  }
 }

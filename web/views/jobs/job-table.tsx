@@ -49,7 +49,11 @@ export function JobTable({
   const router = useRouter()
   const scroller = useRef<HTMLDivElement>(null)
   const body = useRef<HTMLTableSectionElement>(null)
-  const [active, setActive] = useState(-1)
+  // By its job, which stays marked when others come in above it.
+  const [activeId, setActiveId] = useState<string | null>(null)
+  const active = useMemo(() => jobs.findIndex(({ jobId }) => jobId === activeId), [jobs, activeId])
+  /** Where it was last: there one goes on when the job is not in the list any more. */
+  const lastActive = useRef(-1)
   const height = useSyncExternalStore(onPhoneChange, () => (phone.matches ? phoneRowHeight : rowHeight))
   // Without keys of its own: a function that is new with each rendering would have all rows measured again.
   const virtual = useVirtualizer({
@@ -81,16 +85,20 @@ export function JobTable({
   useEffect(() => virtual.measure(), [virtual, height])
 
   useEffect(() => {
+    if (active !== -1) lastActive.current = active
+  }, [active])
+
+  useEffect(() => {
     const move = (to: number) => {
       const index = Math.max(0, Math.min(jobs.length - 1, to))
-      setActive(index)
+      setActiveId(jobs[index]?.jobId ?? null)
       virtual.scrollToIndex(index)
     }
     const onKey = (event: KeyboardEvent) => {
       if (!isCommand(event)) return
       const job = jobs[active]
-      if (event.key === 'j') move(active + 1)
-      else if (event.key === 'k') move(active - 1)
+      if (event.key === 'j') move(active === -1 ? lastActive.current : active + 1)
+      else if (event.key === 'k') move((active === -1 ? lastActive.current : active) - 1)
       else if (event.key === 'x' && job !== undefined) {
         onSelection(({ [job.jobId]: isSelected, ...others }) =>
           isSelected ? others : { ...others, [job.jobId]: true },

@@ -35,8 +35,9 @@ export function Jobs() {
     try {
       const { done, refused, reason } = await action()
       if (done > 0) say(`${count(done)} ${done === 1 ? 'job' : 'jobs'} ${verb}.`)
-      if (refused > 0) sayFailure(`${count(refused)} could not be.`, reason ?? '')
-      setSelection({})
+      if (refused.length > 0) sayFailure(`${count(refused.length)} could not be.`, reason ?? '')
+      // Who wants to try them again needs not look for them; but none of a list that is not shown any more.
+      setSelection((now) => Object.fromEntries(refused.filter((id) => now[id]).map((id) => [id, true])))
     } catch (error) {
       sayFailure('That did not work.', error)
     } finally {
@@ -115,7 +116,7 @@ export function Jobs() {
         onConfirm={() =>
           void act('cancelled', async () => {
             const done = await cancelMatching(search, () => {})
-            return { done, refused: 0, reason: null }
+            return { done, refused: [], reason: null }
           })
         }
       />

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api, read } from '../../api.ts'
-import { signIn, useSession } from '../../session.ts'
+import { sendWith, signIn, useSession } from '../../session.ts'
 import type { ApiKey, Scope } from '../../types.ts'
 import { Allowed } from '../../ui/allowed.tsx'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
@@ -160,9 +160,12 @@ function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void })
           json: { name, scopes: chosen, ...(days === '' ? {} : { expiresInDays: Number(days) }) },
         }),
       ),
+    onSuccess: ({ secret }) => {
+      // Without a key of its own this page would be shut out by the first that it makes, and the secret lost with it.
+      if (session.apiKey === null) sendWith(secret)
+    },
   })
 
-  /** Without a key of its own this page would be shut out by the first that it makes. */
   function finish(): void {
     if (make.data !== undefined && session.apiKey === null) signIn(make.data.secret)
     void queries.invalidateQueries({ queryKey: keysKey })
@@ -180,6 +183,7 @@ function NewKey({ isFirst, onClose }: { isFirst: boolean; onClose: () => void })
         title="Keep this key"
         description="It is shown this once. The server keeps only its hash."
         isOpen
+        isKept
         onClose={finish}
       >
         <p className="secret">

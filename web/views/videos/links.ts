@@ -8,7 +8,7 @@ import { problemOf, sendSigned } from '../../api.ts'
 export async function linkOf(path: string): Promise<string> {
   const stop = new AbortController()
   const answer = await sendSigned(path, { headers: { range: 'bytes=0-0' }, signal: stop.signal })
-  if (!answer.ok) throw problemOf(await answer.text(), answer.status)
+  if (!answer.ok) throw problemOf(await answer.text(), answer)
   // The rest is for whoever follows the link.
   stop.abort()
   return answer.url

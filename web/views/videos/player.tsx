@@ -27,7 +27,7 @@ export function Player({
   onWorn,
 }: Playable & { video: VideoRef; onWorn: (url: string) => void }) {
   return hlsUrl === null ? (
-    <FilePlayer path={filePath ?? ''} posterUrl={posterUrl} video={video} />
+    <FilePlayer key={filePath} path={filePath ?? ''} posterUrl={posterUrl} video={video} />
   ) : (
     // By its path: of another video nothing goes on where this one was.
     <StreamPlayer key={pathOf(hlsUrl)} url={hlsUrl} posterUrl={posterUrl} video={video} onWorn={onWorn} />
@@ -40,25 +40,45 @@ interface Played {
 }
 
 function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
-  const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 1_800_000 })
-  if (link.error !== null) {
-    return (
-      <p className="field-error" role="alert">
-        {messageOf(link.error)}
-      </p>
-    )
+  // Each answer is another link, by which the element would begin anew: nothing but `renew` asks for one.
+  const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 'static' })
+  /** Where a link was left for a fresh one. */
+  const left = useRef<{ seconds: number; isPlaying: boolean }>(null)
+  const renew = (element: HTMLVideoElement) => {
+    if (link.isFetching || Date.now() - link.dataUpdatedAt <= freshForMs) return
+    left.current = { seconds: element.currentTime, isPlaying: !element.paused && !element.ended }
+    void link.refetch()
+  }
+  const goOn = (element: HTMLVideoElement) => {
+    if (left.current === null) return
+    const { seconds, isPlaying } = left.current
+    left.current = null
+    element.currentTime = seconds
+    // A browser that lets nothing begin by itself leaves it standing there.
+    if (isPlaying) element.play().catch(() => {})
   }
   return (
-    // biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions
-    <video
-      ref={video}
-      className="player"
-      controls
-      playsInline
-      preload="metadata"
-      src={link.data}
-      poster={posterUrl ?? undefined}
-    />
+    <>
+      {link.data === undefined && link.error !== null ? null : (
+        // biome-ignore lint/a11y/useMediaCaption: what was uploaded brings no captions
+        <video
+          ref={video}
+          className="player"
+          controls
+          playsInline
+          preload="metadata"
+          src={link.data}
+          poster={posterUrl ?? undefined}
+          onError={({ currentTarget }) => renew(currentTarget)}
+          onLoadedMetadata={({ currentTarget }) => goOn(currentTarget)}
+        />
+      )}
+      {link.error === null ? null : (
+        <p className="field-error" role="alert">
+          {messageOf(link.error)}
+        </p>
+      )}
+    </>
   )
 }
 

@@ -1,6 +1,6 @@
 /**
  * How the bytes of one upload get to the storage: by one link, or part by part. A part that fails is sent again by a
- * fresh link; what has arrived before is not sent again.
+ * fresh link; what has arrived before is not sent again. While there is no network, or nobody answers, it waits.
  */
 import { ApiProblem, api, read } from '../../api.ts'
 import type { OpenedUpload, UploadProgress } from '../../types.ts'
@@ -9,6 +9,8 @@ import { putBytes } from './put-bytes.ts'
 const partsAtOnce = 3
 const triesPerPart = 4
 const firstWaitMs = 500
+/** Between looks whether somebody is there again; the browser may say so before. */
+const awayWaitMs = 5000
 /** Large files on slow lines take hours, and who was interrupted may come back the next morning. */
 const livesSeconds = 86_400
 
@@ -69,11 +71,17 @@ export async function sendBytes(
   const first = target.parts.find(({ partNumber }) => partNumber === 1)
   const partBytes = first?.sizeBytes ?? sent.get(1) ?? 0
   const waiting = [...target.parts]
+  // Longer it can't be awaited, whatever this machine's clock makes of the time that the answer says.
+  const givenUpAt = Date.now() + livesSeconds * 1000
   const worker = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
       signal.throwIfAborted()
       const from = (part.partNumber - 1) * partBytes
-      await sendPart(target.uploadId, part, file.slice(from, from + part.sizeBytes), { signal, note })
+      await sendPart(target.uploadId, part, file.slice(from, from + part.sizeBytes), {
+        signal,
+        note,
+        givenUpAt,
+      })
     }
   }
   await Promise.all(Array.from({ length: partsAtOnce }, worker))
@@ -81,32 +89,67 @@ export async function sendBytes(
 
 async function sendPart(
   uploadId: string,
-  part: { partNumber: number; sizeBytes: number; url: string },
+  { partNumber, sizeBytes, url }: { partNumber: number; sizeBytes: number; url: string },
   bytes: Blob,
-  { signal, note }: { signal: AbortSignal; note: (part: number, bytes: number) => void },
+  {
+    signal,
+    note,
+    givenUpAt,
+  }: { signal: AbortSignal; note: (part: number, bytes: number) => void; givenUpAt: number },
 ): Promise<void> {
-  const { partNumber, sizeBytes } = part
-  let { url } = part
-  for (let attempt = 1; ; attempt++) {
+  let failures = 0
+  for (let isFirst = true; ; isFirst = false) {
     try {
-      await putBytes(url, bytes, { signal, onSent: (sent) => note(partNumber, sent) })
+      const link = isFirst ? url : await freshLink(uploadId, partNumber)
+      if (link !== null) await putBytes(link, bytes, { signal, onSent: (sent) => note(partNumber, sent) })
       note(partNumber, sizeBytes)
       return
     } catch (error) {
       note(partNumber, 0)
-      if (signal.aborted || attempt >= triesPerPart) throw error
-      await new Promise((resolve) => setTimeout(resolve, firstWaitMs * 2 ** attempt))
+      if (signal.aborted || isRefusal(error)) throw error
+      const isAway = isUnreachable(error) || navigator.onLine === false
+      if (!isAway) failures++
+      if (failures >= triesPerPart || Date.now() >= givenUpAt) throw error
+      const wantedMs = error instanceof ApiProblem ? (error.retryAfterSeconds ?? 0) * 1000 : 0
+      await pause(isAway ? awayWaitMs : Math.max(wantedMs, firstWaitMs * 2 ** failures), signal)
       // It may have been paused meanwhile, and go on by another call.
       signal.throwIfAborted()
-      url = await freshLink(uploadId, partNumber)
     }
   }
 }
 
-/** The one before may have run out while the connection was gone. */
-async function freshLink(uploadId: string, partNumber: number): Promise<string> {
+/**
+ * The link before may have run out while the connection was gone.
+ * @returns null when the part has arrived: of one whose answer was lost, nobody but the API knows
+ */
+async function freshLink(uploadId: string, partNumber: number): Promise<string | null> {
   const target = await freshLinks(uploadId)
-  const part = 'parts' in target ? target.parts.find((each) => each.partNumber === partNumber) : undefined
-  if (part === undefined) throw new ApiProblem('The part can’t be sent any more.', null, 'part_gone')
-  return part.url
+  if (!('parts' in target)) throw new ApiProblem('The part can’t be sent any more.', 404, 'part_gone')
+  return target.parts.find((each) => each.partNumber === partNumber)?.url ?? null
+}
+
+/** By the API, which would refuse it the next time too; the storage refuses links that have run out. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ApiProblem) || error.code === 'storage') return false
+  return error.status !== null && error.status < 500 && error.status !== 429
+}
+
+/** The API. Of the storage the browser tells only that there was no answer, which may as well be one it may not read. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof ApiProblem && error.code === 'unreachable'
+}
+
+/** Ends early when the network is back, or when nothing is awaited any more. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    const end = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    addEventListener('online', end, { signal: over.signal })
+    signal.addEventListener('abort', end, { signal: over.signal })
+  })
+  over.abort()
 }

@@ -14,7 +14,7 @@ export function Strip({ url, video }: { url: string; video: RefObject<HTMLVideoE
     queryFn: async () => {
       const answer = await sendSigned(url)
       const text = await answer.text()
-      if (!answer.ok) throw problemOf(text, answer.status)
+      if (!answer.ok) throw problemOf(text, answer)
       return readStoryboard(text)
     },
     staleTime: 1_800_000,

@@ -101,6 +101,7 @@ export function Secret({ secret, onClose }: { secret: string; onClose: () => voi
       title="Keep this secret"
       description="It signs the messages (Standard Webhooks); your receiver checks them with it. It is shown this once."
       isOpen
+      isKept
       onClose={onClose}
     >
       <p className="secret">
