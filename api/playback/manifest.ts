@@ -8,7 +8,9 @@ import { byCodec, type Output, ofKind, type Rendition, type Sound, type Subtitle
 /** @param urlOf where the file of an output is, by its name */
 export function manifest(outputs: Output[], urlOf: (name: string) => string): string {
   const renditions = ofKind(outputs, 'rendition')
-  const seconds = Math.max(0, ...renditions.map(({ durationSeconds }) => durationSeconds))
+  const sounds = ofKind(outputs, 'audio')
+  // Players stop here: sound may go on after the last picture.
+  const seconds = Math.max(0, ...[...renditions, ...sounds].map(({ durationSeconds }) => durationSeconds))
   const pictures = [...byCodec(renditions).values()]
   const sets = [
     ...pictures.map((group) => [
@@ -16,7 +18,7 @@ export function manifest(outputs: Output[], urlOf: (name: string) => string): st
       ...group.map((rendition) => pictureElement(rendition, urlOf)),
       '</AdaptationSet>',
     ]),
-    ...ofKind(outputs, 'audio').map((sound) => [
+    ...sounds.map((sound) => [
       `<AdaptationSet contentType="audio" mimeType="audio/mp4" segmentAlignment="true" subsegmentAlignment="true" subsegmentStartsWithSAP="1"${language(sound)}>`,
       soundElement(sound, urlOf),
       '</AdaptationSet>',

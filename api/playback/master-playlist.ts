@@ -4,23 +4,25 @@ import { byCodec, type Output, ofKind, type Rendition, type Sound } from './vide
 
 /** @param urlOf where the media playlist of an output is, by its name */
 export function masterPlaylist(outputs: Output[], urlOf: (name: string) => string): string {
-  const sounds = ofKind(outputs, 'audio')
-  const names = trackNames(sounds, 'Audio')
+  const groups = byCodec(ofKind(outputs, 'audio'))
   const lines = ['#EXTM3U', '#EXT-X-VERSION:7', '#EXT-X-INDEPENDENT-SEGMENTS']
-  for (const [index, sound] of sounds.entries()) {
-    const isFirst = sounds.findIndex(({ codec }) => codec === sound.codec) === index
-    lines.push(
-      `#EXT-X-MEDIA:${attributes({
-        TYPE: 'AUDIO',
-        'GROUP-ID': quoted(sound.codec),
-        NAME: quoted(names[index] ?? ''),
-        ...languageOf(sound),
-        DEFAULT: isFirst ? 'YES' : 'NO',
-        AUTOSELECT: 'YES',
-        CHANNELS: quoted(String(sound.channels)),
-        URI: quoted(urlOf(sound.name)),
-      })}`,
-    )
+  for (const [group, sounds] of groups) {
+    // The same sound has the same name in every group (4.3.4.1.1): names are unique only within one.
+    const names = trackNames(sounds, 'Audio')
+    for (const [index, sound] of sounds.entries()) {
+      lines.push(
+        `#EXT-X-MEDIA:${attributes({
+          TYPE: 'AUDIO',
+          'GROUP-ID': quoted(group),
+          NAME: quoted(names[index] ?? ''),
+          ...languageOf(sound),
+          DEFAULT: index === 0 ? 'YES' : 'NO',
+          AUTOSELECT: 'YES',
+          CHANNELS: quoted(String(sound.channels)),
+          URI: quoted(urlOf(sound.name)),
+        })}`,
+      )
+    }
   }
   const subtitles = ofKind(outputs, 'subtitles')
   const subtitleNames = trackNames(subtitles, 'Subtitles')
@@ -37,7 +39,6 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
       })}`,
     )
   }
-  const groups = byCodec(sounds)
   const largestFirst = ofKind(outputs, 'rendition').toSorted(
     (a, b) => b.width * b.height - a.width * a.height,
   )

@@ -37,12 +37,12 @@ export const codecsOf: Record<Format, { video: readonly VideoCodec[]; audio: rea
   dash: { video: videoCodecs, audio: audioCodecs },
 }
 
-/** Of H.264, 0 is lossless: no picture for the profile that players take. */
+/** Of H.264, 0 is lossless: no picture for the profile that players take. Of AV1, FFmpeg takes it for none given (SVT). */
 const crfRange: Record<VideoCodec, { least: number; highest: number }> = {
   h264: { least: 1, highest: 51 },
   hevc: { least: 0, highest: 51 },
   vp9: { least: 0, highest: 63 },
-  av1: { least: 0, highest: 63 },
+  av1: { least: 1, highest: 63 },
 }
 
 /**

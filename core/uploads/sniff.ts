@@ -7,8 +7,13 @@ import { fileTypeFromBuffer } from 'file-type'
 /** How many bytes `whyNotVideo` wants to see; a shorter file is seen whole. */
 export const sniffBytes = 4100
 
-/** Containers that file-type does not file under `video/`. */
-const containers = new Set(['application/mxf', 'application/vnd.rn-realmedia', 'application/vnd.ms-asf'])
+/** Containers that file-type does not file under `video/`: of Windows Media it only sees the stream that is listed first. */
+const containers = new Set([
+  'application/mxf',
+  'application/vnd.rn-realmedia',
+  'application/vnd.ms-asf',
+  'audio/x-ms-asf',
+])
 
 const pictures = new Set(['image/png', 'image/jpeg', 'image/webp'])
 

@@ -33,7 +33,7 @@ import { divide } from './segments/divide.ts'
 import { joinParts } from './segments/join-parts.ts'
 import { startParts } from './segments/start-parts.ts'
 import { fetchSource, type VideoSource } from './source.ts'
-import { verifyAligned, verifyWhole } from './verify.ts'
+import { refuseEmptyPart, verifyAligned, verifyWhole } from './verify.ts'
 
 /** More threads than this make an encoder slower and its memory larger. */
 const maxThreads = 16
@@ -108,12 +108,14 @@ interface Encoded {
 async function complete(encoded: Encoded, directory: string, context: JobContext, progress: PhaseProgress) {
   const { media, extras, sizeBytes, filename, frameCount, damagedFrames } = encoded
   const { scratchDirectory, tools, storage, log } = context
+  const { trim } = encoded.plan
+  // Before: what is damaged ahead of the part must not cost the upload.
+  refuseEmptyPart(trim, frameCount)
   refuseDamaged({ damagedFrames, frameCount })
   if (damagedFrames > 0) log.warn('damaged', { damagedFrames, frameCount })
   progress.at('packaging', 0)
   const finished = await makeDirectory(scratchDirectory, 'finished')
   const uploads = new OutputUploads(storage)
-  const { trim } = encoded.plan
   const bench = { directory, finished, uploads, tools, care: careOf(context), filename, trim }
   const outputs = await finishAll(encoded, bench)
     .then((verified) => publish(verified, uploads, (share) => progress.at('publishing', share)))
@@ -122,10 +124,11 @@ async function complete(encoded: Encoded, directory: string, context: JobContext
       throw error
     })
   progress.done()
+  const skipped = [...extras.skipped, ...skippedSounds(media)]
   return {
     outputs,
     source: describeSource(media, { sizeBytes, damagedFrames }),
-    ...(extras.skipped.length === 0 ? {} : { skipped: extras.skipped }),
+    ...(skipped.length === 0 ? {} : { skipped }),
   }
 }
 
@@ -183,6 +186,14 @@ async function finishAll(
   const [largest] = videos.toSorted((a, b) => b.width * b.height - a.width * a.height)
   if (largest !== undefined) finished.push(...(await finishPictures(plan, largest, bench)))
   return finished.filter(({ kind }) => kind !== 'draft')
+}
+
+/** A divided encode that an earlier release began has not looked for them. */
+function skippedSounds({ emptySounds = [] }: Partial<Pick<Media, 'emptySounds'>>) {
+  return emptySounds.map((number) => ({
+    name: `audio-${number}`,
+    reason: 'The track is announced, but there is nothing in it.',
+  }))
 }
 
 function describeSource(media: Media, more: { sizeBytes: number; damagedFrames: number }) {

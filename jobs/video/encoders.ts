@@ -115,8 +115,9 @@ function rateOf({ crf, bitrate, maxBitrate, frameRate }: VideoPlan, encoder: str
 /** Where the frame rate is constant, groups of pictures of exactly one length, none of which looks into another. */
 function keyFramesOf({ frameRate }: VideoPlan, encoder: string): string[] {
   if (frameRate === null) {
-    // Players seek to key frames: one at least every so often.
-    return ['-force_key_frames', `expr:gte(t,n_forced*${groupSeconds})`]
+    // Players seek to key frames: one at least every so often. Counted from the last one, not by their number, which
+    // falls behind where pictures pause: all that came after would be key frames until it had caught up.
+    return ['-force_key_frames', `expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${groupSeconds}))`]
   }
   const frames = String(groupFrames(frameRate))
   const group = ['-g', frames, '-keyint_min', frames]

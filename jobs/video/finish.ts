@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { JsonObject } from '../../core/job.ts'
 import type { ToolCare } from './ffmpeg.ts'
+import { onOurs } from './ours.ts'
 import type { OutputUploads } from './output-uploads.ts'
 import { EmptyTrack, packageTrack, type Track, writePlaylist } from './package.ts'
 import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
@@ -49,7 +50,7 @@ export interface FinishBench {
   filename: string
 }
 
-/** @throws JobError output_invalid */
+/** @throws JobError output_invalid, and `withoutSound` */
 export async function finishTarget(
   target: Target,
   frameCount: number,
@@ -76,7 +77,7 @@ async function finishFile(
   const path = join(bench.directory, name)
   const contentType = `video/${format}`
   if (target.kind === 'file') bench.uploads.begin(path, { name, contentType })
-  const seen = await probe(bench.tools.ffprobe, path, bench.care)
+  const seen = await onOurs(probe(bench.tools.ffprobe, path, bench.care))
   verifyFile(seen, target, { frameCount, trim: bench.trim })
   return {
     kind: target.kind === 'file' ? 'video' : 'draft',
@@ -106,7 +107,7 @@ async function finishRendition(
   bench: FinishBench,
 ): Promise<FinishedOutput> {
   const { track, ...stored } = await packaged(target.name, 'video/mp4', bench)
-  const seen = await probe(bench.tools.ffprobe, stored.path, bench.care)
+  const seen = await onOurs(probe(bench.tools.ffprobe, stored.path, bench.care))
   verifyRendition(seen, target, track)
   const { codec, frameRate } = target.video
   return {
@@ -133,7 +134,7 @@ async function finishSound(
   const { track, ...stored } = await packaged(target.name, 'audio/mp4', bench).catch((error) => {
     throw error instanceof EmptyTrack ? withoutSound(bench.trim) : error
   })
-  const seen = await probeSound(bench.tools.ffprobe, stored.path, bench.care)
+  const seen = await onOurs(probeSound(bench.tools.ffprobe, stored.path, bench.care))
   verifySound(target.name, seen, target.audio)
   return {
     kind: 'audio',

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { JobError } from '../../core/job.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
+import { onOurs } from './ours.ts'
 import { sheetPictures } from './plan.ts'
 import type { Media } from './probe.ts'
 import { vttTime } from './subtitles.ts'
@@ -124,7 +125,8 @@ async function requirePicture(path: string): Promise<void> {
 }
 
 async function run(ffmpeg: string, options: string[], care: ToolCare): Promise<void> {
-  await runFfmpeg(ffmpeg, options, { ...care, durationSeconds: 0, videoStream: 0, progress: () => undefined })
+  const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
+  await onOurs(runFfmpeg(ffmpeg, options, { ...care, ...nothing }))
 }
 
 /** Of the same aspect, never wider than the source; even, as JPEG's colours are. */

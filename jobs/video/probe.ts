@@ -50,6 +50,8 @@ export interface Media {
   /** The default one of `audioTracks`. */
   audio: AudioTrack | null
   audioTracks: AudioTrack[]
+  /** Those that are announced but hold nothing, by their numbers among all sounds from 1: none of `audioTracks`. */
+  emptySounds: number[]
   subtitles: (TrackName & { index: number; codec: string })[]
 }
 
@@ -81,6 +83,7 @@ const Stream = z.object({
   nb_frames: number,
   channels: number,
   sample_rate: number,
+  start_time: number,
   duration: number,
   disposition: z.object({ default: number, attached_pic: number }).partial().optional(),
   tags: z.record(z.string(), z.string()).optional(),
@@ -107,7 +110,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
   // Side by side: to start ffprobe is most of what either takes.
   const [inspected, read] = await Promise.allSettled([
     inspect(ffprobe, file, care),
-    readPackets(ffprobe, file, ['-select_streams', 'V'], care),
+    readPackets(ffprobe, file, care),
   ])
   if (inspected.status === 'rejected') throw inspected.reason
   const { format, streams } = inspected.value
@@ -117,20 +120,21 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
     throw new JobError('unsupported_codec', 'The codec of the video is not known.', { retry: false })
   }
   if (read.status === 'rejected') throw read.reason
-  const pictures = (read.value.get(video.index) ?? new PacketReader()).pictures
+  const packets = read.value
+  const pictures = (packets.get(video.index) ?? new PacketReader()).pictures
   if (video.width < 1 || video.height < 1 || pictures.shown < 1) {
     throw invalid('The video stream holds no pictures.')
   }
-  const audio = audioTrack(pick(streams, 'audio'))
+  const isEmpty = ({ index }: Stream) => !packets.has(index)
+  const sounds = streams.filter(({ codec_type }) => codec_type === 'audio')
+  // FFmpeg ends well when nothing comes of a sound, and then it is missing in what was encoded.
+  const heard = sounds.filter((stream) => !isEmpty(stream))
+  const audio = audioTrack(pick(heard, 'audio'))
   const announcesDuration = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
   const durationSeconds = durationOf(format, pictures)
-  const missing = (endSeconds: number) => Math.max(0, durationSeconds - endSeconds)
-  let missingSeconds = announcesDuration ? missing(pictures.endSeconds) : 0
-  if (missingSeconds > tailSeconds) {
-    // Another stream may go on to the end: only now is it worth it to read them all.
-    const readers = await readPackets(ffprobe, file, [], care)
-    missingSeconds = missing(Math.max(...[...readers.values()].map((reader) => reader.pictures.endSeconds)))
-  }
+  // Any stream may go on to the end.
+  const endSeconds = Math.max(...[...packets.values()].map((reader) => reader.pictures.endSeconds))
+  const missingSeconds = announcesDuration ? Math.max(0, durationSeconds - endSeconds) : 0
   return {
     container: format.format_name,
     ...{ durationSeconds, announcesDuration, missingSeconds },
@@ -150,15 +154,12 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
       frameCount: pictures.shown,
       ...placesOf(pictures, format),
-      missingFrames: withIndexOfAll.test(format.format_name)
-        ? Math.max(0, video.nb_frames - pictures.stored)
-        : 0,
+      missingFrames: withIndexOfAll.test(format.format_name) ? missingOf(video, pictures) : 0,
       slowsDown: pictures.slowsDown,
     },
     audio: audio ?? null,
-    audioTracks: streams.flatMap((stream) =>
-      stream.codec_type === 'audio' ? (audioTrack(stream) ?? []) : [],
-    ),
+    audioTracks: heard.flatMap((stream) => audioTrack(stream) ?? []),
+    emptySounds: sounds.flatMap((stream, index) => (isEmpty(stream) ? index + 1 : [])),
     subtitles: streams
       .filter(({ codec_type }) => codec_type === 'subtitle')
       .map((stream) => ({ index: stream.index, codec: stream.codec_name, ...nameOf(stream) })),
@@ -251,13 +252,12 @@ class PacketReader {
 }
 
 /**
- * Reads every packet of the selected streams once: headers promise what need not be there.
- * @returns by the index of the stream
+ * Reads every packet once: headers promise what need not be there.
+ * @returns by the index of the stream; none for one without packets
  */
 async function readPackets(
   ffprobe: string,
   file: string,
-  select: string[],
   care: ToolCare,
 ): Promise<Map<number, PacketReader>> {
   const entries = 'packet=stream_index,pts_time,dts_time,duration_time,flags'
@@ -272,7 +272,7 @@ async function readPackets(
     reader.see(packet)
     return true
   }
-  await runProbe(ffprobe, [...select, ...shown, ...inputOptions(file)], { ...care, onLine })
+  await runProbe(ffprobe, [...shown, ...inputOptions(file)], { ...care, onLine })
   return readers
 }
 
@@ -296,6 +296,14 @@ function durationOf(format: Format, pictures: Pictures): number {
   if (jumps(format, pictures)) return steadySeconds
   if (withJumps.test(format.format_name)) return format.duration
   return Math.max(format.duration, lastSeconds - Math.min(firstSeconds, lastSeconds))
+}
+
+/** An edit list may show a part of what the index counts: FFmpeg reads no more than that, and tells how long it is. */
+function missingOf(stream: Stream, { stored, endSeconds }: Pictures): number {
+  const { nb_frames: counted, start_time, duration, avg_frame_rate } = stream
+  if (duration > 0 && start_time + duration - endSeconds < tailSeconds) return 0
+  const ofPart = Math.ceil(duration * ratio(avg_frame_rate))
+  return Math.max(0, (ofPart > 0 ? Math.min(counted, ofPart) : counted) - stored)
 }
 
 /** Where no times are known, or they jump, pictures are taken to be there to the end. */

@@ -33,6 +33,13 @@ export function withoutSound(trim: Trim | null): JobError {
   return new JobError('invalid_media', 'The sound of the video can not be decoded.', { retry: false })
 }
 
+/** Where a picture stands still for long, none begins in a part of it: that is no fault of the video, which is kept. */
+export function refuseEmptyPart(trim: Trim | null, frameCount: number): void {
+  if (trim === null || frameCount > 0) return
+  const message = `No picture begins between ${trim.start} s and ${trim.end} s, or none can be decoded: ask for a longer part.`
+  throw new JobError('invalid_trim', message, { retry: false })
+}
+
 /** @throws JobError output_invalid when a track is not what was planned, or does not hold what its index says */
 export function verifyRendition(
   seen: Media,

@@ -5,6 +5,7 @@ import type { ChildEnd, JobContext } from '../../../core/job.ts'
 import { careOf, runFfmpeg } from '../ffmpeg.ts'
 import { containerOptions, soundNames } from '../ffmpeg-args.ts'
 import { inputOptions } from '../input.ts'
+import { onOurs } from '../ours.ts'
 import type { Target } from '../plan.ts'
 import { pictureName, stemName } from './divide.ts'
 import { TrackJoin } from './join.ts'
@@ -100,15 +101,17 @@ async function mux(
     ...containerOptions(target),
     join(directory, target.name),
   ]
-  await runFfmpeg(context.tools.ffmpeg, options, {
-    ...careOf(context),
-    ...{ durationSeconds: 0, videoStream: 0, progress: () => undefined },
-  })
+  const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
+  await onOurs(runFfmpeg(context.tools.ffmpeg, options, { ...careOf(context), ...nothing }))
   for (const input of inputs) await rm(input)
 }
 
-function damagedOf(parts: PartResult[]): number {
-  return parts.reduce((sum, { damagedFrames }, index) => {
+/** A part that decodes the video whole meets the same damage as the pieces do together. */
+export function damagedOf(parts: PartResult[]): number {
+  const isPiece = ({ files }: PartResult) => files.some(({ name }) => filesOf(parts, name).length > 1)
+  const whole = parts.filter((part) => !isPiece(part)).map(({ damagedFrames }) => damagedFrames)
+  const inPieces = parts.filter(isPiece).reduce((sum, { damagedFrames }, index) => {
     return sum + Math.max(0, damagedFrames - (index === 0 ? 0 : leaningFrames))
   }, 0)
+  return Math.max(inPieces, ...whole)
 }

@@ -116,6 +116,19 @@ describe('trim', () => {
     })
   })
 
+  test.each([
+    { format: 'hls', from: 'ts' },
+    { format: 'mp4', from: 'ts' },
+    { format: 'webm', from: 'ts' },
+  ])('in which no picture begins is refused, and the video is kept: $format from $from', async (row) => {
+    const { format, from } = row
+    const path = await clips.make({ name: `whole.${from}`, size: '64x36', seconds: 2, sound: false })
+    const request = { outputs: [{ format }], trim: { start: 1.01, end: 1.03 } }
+    const run = await encodeHere(await readFile(path), {}, { request })
+    expect(failure(run)).toMatchObject({ errorCode: 'invalid_trim', retry: false })
+    expect(run.objects.has('sources/1/source')).toBe(true)
+  })
+
   test('is refused beyond the last picture, too, though there is sound, and the video is kept', async () => {
     const path = await clips.make({ name: 'sound-goes-on.mp4', ...outlasted })
     const run = await encodeHere(await readFile(path), {}, { request: { trim: { start: 4 } } })

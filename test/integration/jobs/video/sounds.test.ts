@@ -175,6 +175,46 @@ describe('several sounds', async () => {
   })
 })
 
+describe('of sounds that are announced but hold nothing', () => {
+  const tone = ['-f', 'lavfi', '-i', 'sine=frequency=300:duration=1']
+  /** The tracks in this order, the first one the default. */
+  const clipWith = async (name: string, empty: boolean[]) => {
+    const path = await clips.write(name, new Uint8Array())
+    await testFfmpeg([
+      ...['-v', 'error', '-y', ...picture, ...empty.flatMap(() => tone)],
+      ...['-map', '0', ...empty.flatMap((_, track) => ['-map', String(track + 1)])],
+      ...empty.flatMap((isEmpty, track) => (isEmpty ? [`-filter:a:${track}`, 'aselect=0'] : [])),
+      ...[...x264, '-c:a', 'aac', path],
+    ])
+    return await readFile(path)
+  }
+  const skippedOf = async (bytes: Uint8Array, format: string) => {
+    const { outcome } = await encodeHere(bytes, {}, { request: { outputs: [{ format }] } })
+    expect(outcome).toMatchObject({ kind: 'succeeded' })
+    return outcome as unknown as { result: { skipped: unknown; source: object; outputs: object[] } }
+  }
+  const skipped = (number: number) => [
+    { name: `audio-${number}`, reason: expect.stringContaining('nothing') },
+  ]
+
+  test.each(['mp4', 'hls'])('the only one is left out of %s, and said to be', async (format) => {
+    const { result } = await skippedOf(await clipWith('only.mkv', [true]), format)
+    expect(result).toMatchObject({ source: { audioTracks: [] }, skipped: skipped(1) })
+  })
+
+  test.each(['mp4', 'hls'])('another is taken in place of the default one, in %s', async (format) => {
+    const { result } = await skippedOf(await clipWith('default.mkv', [true, false]), format)
+    expect(result).toMatchObject({ source: { audioTracks: [{ codec: 'aac' }] }, skipped: skipped(1) })
+    expect(JSON.stringify(result.outputs)).toContain('"aac"')
+  })
+
+  test('the others are taken as they are', async () => {
+    const { result } = await skippedOf(await clipWith('second.mkv', [false, true]), 'hls')
+    expect(result.outputs.filter((output) => 'kind' in output && output.kind === 'audio')).toHaveLength(1)
+    expect(result.skipped).toEqual(skipped(2))
+  })
+})
+
 test('streams have six channels where one of them asks for so many, and say so', async () => {
   const { outputs } = await encode(await clipOf('5.1', 'FC'), [
     { format: 'hls', height: 36, audio: { channels: 6 } },

@@ -6,12 +6,45 @@ import { encodeHere } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
 
+/** A tool that can't read what the pattern of its options names. */
+async function failsOn(tool: 'ffmpeg' | 'ffprobe', pattern: string): Promise<string> {
+  const path = join(clips.directory, `${tool}-fails`)
+  const said = 'Invalid data found when processing input'
+  const script = `#!/bin/sh
+case "$*" in
+${pattern}) echo '${said}' >&2; exit 1 ;;
+*) exec '${testTools[tool]}' "$@" ;;
+esac
+`
+  await writeFile(path, script)
+  await chmod(path, 0o755)
+  return path
+}
+
+test.each([
+  {
+    what: 'a file that can not be read',
+    tool: 'ffprobe',
+    pattern: '*encoded/*',
+    outputs: [{ format: 'mp4' }],
+  },
+  { what: 'a stream', tool: 'ffprobe', pattern: '*finished/video*', outputs: [{ format: 'hls' }] },
+  { what: 'the sound of one', tool: 'ffprobe', pattern: '*finished/audio*', outputs: [{ format: 'hls' }] },
+  { what: 'a file no picture can be taken from', tool: 'ffmpeg', pattern: '*mjpeg*', outputs: [] },
+] as const)('$what fails the job, and the upload is kept', async ({ tool, pattern, outputs }) => {
+  const bytes = await readFile(await clips.make({ name: 'fine.mp4', seconds: 1 }))
+  const tools = { ...testTools, [tool]: await failsOn(tool, pattern) }
+  const { outcome, objects } = await encodeHere(bytes, {}, { request: { outputs, poster: true }, tools })
+  expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'output_invalid', retry: true })
+  expect([...objects.keys()]).toContain('sources/1/source')
+})
+
 /** An ffprobe that does not see the last picture of an output. */
 async function shortSighted(): Promise<string> {
   const path = join(clips.directory, 'ffprobe-short')
   const script = `#!/bin/sh
 case "$*" in
-*packet=*encoded/*|*packet=*finished/*) '${testTools.ffprobe}' "$@" | sed '$d' ;;
+*packet=*encoded/*|*packet=*finished/*) '${testTools.ffprobe}' "$@" | awk '!/stream_index=0/ { print; next } seen { print last } { last = $0; seen = 1 }' ;;
 *) exec '${testTools.ffprobe}' "$@" ;;
 esac
 `

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EncodeOptions } from '../../../../core/encode/options.ts'
+import { EncodeOptions, problemsOf } from '../../../../core/encode/options.ts'
 
 const audio = (value: unknown) => ({ outputs: [{ format: 'mp4', audio: value }] })
 
@@ -20,4 +20,18 @@ test.each([
 ])('of %o it is said what is wrong, and where', (request, problem) => {
   const { error } = EncodeOptions.safeParse(request)
   expect(error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)).toEqual([problem])
+})
+
+test.each([
+  ['h264', 0, 51],
+  ['hevc', -1, 51],
+  ['vp9', -1, 63],
+  ['av1', 0, 63],
+] as const)('%s takes a constant quality above %i up to %i', (codec, below, most) => {
+  const problems = (crf: number) =>
+    problemsOf({ segments: 'auto', outputs: [{ format: 'mp4', codec, crf }] }).map(({ message }) => message)
+  expect(problems(below)).toEqual([`expected at least ${below + 1} for this codec`])
+  expect(problems(below + 1)).toEqual([])
+  expect(problems(most)).toEqual([])
+  expect(problems(most + 1)).toEqual([`expected at most ${most} for this codec`])
 })
