@@ -28,11 +28,16 @@ export function openPool(
     max: config.DATABASE_POOL_SIZE,
     ...passwordOf(config.DATABASE_URL, config.DATABASE_AUTH),
     ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
-    prepare: false,
+    ...ourManners,
     connection: { application_name: applicationName },
-    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-    onnotice: () => {},
   })
+}
+
+/** What our statements rely on in a connection, whatever its other options are. */
+export const ourManners = {
+  prepare: false,
+  transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
+  onnotice: () => {},
 }
 
 /**

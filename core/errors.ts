@@ -23,6 +23,13 @@ export class InvalidParams extends DomainError {
   }
 }
 
+/** What was thrown, in one text: of wrong parameters with each that is meant. */
+export function wholeMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const issues = error instanceof InvalidParams ? error.issues : []
+  return [error.message, ...issues.map(({ path, message }) => `${path}: ${message}`)].join(' ')
+}
+
 export class IdempotencyConflict extends DomainError {
   readonly code = 'idempotency_conflict'
   constructor(readonly idempotency: { key: string; jobId: string }) {

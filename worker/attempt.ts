@@ -5,6 +5,7 @@
 import type { Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionNameOf } from '../core/definitions/name.ts'
+import { wholeMessage } from '../core/errors.ts'
 import type { ChildEnd, Fleet, JobLimits, JobTools } from '../core/job.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
@@ -22,7 +23,6 @@ import { CapturedOutput } from './captured-output.ts'
 import { enqueueFromJob } from './enqueue-from-job.ts'
 import type { Written } from './finisher.ts'
 import type { JobListener, JobRun, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
-import { reasonOf } from './reason-of.ts'
 import type { Reporter } from './reporter.ts'
 import type { Place, Turn } from './turn.ts'
 
@@ -123,7 +123,7 @@ export class Attempt {
         dependencies.finishWithChildren(job.lease, children),
       )
     } catch (error) {
-      const message = `The children could not be enqueued: ${reasonOf(error)}`
+      const message = `The children could not be enqueued: ${wholeMessage(error)}`
       return await dependencies.finish(job.lease, {
         kind: 'failed',
         outcome: 'threw',

@@ -1,9 +1,8 @@
 /** What a job, or a hook, enqueues on its own: checked as a request to the API is, and never a reason for the worker to fail. */
 import type { Pool } from '../core/db.ts'
-import { DomainError } from '../core/errors.ts'
-import { enqueue } from '../core/queue/enqueue.ts'
+import { DomainError, wholeMessage } from '../core/errors.ts'
+import { enqueueAnother } from '../core/queue/enqueue.ts'
 import { type EnqueueRequest, enqueuedJob, type ToChild } from './protocol.ts'
-import { reasonOf } from './reason-of.ts'
 
 /** Never throws: what can't be done is an answer too. */
 export async function enqueueFromJob(sql: Pool, { request, job }: EnqueueRequest): Promise<ToChild> {
@@ -14,12 +13,10 @@ export async function enqueueFromJob(sql: Pool, { request, job }: EnqueueRequest
     const issues = wanted.error.issues.map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
     return refused('invalid_job', `The job could not be enqueued: ${issues.join('; ')}`, false)
   }
-  const { uniqueFor, ...input } = wanted.data
   try {
-    const enqueued = await enqueue(sql, { ...input, uniqueForSeconds: uniqueFor })
-    return { type: 'enqueued', request, jobId: enqueued.job.id, created: enqueued.created }
+    return { type: 'enqueued', request, ...(await enqueueAnother(sql, wanted.data)) }
   } catch (error) {
-    const message = `The job could not be enqueued: ${reasonOf(error)}`
+    const message = `The job could not be enqueued: ${wholeMessage(error)}`
     return error instanceof DomainError
       ? refused('invalid_job', message, false)
       : refused('enqueue_failed', message, true)

@@ -11,6 +11,7 @@ import { isFaultOfData, type Pool, type Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import { DependencyFailed, IdempotencyConflict, InvalidParams, JobNotFound, SourceGone } from '../errors.ts'
+import type { EnqueuedJob } from '../job.ts'
 import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import type { TraceHeaders } from '../trace/context.ts'
@@ -76,6 +77,15 @@ export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> 
   const [enqueued] = await enqueueMany(sql, [input])
   if (enqueued === undefined) throw new Error('enqueue gave no answer')
   return enqueued
+}
+
+/** As jobs ask for it by `context.enqueue`. @throws as `enqueue` */
+export async function enqueueAnother(
+  sql: Sql,
+  { uniqueFor, ...input }: EnqueuedJob,
+): Promise<{ jobId: string; created: boolean }> {
+  const { job, created } = await enqueue(sql, { ...input, uniqueForSeconds: uniqueFor })
+  return { jobId: job.id, created }
 }
 
 /** What children have of it where nothing else is said. */

@@ -1,7 +1,7 @@
 /** Enqueues the jobs of fire times and records them, both or neither. */
 import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
-import { DomainError, InvalidParams } from '../errors.ts'
+import { DomainError, wholeMessage } from '../errors.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
 import { withFireSpans } from './fire-spans.ts'
@@ -87,7 +87,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof DomainError)) return "The job was refused; the scheduler's log says why."
-  if (!(error instanceof InvalidParams)) return error.message
-  return [error.message, ...error.issues.map(({ path, message }) => `${path}: ${message}`)].join(' ')
+  return error instanceof DomainError
+    ? wholeMessage(error)
+    : "The job was refused; the scheduler's log says why."
 }

@@ -17,7 +17,7 @@ import type { JobDefinition } from '../job.ts'
 import { admitWaiting } from '../queue/admit.ts'
 import { readChildren } from '../queue/children.ts'
 import { type ClaimedJob, claim } from '../queue/claim.ts'
-import { enqueue } from '../queue/enqueue.ts'
+import { enqueueAnother } from '../queue/enqueue.ts'
 import { type End, type Finished, finish, finishWithChildren } from '../queue/finish.ts'
 import { stage } from '../queue/stage.ts'
 import { flushHints } from '../queue/wake.ts'
@@ -107,10 +107,7 @@ async function perform(
     childrenSince === null ? {} : { children: await readChildren(sql, lease.jobId, childrenSince) }
   const run = await runJob(definition, job.params, {
     ...{ attempt, maxAttempts, checkpoint, ...children },
-    enqueue: async ({ uniqueFor, ...other }) => {
-      const enqueued = await enqueue(sql, { ...other, uniqueForSeconds: uniqueFor })
-      return { jobId: enqueued.job.id, created: enqueued.created }
-    },
+    enqueue: (another) => enqueueAnother(sql, another),
   })
   const finished = await end(sql, job, run, record)
   if (finished === undefined || finished === 'lost')

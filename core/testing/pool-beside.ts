@@ -1,6 +1,6 @@
 /** Our own connections to the database of somebody's pool, whatever that one makes of names and values. */
 import postgres from 'postgres'
-import type { Pool } from '../db.ts'
+import { ourManners, type Pool } from '../db.ts'
 import { isPool } from '../queue/wake.ts'
 
 /** To be ended by the caller. @throws TypeError for a transaction, whose rows no other connection could see */
@@ -10,12 +10,9 @@ export function poolBeside(sql: Pool): Pool {
     ...sql.options,
     // Marks options as parsed: the library would take them as they are, with the pool's own transform.
     shared: undefined,
-    // As in `openPool`.
-    prepare: false,
+    ...ourManners,
     fetch_types: true,
     types: {},
-    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
-    onnotice: () => {},
     onnotify: undefined,
     onparameter: undefined,
     onclose: undefined,

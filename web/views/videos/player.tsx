@@ -39,14 +39,28 @@ interface Played {
   video: VideoRef
 }
 
+interface Place {
+  seconds: number
+  isPlaying: boolean
+}
+
+function placeOf({ currentTime, paused, ended }: HTMLVideoElement): Place {
+  return { seconds: currentTime, isPlaying: !paused && !ended }
+}
+
+/** A browser that lets nothing begin by itself leaves it standing there. */
+function playOn(element: HTMLVideoElement): void {
+  element.play().catch(() => {})
+}
+
 function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
   // Each answer is another link, by which the element would begin anew: nothing but `renew` asks for one.
   const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 'static' })
   /** Where a link was left for a fresh one. */
-  const left = useRef<{ seconds: number; isPlaying: boolean }>(null)
+  const left = useRef<Place>(null)
   const renew = (element: HTMLVideoElement) => {
     if (link.isFetching || Date.now() - link.dataUpdatedAt <= freshForMs) return
-    left.current = { seconds: element.currentTime, isPlaying: !element.paused && !element.ended }
+    left.current = placeOf(element)
     void link.refetch()
   }
   const goOn = (element: HTMLVideoElement) => {
@@ -54,8 +68,7 @@ function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
     const { seconds, isPlaying } = left.current
     left.current = null
     element.currentTime = seconds
-    // A browser that lets nothing begin by itself leaves it standing there.
-    if (isPlaying) element.play().catch(() => {})
+    if (isPlaying) playOn(element)
   }
   return (
     <>
@@ -90,7 +103,7 @@ function StreamPlayer({
 }: Played & { url: string; onWorn: (url: string) => void }) {
   const [problem, setProblem] = useState<string>()
   /** Where a link was left for a fresh one. */
-  const left = useRef({ seconds: 0, isPlaying: false })
+  const left = useRef<Place>({ seconds: 0, isPlaying: false })
   const wear = useEffectEvent(onWorn)
   useEffect(() => {
     const element = video.current
@@ -118,10 +131,9 @@ function StreamPlayer({
       })
       hls.loadSource(url)
       hls.attachMedia(element)
-      // A browser that lets nothing begin by itself leaves it standing there.
-      if (isPlaying) element.play().catch(() => {})
+      if (isPlaying) playOn(element)
       stop = () => {
-        left.current = { seconds: element.currentTime, isPlaying: !element.paused && !element.ended }
+        left.current = placeOf(element)
         hls.destroy()
       }
     })()
