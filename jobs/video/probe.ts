@@ -148,7 +148,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       height: video.height,
       sampleAspectRatio: ratio(video.sample_aspect_ratio) || 1,
       rotation: rotationOf(video),
-      frameRate: ratio(video.avg_frame_rate) || ratio(video.r_frame_rate),
+      frameRate: ratio(video.avg_frame_rate) || paceOf(pictures) || ratio(video.r_frame_rate),
       nominalFrameRate: fraction(video.r_frame_rate),
       colorTransfer: video.color_transfer,
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
@@ -304,6 +304,12 @@ function missingOf(stream: Stream, { stored, endSeconds }: Pictures): number {
   if (duration > 0 && start_time + duration - endSeconds < tailSeconds) return 0
   const ofPart = Math.ceil(duration * ratio(avg_frame_rate))
   return Math.max(0, (ofPart > 0 ? Math.min(counted, ofPart) : counted) - stored)
+}
+
+/** In pictures a second: of a recording that tells no rate, `r_frame_rate` is that of its clock. @returns 0 for unknown */
+function paceOf({ shown, firstSeconds, lastSeconds }: Pictures): number {
+  const seconds = lastSeconds - firstSeconds
+  return seconds > 0 ? (shown - 1) / seconds : 0
 }
 
 /** Where no times are known, or they jump, pictures are taken to be there to the end. */
