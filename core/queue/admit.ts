@@ -97,7 +97,8 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
     await tx`
       select ${endWhenStill(tx, standstillSeconds)}, pg_advisory_xact_lock(hashtextextended('job-server.key.' || key, 0))
       from (select key from unnest(${keys}::text[]) as given (key) order by key) as ordered`
-    // A statement of its own: its snapshot is from after the lock, so it counts what the last holder admitted.
+    // A statement of its own: its snapshot is from after the lock, so it counts what the last holder admitted. Whoever
+    // cancels many holds one job and may wait for the next: what somebody holds is passed by, and looked at again later.
     const rows = await tx`
       with admissible as materialized (
         select next.id
@@ -117,7 +118,7 @@ async function admitKeys(sql: Pool, keys: string[]): Promise<number> {
           where state = 'blocked' and concurrency_key = given.key and ${goesOn(tx)}
           order by priority desc, turn_at, id
           limit greatest(head.key_limit - used.taken, 0)
-          for update
+          for update skip locked
         ) as next
       )
       update job_server.jobs set state = 'ready', turn_at = clock_timestamp()

@@ -129,6 +129,17 @@ test('keys take turns: ten jobs of one tenant do not wait for two hundred of ano
   expect(order.filter(Boolean)).toHaveLength(10)
 })
 
+test('a job that is being cancelled is passed by, not waited for: whoever cancels may wait for another of its key', async () => {
+  const queue = await testQueue(sql)
+  const first = await queue.enqueue({ concurrencyKey: 'tenant' })
+  const second = await queue.enqueue({ concurrencyKey: 'tenant' })
+  await sql.begin(async (tx) => {
+    await tx`select from job_server.jobs where id = ${first} for update`
+    await admitWaiting(sql, null)
+  })
+  expect(await sql`select id from job_server.jobs where state = 'ready'`).toEqual([{ id: second }])
+})
+
 test('a key that is full costs the claim nothing: its jobs are not in the line', async () => {
   const queue = await testQueue(sql)
   for (let count = 0; count < 100; count++) await queue.enqueue({ concurrencyKey: 'full' })
