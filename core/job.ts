@@ -240,6 +240,7 @@ export interface JobContext {
    * Enqueues children and waits for them: the job holds no process and no slot meanwhile, spends no attempt, and goes
    * on in `onChildren`. With `onFailure: 'fail'` (the default) it fails with the first child that does not succeed, and
    * the others are cancelled; with `'continue'` it gets to know. When it ends otherwise, its children are cancelled.
+   * At most 10,000 children and 8 MB of JSON; what can't be enqueued fails the job as `invalid_children`.
    */
   enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
 }
@@ -306,7 +307,9 @@ export interface JobStorage {
   /**
    * Uploads a file under this attempt's own prefix and gives its object key. It is visible to nobody until
    * the attempt succeeds with a result that names it; an attempt that ends otherwise has it deleted.
+   * `name`: 1 to 100 letters (a-z), digits, `.`, `_` or `-`, at the end of the key; what people call the file is for the result.
    * @throws JobError storage_unavailable, stalled
+   * @throws RangeError for another name
    */
   upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile>
   /**

@@ -1,14 +1,6 @@
 /** One run of a job in its process, and the `JobContext` it gets: what it may do, as messages to the coordinator. */
-import {
-  type JobContext,
-  type JobDefinition,
-  JobError,
-  type JobLog,
-  JobSnooze,
-  JobWaits,
-  type Json,
-  type JsonObject,
-} from '../core/job.ts'
+import type { JobContext, JobDefinition, JobLog, Json, JsonObject } from '../core/job.ts'
+import { checkEventType, checkedSeconds, endings } from '../core/job-context.ts'
 import { bounds } from './bounds.ts'
 import type { ChildChannel } from './child-channel.ts'
 import { createChildStorage } from './child-storage.ts'
@@ -48,24 +40,12 @@ export class Run {
       span: (name, part, attributes) => trace.span(name, part, attributes),
       progress: (progress) => this.#report({ type: 'progress', run, progress }, bounds.report),
       event: (eventType, payload = {}) => {
-        if (eventType === '' || eventType.length > 100)
-          throw new RangeError('expected a type of 1 to 100 characters')
+        checkEventType(eventType)
         this.#report({ type: 'event', run, eventType, payload }, bounds.report)
       },
       saveCheckpoint: (value) => this.#report({ type: 'checkpoint', run, value }, bounds.checkpoint),
-      fail: (message, { retry, code = 'failed' } = {}) => {
-        throw new JobError(code, message, retry === undefined ? {} : { retry })
-      },
-      retryIn: (seconds, message = `The job asked for another attempt in ${seconds} s.`) => {
-        throw new JobError('retry_in', message, { retryInSeconds: checkedSeconds(seconds) })
-      },
-      snooze: (seconds) => {
-        throw new JobSnooze(checkedSeconds(seconds))
-      },
       enqueue: (job) => channel.enqueue(run, job),
-      enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
-        throw new JobWaits(jobs, onFailure)
-      },
+      ...endings,
     }
   }
 
@@ -125,9 +105,4 @@ export class Run {
 
 export function clip(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`
-}
-
-function checkedSeconds(seconds: number): number {
-  if (Number.isFinite(seconds) && seconds >= 0 && seconds <= 31_536_000) return seconds
-  throw new RangeError(`expected 0 to 31536000 seconds, got ${seconds}`)
 }

@@ -1,5 +1,6 @@
 /** `context.storage` inside the job process: bytes go straight to storage, over links asked of the coordinator. */
 import { JobError, type JobStorage } from '../core/job.ts'
+import { checkUpload } from '../core/job-context.ts'
 import { StallTimer } from '../core/stall-timer.ts'
 import type { StorageOperation, ToChild } from './protocol.ts'
 
@@ -40,6 +41,7 @@ export function createChildStorage(
     },
 
     async upload(path, { name, contentType }) {
+      checkUpload({ name, contentType })
       const sizeBytes = (await Bun.file(path).stat()).size
       const granted = await ask({ kind: 'put', name, contentType, sizeBytes })
       const hash = new Bun.CryptoHasher('sha256')

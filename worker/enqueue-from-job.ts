@@ -2,7 +2,7 @@
 import type { Pool } from '../core/db.ts'
 import { DomainError, wholeMessage } from '../core/errors.ts'
 import { enqueueAnother } from '../core/queue/enqueue.ts'
-import { type EnqueueRequest, enqueuedJob, type ToChild } from './protocol.ts'
+import { type EnqueueRequest, enqueuedJob, faultsIn, type ToChild } from './protocol.ts'
 
 /** Never throws: what can't be done is an answer too. */
 export async function enqueueFromJob(sql: Pool, { request, job }: EnqueueRequest): Promise<ToChild> {
@@ -10,8 +10,8 @@ export async function enqueueFromJob(sql: Pool, { request, job }: EnqueueRequest
     ({ type: 'refused', request, code, message, retry }) as const
   const wanted = enqueuedJob.safeParse(job)
   if (!wanted.success) {
-    const issues = wanted.error.issues.map(({ path, message }) => `${path.join('.') || 'job'}: ${message}`)
-    return refused('invalid_job', `The job could not be enqueued: ${issues.join('; ')}`, false)
+    const faults = faultsIn(wanted.error, 'job')
+    return refused('invalid_job', `The job could not be enqueued: ${faults}`, false)
   }
   try {
     return { type: 'enqueued', request, ...(await enqueueAnother(sql, wanted.data)) }

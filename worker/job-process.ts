@@ -24,8 +24,10 @@ import { ProcessOutput, within } from './process-output.ts'
 import { beNice, sacrificeFirst } from './process-priority.ts'
 import { hasChildren, markName, ProcessTree } from './process-tree.ts'
 import {
+  childJobs,
   type EnqueueRequest,
   type FromChild,
+  faultsIn,
   fromChild,
   type RunMessage,
   type StorageRequest,
@@ -312,7 +314,7 @@ export class JobProcess {
         this.#end(run, { kind: 'snoozed', seconds: message.seconds })
         break
       case 'children':
-        this.#end(run, { kind: 'waits', children: { jobs: message.jobs, onFailure: message.onFailure } })
+        this.#end(run, waitFor(message))
         break
       case 'failure':
         this.#end(run, { ...message, kind: 'threw' })
@@ -416,4 +418,11 @@ export class JobProcess {
     if (exitCode === EX_PROTOCOL) return { kind: 'broke_protocol', problem: 'It closed its channel.' }
     return { kind: 'exited', exitCode: exitCode ?? -1 }
   }
+}
+
+function waitFor({ jobs, onFailure }: Extract<FromChild, { type: 'children' }>): ProcessEnd {
+  const asked = childJobs.safeParse(jobs)
+  if (asked.success) return { kind: 'waits', children: { jobs: asked.data, onFailure } }
+  const message = `The children could not be enqueued: ${faultsIn(asked.error, 'jobs')}`
+  return { kind: 'threw', errorCode: 'invalid_children', message, stack: '', retry: false }
 }

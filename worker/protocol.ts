@@ -97,9 +97,9 @@ const job = z.strictObject({
   concurrencyKeyLimit: z.int32().positive().optional(),
 })
 
-const childJob = job.extend({
-  temporaryOutputs: z.boolean().optional(),
-}) satisfies z.ZodType<ChildJob>
+export const childJobs = z
+  .array(job.extend({ temporaryOutputs: z.boolean().optional() }) satisfies z.ZodType<ChildJob>)
+  .max(10_000)
 
 export const enqueuedJob = job.extend({
   idempotencyKey: z.string().min(1).max(255).optional(),
@@ -107,6 +107,12 @@ export const enqueuedJob = job.extend({
   tags: z.array(z.string().min(1).max(100)).max(50).optional(),
   metadata: jsonObject.optional(),
 }) satisfies z.ZodType<EnqueuedJob>
+
+/** @param what was parsed */
+export function faultsIn({ issues }: z.ZodError, what: string): string {
+  const faults = issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`)
+  return faults.slice(0, 10).join('; ')
+}
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
@@ -174,7 +180,8 @@ export const fromChild = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('children'),
     run,
-    jobs: z.array(childJob).max(10_000),
+    /** Judged, as above, so that the job gets to know what is wrong. */
+    jobs: z.array(json),
     onFailure: z.enum(['fail', 'continue']),
   }),
   z.object({

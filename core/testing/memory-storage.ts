@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { JobError, type JobStorage, type StoredFile } from '../job.ts'
+import { checkUpload } from '../job-context.ts'
 
 export class MemoryStorage implements JobStorage {
   readonly objects: Map<string, Uint8Array>
@@ -21,9 +22,10 @@ export class MemoryStorage implements JobStorage {
     return { sizeBytes: bytes.length }
   }
 
-  async upload(path: string, { name }: { name: string; contentType: string }): Promise<StoredFile> {
+  async upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile> {
+    checkUpload(as)
     const bytes = await readFile(path)
-    const key = `outputs/${name}`
+    const key = `outputs/${as.name}`
     this.objects.set(key, bytes)
     return { key, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
   }

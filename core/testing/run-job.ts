@@ -24,6 +24,7 @@ import {
   type Json,
   type JsonObject,
 } from '../job.ts'
+import { checkEventType, endings } from '../job-context.ts'
 import { defaultJobLimits } from '../job-limits.ts'
 import { MemoryStorage } from './memory-storage.ts'
 
@@ -110,27 +111,19 @@ export async function runJob<Schema extends z.ZodType, Result>(
     trace: null,
     span: async (_name, part) => await part(),
     progress: (progress) => run.progress.push(progress),
-    event: (type, payload = {}) => run.events.push({ type, payload }),
+    event: (type, payload = {}) => {
+      checkEventType(type)
+      run.events.push({ type, payload })
+    },
     saveCheckpoint: (value) => {
       run.checkpoint = value
-    },
-    fail: (message, { retry, code = 'failed' } = {}) => {
-      throw new JobError(code, message, retry === undefined ? {} : { retry })
-    },
-    retryIn: (seconds, message = `The job asked for another attempt in ${seconds} s.`) => {
-      throw new JobError('retry_in', message, { retryInSeconds: seconds })
-    },
-    snooze: (seconds) => {
-      throw new JobSnooze(seconds)
     },
     enqueue: async (job) => {
       const place = run.enqueued.push(job)
       const jobId = `00000000-0000-7000-8000-${String(place).padStart(12, '0')}`
       return (await options.enqueue?.(job)) ?? { jobId, created: true }
     },
-    enqueueChildren: (jobs, { onFailure = 'fail' } = {}) => {
-      throw new JobWaits(jobs, onFailure)
-    },
+    ...endings,
   }
   try {
     const parsed = definition.params.parse(params)

@@ -33,6 +33,12 @@ test('children that can not be enqueued fail the job, and none of them is there'
     errorCode: 'invalid_children',
     errorSummary: expect.stringMatching(/what "square" takes\. jobs\.1\.params\.number: \S/),
   })
+  const untried = await server.enqueue('ask.for.nonsense', { second: 'untried' })
+  expect(await untried.reaches('failed')).toMatchObject({
+    attempts: 1,
+    errorCode: 'invalid_children',
+    errorSummary: expect.stringMatching(/jobs\.1\.maxAttempts: \S/),
+  })
   const [row] = await server.database.sql<{ count: number }[]>`select count(*)::int from job_server.jobs`
   expect(row?.count).toBe(0)
 })

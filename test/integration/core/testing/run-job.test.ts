@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineJob } from '../../../../core/job.ts'
+import { defineJob, type JobContext } from '../../../../core/job.ts'
 import { runJob } from '../../../../core/testing/run-job.ts'
 import batch from '../../../../jobs/process.batch.ts'
 
@@ -63,4 +63,22 @@ test('storage is what the test puts into it', async () => {
 
 test('parameters that the definition does not take are a failure', async () => {
   expect((await runJob(batch, { items: [] })).outcome).toMatchObject({ kind: 'failed' })
+})
+
+test.each<[string, (context: JobContext) => unknown]>([
+  ['a name with a blank', (context) => context.storage.upload('nothing', { name: 'a b', contentType: '' })],
+  ['a time in the past', (context) => context.snooze(-1)],
+  ['no number of seconds', (context) => context.retryIn(Number.NaN)],
+  ['an event without a type', (context) => context.event('')],
+])('%s is refused as a worker refuses it', async (_what, run) => {
+  const careless = defineJob({
+    key: 'careless',
+    params: z.object({}),
+    run: (_params, context) => run(context),
+  })
+  expect((await runJob(careless, {})).outcome).toMatchObject({
+    kind: 'failed',
+    errorCode: 'threw',
+    message: expect.stringMatching(/^expected /),
+  })
 })
