@@ -1,16 +1,16 @@
 /** What the commands have in common: whose database they speak to, what ends in their usage, and tables. */
-import type { Config } from '../core/config.ts'
-import { configOrExit } from '../core/config-or-exit.ts'
+import type { ConfigWithoutStorage } from '../core/config.ts'
+import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
 import { readStackInfo } from './stack.ts'
 
 /** The words of the command line make no command. */
 export class UsageError extends Error {}
 
 /** With the database of the stack that runs in this directory, where none is named. */
-export async function commandConfig(): Promise<Config> {
+export async function commandConfig(): Promise<ConfigWithoutStorage> {
   const stack = process.env.DATABASE_URL ? null : await readStackInfo()
-  if (stack === null) return configOrExit(process.env)
-  return configOrExit({ ...process.env, DATABASE_URL: stack.databaseUrl, S3_BUCKET: stack.bucket })
+  if (stack === null) return configWithoutStorageOrExit(process.env)
+  return configWithoutStorageOrExit({ ...process.env, DATABASE_URL: stack.databaseUrl })
 }
 
 /** Lines with their columns one below the other. */

@@ -1,7 +1,7 @@
 /** `bun run schedules …`: schedules from the command line. */
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import type { Config } from '../core/config.ts'
+import type { ConfigWithoutStorage } from '../core/config.ts'
 import { databaseTime, openPool, type Pool } from '../core/db.ts'
 import { DomainError, InvalidParams } from '../core/errors.ts'
 import { createSchedule, scheduleDefaults } from '../core/schedules/create.ts'
@@ -131,7 +131,10 @@ async function main(): Promise<number> {
   }
 }
 
-async function withPool<Value>(config: Config, run: (sql: Pool) => Promise<Value>): Promise<Value> {
+async function withPool<Value>(
+  config: ConfigWithoutStorage,
+  run: (sql: Pool) => Promise<Value>,
+): Promise<Value> {
   const sql = openPool(config, 'job-server schedules')
   try {
     return await run(sql)

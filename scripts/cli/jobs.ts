@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { definitionNameOf } from '../../core/definitions/name.ts'
 import { UsageError } from '../command-line.ts'
+import { cancelMatching } from './cancel.ts'
 import { type Api, bodyOf, type Command, first } from './command.ts'
 import { ago, facts, table } from './table.ts'
 import { tail } from './tail.ts'
@@ -136,11 +137,8 @@ export const jobCommands: Command[] = [
       if (Object.values(filter).every((value) => value === undefined)) {
         throw new UsageError('Which? A JOB, or --definition, --queue or --tag.')
       }
-      const limit = options.number('limit')
-      const answer = await bodyOf(await api.v1.jobs.cancel.$post({ json: { ...filter, limit } }))
-      print.answer(answer, () => [
-        `${answer.cancelled.length} cancelled, ${answer.cancelling.length} being stopped`,
-      ])
+      const sum = await cancelMatching(api, filter, options.number('limit'))
+      print.answer(sum, () => [`${sum.cancelled.length} cancelled, ${sum.cancelling.length} being stopped`])
       return 0
     },
   },

@@ -151,6 +151,17 @@ test('jobs are cancelled one by one, and all that match', async () => {
   expect((await jobs(['cancel'])).status).toBe(2)
 })
 
+test('all that match are cancelled by one command, which says how many they were', async () => {
+  // More than the API cancels in a request that does not say how many.
+  const job = { definitionKey: 'echo', delaySeconds: 1000, tags: ['herd'] }
+  await server.request('POST', '/v1/jobs/bulk', { jobs: Array.from({ length: 1105 }, () => job) })
+  expect((await jobs(['cancel', '--tag', 'herd', '--limit', '3'])).output).toBe(
+    '3 cancelled, 0 being stopped\n',
+  )
+  expect((await jobs(['cancel', '--tag', 'herd'])).output).toBe('1102 cancelled, 0 being stopped\n')
+  expect((await jobs(['cancel', '--tag', 'herd'])).output).toBe('0 cancelled, 0 being stopped\n')
+})
+
 test('a failed job is retried and dead letters are redriven', async () => {
   const { jobId } = await json('enqueue', 'failing', '--max-attempts', '1')
   await jobs(['tail', jobId])

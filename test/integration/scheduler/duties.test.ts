@@ -8,18 +8,14 @@ import { testStorage } from '../../support/storage.ts'
 
 const { sql } = await testDatabase()
 const { storage } = await testStorage()
-const duties = dutiesOf({
-  sql,
-  storage,
-  config: {
-    HISTORY_RETENTION_DAYS: 30,
-    DEAD_LETTER_RETENTION_DAYS: 30,
-    SOURCE_RETENTION_DAYS: 30,
-    OUTPUT_RETENTION: 'history',
-    METRICS_NAMESPACE: undefined,
-  },
-  log: pino({ level: 'silent' }),
-})
+const config = {
+  HISTORY_RETENTION_DAYS: 30,
+  DEAD_LETTER_RETENTION_DAYS: 30,
+  SOURCE_RETENTION_DAYS: 30,
+  OUTPUT_RETENTION: 'history' as const,
+  METRICS_NAMESPACE: undefined,
+}
+const duties = dutiesOf({ sql, storage, config, log: pino({ level: 'silent' }) })
 
 test('all keys past their time go in one run, however many came at once', async () => {
   const expired = 25_000
@@ -47,4 +43,14 @@ test('what is due, and what its key has room for, is ready though no worker is t
     'blocked',
   ])
   expect(await measure(sql)).toMatchObject({ waitingJobs: 2, workers: 0 })
+})
+
+test('what a fleet is scaled by is logged for CloudWatch though the log is told to keep to errors', async () => {
+  const lines: string[] = []
+  const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) })
+  const measured = dutiesOf({ sql, storage, config: { ...config, METRICS_NAMESPACE: 'Fleet' }, log })
+  await measured.find(({ name }) => name === 'measures')?.run()
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ msg: 'fleet.measured', waitingJobs: expect.any(Number), slotUsePercent: 0 }),
+  ])
 })

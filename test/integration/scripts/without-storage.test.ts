@@ -30,6 +30,13 @@ test('definitions are registered, of files that read what JOB_ENVIRONMENT names'
   expect((await listDefinitions(sql)).map(({ key }) => key)).toContain('reads')
 })
 
+test('keys are made and schedules listed', async () => {
+  const runWith = (script: string, ...words: string[]) =>
+    run([process.execPath, '--no-env-file', script, ...words], { environment: { DATABASE_URL: url } })
+  expect(await runWith('scripts/keys.ts', 'create', 'first')).toMatchObject({ status: 0, errors: '' })
+  expect(await runWith('scripts/schedules.ts', 'list')).toMatchObject({ status: 0, errors: '' })
+})
+
 test('the scheduler, whose upkeep removes objects, says all that it misses', async () => {
   const { status, errors } = await runScript('scheduler/main.ts', { LOG_LEVEL: 'loud' })
   expect(status).toBe(78)
