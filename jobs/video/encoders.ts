@@ -57,6 +57,7 @@ export function videoOptions(plan: VideoPlan, encoders: Encoders, threads: numbe
     ...(plan.bFrames ? [] : ['-bf', '0']),
     ...rateOf(plan, encoder),
     ...keyFramesOf(plan, encoder),
+    ...paceOf(plan, encoder),
     ...['-threads', String(threads)],
   ]
 }
@@ -110,6 +111,20 @@ function rateOf({ crf, bitrate, maxBitrate, frameRate }: VideoPlan, encoder: str
   // Of Google's encoders, the bitrate beside a constant quality is its bound.
   if (encoder.startsWith('libvpx') || encoder.startsWith('libaom')) return [...quality, '-b:v', String(top)]
   return [...quality, ...bound]
+}
+
+/** What the level of a stream goes by. Told nothing, they take the ticks of a recording's clock for pictures. */
+function paceOf({ pace }: VideoPlan, encoder: string): string[] {
+  if (pace === null) return []
+  const fps = `fps=${Math.round(1000 * pace)}/1000`
+  switch (encoder) {
+    case 'libx264':
+      return ['-x264-params', fps]
+    case 'libx265':
+      return ['-x265-params', `${fps}:log-level=error`]
+    default:
+      return []
+  }
 }
 
 /** Where the frame rate is constant, groups of pictures of exactly one length, none of which looks into another. */

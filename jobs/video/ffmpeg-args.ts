@@ -4,7 +4,14 @@ import type { FfmpegAbilities } from '../../core/encode/abilities.ts'
 import { audioOptions, type Encoders, videoOptions } from './encoders.ts'
 import { filterGraph } from './filters.ts'
 import { type Input, inputOptions } from './input.ts'
-import { type AudioPlan, groupSeconds, type PicturePlan, soundsOf, type Target } from './plan.ts'
+import {
+  type AudioPlan,
+  groupSeconds,
+  type PicturePlan,
+  soundsOf,
+  type Target,
+  type VideoPlan,
+} from './plan.ts'
 import { type Entry, entryOptions, type Piece } from './segments/piece.ts'
 import { type Trim, trimOptions, trimSound } from './trim.ts'
 
@@ -73,7 +80,9 @@ export function sourceOptions(
 function targetOptions(target: Target | Stem, label: string, command: EncodeCommand): string[] {
   const { encoders, sync, threads } = command
   return [
-    ...('video' in target ? ['-map', label, ...sync, ...videoOptions(target.video, encoders, threads)] : []),
+    ...('video' in target
+      ? ['-map', label, ...sync, ...clockOf(target), ...videoOptions(target.video, encoders, threads)]
+      : []),
     ...('video' in target && command.picture.hdr !== null ? bt709 : []),
     ...soundsOf(target).flatMap((audio, number) => soundOptions(audio, number, target.kind, command)),
     ...['-map_metadata', '-1'], // phones write the place of the recording into it
@@ -84,6 +93,15 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
     ...containerOptions(target),
     join(command.directory, target.name),
   ]
+}
+
+/**
+ * In ticks of the container. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it
+ * keeps those that are as far apart as all are on average.
+ */
+function clockOf(target: Extract<Target, { video: VideoPlan }>): string[] {
+  if (target.video.pace === null) return []
+  return ['-enc_time_base', target.kind === 'file' && target.format === 'webm' ? '1:1000' : '1:90000']
 }
 
 /** What tone mapping made of it must not be taken for HDR any more. */

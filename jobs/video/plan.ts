@@ -15,7 +15,16 @@ import { canSeek, type Trim } from './trim.ts'
 
 /** Of what is streamed: players and networks gain nothing beyond. */
 const maxFrameRate = 60
-const commonFrameRates = [24, 25, 30, 50, 60]
+const commonFrameRates = [
+  { num: 24_000, den: 1001 },
+  { num: 24, den: 1 },
+  { num: 25, den: 1 },
+  { num: 30_000, den: 1001 },
+  { num: 30, den: 1 },
+  { num: 50, den: 1 },
+  { num: 60_000, den: 1001 },
+  { num: 60, den: 1 },
+]
 
 /** Between key frames, in seconds: what a player seeks to, and what segments are made of. */
 export const groupSeconds = 2
@@ -37,6 +46,8 @@ export interface VideoPlan {
   maxBitrate: number
   /** Null: frames keep their own times. */
   frameRate: Fraction | null
+  /** Pictures a second, on average, of frames whose own times fit no rate; null: they fit the one that FFmpeg finds. */
+  pace: number | null
   bFrames: boolean
 }
 
@@ -199,7 +210,8 @@ function draft(media: Media): Target {
     video: {
       ...sizeOf(media, height),
       ...{ codec: 'h264', crf: null, bitrate: null, maxBitrate: fileBitrate(height, 'h264') },
-      ...{ frameRate: null, bFrames: !media.video.slowsDown },
+      ...ownTimes(media.video, 'h264'),
+      bFrames: !media.video.slowsDown,
     },
   }
 }
@@ -222,7 +234,7 @@ function fileTarget(media: Media, output: WantedOutput, { quality }: EncodeWish)
       ...sizeOf(media, height),
       ...{ codec, crf, bitrate },
       maxBitrate: fileBitrate(height, codec),
-      frameRate: null,
+      ...ownTimes(media.video, codec),
       bFrames: !media.video.slowsDown,
     },
     ...fileSounds(media, output.audio),
@@ -249,7 +261,16 @@ function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Ta
       : [Math.min(lines, wanted ?? lines)]
     return heights.map((height) => {
       const maxBitrate = streamBitrate(height, frameRate.num / frameRate.den, codec)
-      const video = { ...sizeOf(media, height), codec, crf, bitrate, maxBitrate, frameRate, bFrames: true }
+      const video = {
+        ...sizeOf(media, height),
+        codec,
+        crf,
+        bitrate,
+        maxBitrate,
+        frameRate,
+        pace: null,
+        bFrames: true,
+      }
       return { kind: 'rendition' as const, name: `video-${codec}-${height}p.mp4`, video }
     })
   })
@@ -295,16 +316,41 @@ function channelsOf({ channels }: AudioTrack, wanted: Channels): Channels {
   return channels > 2 ? wanted : 2
 }
 
-/** The nominal rate where frames keep to it, else the next common one above their average. */
-function constantFrameRate({ nominalFrameRate: nominal, frameRate }: Media['video']): Fraction {
-  const nominalRate = nominal.num / nominal.den
-  const keepsTo = Math.abs(nominalRate - frameRate) < 0.01 * frameRate
-  if (!keepsTo || nominal.num === 0) {
-    return { num: commonFrameRates.find((rate) => rate >= frameRate - 0.1) ?? maxFrameRate, den: 1 }
+/**
+ * Of a file. SVT refuses what it is told to be faster than this, and what FFmpeg tells it is the clock of a recording
+ * whose header knows no rate.
+ */
+function ownTimes(video: Media['video'], codec: VideoCodec): Pick<VideoPlan, 'frameRate' | 'pace'> {
+  if (video.frameRate === 0 || keepsToNominal(video)) return { frameRate: null, pace: null }
+  if (codec === 'av1' && rateOf(video.nominalFrameRate) > fastestSvt) {
+    return { frameRate: constantFrameRate(video), pace: null }
+  }
+  return { frameRate: null, pace: video.frameRate }
+}
+
+/** Pictures a second. */
+const fastestSvt = 240
+
+/** The nominal rate where frames keep to it, else the common one that is theirs but for jitter, else the next above. */
+function constantFrameRate(video: Media['video']): Fraction {
+  const { nominalFrameRate: nominal, frameRate } = video
+  if (!keepsToNominal(video)) {
+    const off = (rate: Fraction) => Math.abs(rateOf(rate) - frameRate) / frameRate
+    const [nearest] = commonFrameRates.toSorted((a, b) => off(a) - off(b))
+    if (nearest !== undefined && off(nearest) < 0.02) return nearest
+    return commonFrameRates.find((rate) => rateOf(rate) > frameRate) ?? { num: maxFrameRate, den: 1 }
   }
   // Every second frame, or every third …, of what is faster.
-  const den = nominal.den * Math.max(1, Math.ceil(nominalRate / (maxFrameRate + 0.1)))
+  const den = nominal.den * Math.max(1, Math.ceil(rateOf(nominal) / (maxFrameRate + 0.1)))
   return { num: nominal.num, den }
+}
+
+function keepsToNominal({ nominalFrameRate: nominal, frameRate }: Media['video']): boolean {
+  return nominal.num > 0 && Math.abs(rateOf(nominal) - frameRate) < 0.01 * frameRate
+}
+
+function rateOf({ num, den }: Fraction): number {
+  return num / den
 }
 
 /** Of the smallest box of 16:9, lying or standing, that holds the picture: what 720p and the like count. */

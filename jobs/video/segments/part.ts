@@ -21,6 +21,7 @@ const Video = z.object({
   bitrate: bits.nullable(),
   maxBitrate: bits,
   frameRate: FractionSchema.nullable(),
+  pace: z.number().positive().nullable().default(null),
   bFrames: z.boolean(),
 }) satisfies z.ZodType<VideoPlan>
 

@@ -4,7 +4,7 @@ import type { VideoPlan } from '../../../../jobs/video/plan.ts'
 
 const plan: VideoPlan = {
   ...{ codec: 'av1', width: 320, height: 180, crf: null, bitrate: null, maxBitrate: 1_000_000 },
-  ...{ frameRate: null, bFrames: true },
+  ...{ frameRate: null, pace: null, bFrames: true },
 }
 const chosen = (size: { width: number; height: number }, av1: string[]) =>
   videoOptions({ ...plan, ...size }, { av1 }, 2)[1]

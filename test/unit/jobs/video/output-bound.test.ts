@@ -5,7 +5,7 @@ import type { AudioPlan, Target, VideoPlan } from '../../../../jobs/video/plan.t
 const slackBytes = 64 * 1024 ** 2
 const video: VideoPlan = {
   ...{ codec: 'h264', width: 320, height: 180, crf: null, bitrate: null, maxBitrate: 8_000_000 },
-  ...{ frameRate: null, bFrames: true },
+  ...{ frameRate: null, pace: null, bFrames: true },
 }
 const audio: AudioPlan = {
   ...{ stream: 1, codec: 'aac', bitrate: 160_000, channels: 2, sampleRate: 48_000 },
