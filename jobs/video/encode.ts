@@ -189,11 +189,15 @@ async function finishAll(
 }
 
 /** A divided encode that an earlier release began has not looked for them. */
-function skippedSounds({ emptySounds = [] }: Partial<Pick<Media, 'emptySounds'>>) {
-  return emptySounds.map((number) => ({
-    name: `audio-${number}`,
-    reason: 'The track is announced, but there is nothing in it.',
-  }))
+function skippedSounds({
+  emptySounds = [],
+  unknownSounds = [],
+}: Partial<Pick<Media, 'emptySounds' | 'unknownSounds'>>) {
+  const named = (reason: string) => (number: number) => ({ name: `audio-${number}`, reason })
+  return [
+    ...emptySounds.map(named('The track is announced, but there is nothing in it.')),
+    ...unknownSounds.map(named('The codec of the track is not known.')),
+  ]
 }
 
 function describeSource(media: Media, more: { sizeBytes: number; damagedFrames: number }) {

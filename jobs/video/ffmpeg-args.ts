@@ -64,11 +64,16 @@ export function encodeArguments(command: EncodeCommand): string[] {
 
 /** The first input, and what is laid over it as the second. */
 export function sourceOptions(
-  command: Pick<EncodeCommand, 'input' | 'trim' | 'entry' | 'watermark' | 'maxPixels' | 'threads'>,
+  command: Pick<
+    EncodeCommand,
+    'input' | 'picture' | 'trim' | 'entry' | 'watermark' | 'maxPixels' | 'threads'
+  >,
 ): string[] {
-  const { input, trim, entry, watermark, maxPixels, threads } = command
+  const { input, picture, trim, entry, watermark, maxPixels, threads } = command
   return [
     ...['-max_pixels', String(maxPixels)], // the size may change in the middle
+    // New filters would begin at zero again: everything up to now would be filled with the one picture.
+    ...(picture.changingFrom === null ? [] : ['-reinit_filter', '0']),
     ...['-threads', String(threads)],
     ...trimOptions(trim),
     ...(entry === undefined ? [] : entryOptions(entry)),
@@ -78,12 +83,12 @@ export function sourceOptions(
 }
 
 function targetOptions(target: Target | Stem, label: string, command: EncodeCommand): string[] {
-  const { encoders, sync, threads } = command
+  const { encoders, picture, sync, threads } = command
   return [
     ...('video' in target
       ? ['-map', label, ...sync, ...clockOf(target), ...videoOptions(target.video, encoders, threads)]
       : []),
-    ...('video' in target && command.picture.hdr !== null ? bt709 : []),
+    ...('video' in target && (picture.hdr !== null || picture.isRgb) ? bt709 : []),
     ...soundsOf(target).flatMap((audio, number) => soundOptions(audio, number, target.kind, command)),
     ...['-map_metadata', '-1'], // phones write the place of the recording into it
     ...['-map_chapters', '-1'], // they would become a data stream of their own
@@ -104,7 +109,7 @@ function clockOf(target: Extract<Target, { video: VideoPlan }>): string[] {
   return ['-enc_time_base', target.kind === 'file' && target.format === 'webm' ? '1:1000' : '1:90000']
 }
 
-/** What tone mapping made of it must not be taken for HDR any more. */
+/** What tone mapping made of it must not be taken for HDR any more; and of what was RGB nothing says what it is now. */
 const bt709 = ['-color_primaries', 'bt709', '-color_trc', 'bt709', '-colorspace', 'bt709']
 
 /** What a player shows of sounds to choose from; the first is what it begins with. */

@@ -2,8 +2,10 @@
  * The graph of filters from the one decoded source to the pictures of every target: what all have in common is done
  * once, to the largest size, then each target has a branch of its own.
  *
- *   source ─ deinterlace ─ tone map ─ scale to the largest ─ watermark ─┬─ frame rate ─ scale ─► first target
+ *   source ─ deinterlace ─ scale to the largest ─ tone map ─ watermark ─┬─ frame rate ─ scale ─► first target
  *                                                                       └─ frame rate ─ scale ─► second target
+ *
+ * To tone map takes longest by far, and by the pixel: it comes after scaling.
  */
 import type { PicturePlan, VideoPlan } from './plan.ts'
 import { type Piece, pieceFilters, untilNearFilters } from './segments/piece.ts'
@@ -26,8 +28,8 @@ export function filterGraph(picture: PicturePlan, videos: VideoPlan[], { trim, p
   const common = [
     ...(piece === null ? trimPicture(trim) : untilNearFilters(piece)),
     ...(deinterlace ? ['yadif=deint=interlaced'] : []),
+    ...scaleFirst(largest, picture),
     ...(hdr === null ? [] : toneMapping(hdr)),
-    scaleTo(largest),
     'setsar=1', // the scaled picture has square pixels; a ratio left over would stretch it again
     'format=yuv420p', // what every player decodes; 4:2:2 or 10 bits play in few
   ].join(',')
@@ -51,6 +53,23 @@ export function largestOf(videos: VideoPlan[]): VideoPlan | undefined {
 
 function scaleTo({ width, height }: { width: number; height: number }): string {
   return `scale=${width}:${height}`
+}
+
+/** Whatever size comes is fitted into the one that was announced, as scaled, rather than stretched to it. */
+function scaleFirst(
+  { width, height }: VideoPlan,
+  { isRgb, hdr, changingFrom }: Pick<PicturePlan, 'isRgb' | 'hdr' | 'changingFrom'>,
+): string[] {
+  // Left to itself FFmpeg takes the matrix of SD, and players take HD to have the other.
+  const colours = isRgb && hdr === null ? ':out_color_matrix=bt709:out_range=tv' : ''
+  if (changingFrom === null) return [`${scaleTo({ width, height })}${colours}`]
+  const asAnnounced = `eq(iw,${changingFrom.width})*eq(ih,${changingFrom.height})`
+  const fitted = (bound: number, other: string) =>
+    `'if(${asAnnounced},${bound},max(2,2*trunc(min(${bound},${other})/2)))'`
+  return [
+    `scale=w=${fitted(width, `${height}*iw/ih`)}:h=${fitted(height, `${width}*ih/iw`)}:eval=frame${colours}`,
+    `pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2:eval=frame`,
+  ]
 }
 
 /** From HDR to BT.709, in linear light. What the stream does not say is taken for BT.2020, as HDR is. */

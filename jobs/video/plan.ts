@@ -91,6 +91,10 @@ export interface PicturePlan {
   deinterlace: boolean
   /** The transfer function of HDR, to be brought down to what every screen shows; null: it is that already. */
   hdr: 'smpte2084' | 'arib-std-b67' | null
+  /** Red, green and blue, for which a matrix is to be chosen. */
+  isRgb: boolean
+  /** The size that is announced, where others may come in the middle; null where they can't, or filters don't take them. */
+  changingFrom: { width: number; height: number } | null
   watermark: Watermark | null
 }
 
@@ -141,6 +145,8 @@ export function planEncode(media: Media, wish: EncodeWish): EncodePlan {
       videoStream: media.video.index,
       deinterlace: media.video.interlaced,
       hdr: hdrOf(media.video),
+      isRgb: media.video.isRgb,
+      changingFrom: changingFrom(media),
       watermark: wish.watermark,
     },
     ...{ trim, durationSeconds },
@@ -165,6 +171,13 @@ function trimOf(
 
 function hdrOf({ colorTransfer }: Media['video']): PicturePlan['hdr'] {
   return colorTransfer === 'smpte2084' || colorTransfer === 'arib-std-b67' ? colorTransfer : null
+}
+
+/** Of recordings of calls and of windows. Deinterlacing and turning take one size, and so does what pixels that are no squares ask for. */
+function changingFrom({ container, video }: Media): PicturePlan['changingFrom'] {
+  const { width, height, rotation, interlaced, sampleAspectRatio } = video
+  const mayChange = /\b(matroska|webm|mpegts|flv)\b/.test(container)
+  return mayChange && rotation === 0 && !interlaced && sampleAspectRatio === 1 ? { width, height } : null
 }
 
 function pictures({ poster, thumbnails, storyboard }: EncodeWish, durationSeconds: number) {

@@ -34,6 +34,8 @@ export interface Media {
     nominalFrameRate: { num: number; den: number }
     /** As the stream names them; of HDR `smpte2084` or `arib-std-b67`. */
     colorTransfer: string
+    /** Stored as red, green and blue: what is made of it has the matrix that it is made with. */
+    isRgb: boolean
     interlaced: boolean
     /** Pictures that are there and are shown. */
     frameCount: number
@@ -52,6 +54,8 @@ export interface Media {
   audioTracks: AudioTrack[]
   /** Those that are announced but hold nothing, by their numbers among all sounds from 1: none of `audioTracks`. */
   emptySounds: number[]
+  /** Those whose codec is not known, likewise. */
+  unknownSounds: number[]
   subtitles: (TrackName & { index: number; codec: string })[]
 }
 
@@ -80,6 +84,7 @@ const Stream = z.object({
   r_frame_rate: z.string().optional(),
   field_order: z.string().optional(),
   color_transfer: z.string().default('unknown'),
+  pix_fmt: z.string().default('unknown'),
   nb_frames: number,
   channels: number,
   sample_rate: number,
@@ -98,6 +103,9 @@ const Output = z.object({
 
 /** Containers whose header tells how long they are; of others a missing end can't be noticed. */
 const withAnnouncedDuration = /\b(mov|mp4|matroska|webm|avi|asf)\b/
+
+/** FFmpeg's names of pixel formats. */
+const rgb = /^(x2|[a0])?(rgb|bgr)|^gbr|^pal8/
 
 /** Their track header counts every sample of the track. */
 const withIndexOfAll = /\b(mov|mp4)\b/
@@ -129,9 +137,13 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
   const sounds = streams.filter(({ codec_type }) => codec_type === 'audio')
   // FFmpeg ends well when nothing comes of a sound, and then it is missing in what was encoded.
   const heard = sounds.filter((stream) => !isEmpty(stream))
-  const audio = audioTrack(pick(heard, 'audio'))
+  const known = heard.filter((stream) => audioTrack(stream) !== undefined)
+  const audio = audioTrack(pick(known, 'audio'))
   const announcesDuration = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
-  const durationSeconds = durationOf(format, pictures)
+  const lengths = heard.flatMap(({ index }) => packets.get(index)?.pictures ?? [])
+  const durationSeconds = announcesDuration
+    ? durationOf(format, pictures)
+    : Math.max(durationOf(format, pictures), spanOf(format, [pictures, ...lengths]))
   // Any stream may go on to the end.
   const endSeconds = Math.max(...[...packets.values()].map((reader) => reader.pictures.endSeconds))
   const missingSeconds = announcesDuration ? Math.max(0, durationSeconds - endSeconds) : 0
@@ -151,6 +163,7 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       frameRate: ratio(video.avg_frame_rate) || paceOf(pictures) || ratio(video.r_frame_rate),
       nominalFrameRate: fraction(video.r_frame_rate),
       colorTransfer: video.color_transfer,
+      isRgb: rgb.test(video.pix_fmt),
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
       frameCount: pictures.shown,
       ...placesOf(pictures, format),
@@ -158,8 +171,11 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       slowsDown: pictures.slowsDown,
     },
     audio: audio ?? null,
-    audioTracks: heard.flatMap((stream) => audioTrack(stream) ?? []),
+    audioTracks: known.flatMap((stream) => audioTrack(stream) ?? []),
     emptySounds: sounds.flatMap((stream, index) => (isEmpty(stream) ? index + 1 : [])),
+    unknownSounds: sounds.flatMap((stream, index) =>
+      heard.includes(stream) && !known.includes(stream) ? index + 1 : [],
+    ),
     subtitles: streams
       .filter(({ codec_type }) => codec_type === 'subtitle')
       .map((stream) => ({ index: stream.index, codec: stream.codec_name, ...nameOf(stream) })),
@@ -296,6 +312,15 @@ function durationOf(format: Format, pictures: Pictures): number {
   if (jumps(format, pictures)) return steadySeconds
   if (withJumps.test(format.format_name)) return format.duration
   return Math.max(format.duration, lastSeconds - Math.min(firstSeconds, lastSeconds))
+}
+
+/** Of all that is seen and heard: of a recording that announces no length, the sound may go on when no picture comes. */
+function spanOf(format: Format, streams: Pictures[]): number {
+  if (withJumps.test(format.format_name)) return 0
+  const times = streams.filter(({ firstSeconds }) => Number.isFinite(firstSeconds))
+  if (times.length === 0) return 0
+  const first = Math.min(...times.map(({ firstSeconds }) => firstSeconds))
+  return Math.max(...times.map(({ endSeconds }) => endSeconds)) - first
 }
 
 /** An edit list may show a part of what the index counts: FFmpeg reads no more than that, and tells how long it is. */

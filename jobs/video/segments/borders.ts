@@ -72,7 +72,7 @@ async function verifyBorder(bench: Bench, border: Border): Promise<void> {
     bench.ffmpeg,
     [
       ...ffmpegOptions,
-      ...sourceOptions({ ...bench, trim: null, entry: { ...part, ...border } }),
+      ...sourceOptions({ ...bench, picture: part.picture, trim: null, entry: { ...part, ...border } }),
       ...inputs,
       ...['-filter_complex', [graph, ...compared].join(';')],
       ...targets.flatMap((_, index) => ['-map', `[compared${index}]`]),

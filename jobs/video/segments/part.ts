@@ -41,6 +41,8 @@ const Picture = z.object({
   videoStream: z.int().min(0),
   deinterlace: z.boolean(),
   hdr: z.enum(['smpte2084', 'arib-std-b67']).nullable(),
+  isRgb: z.boolean().default(false),
+  changingFrom: z.object({ width: z.int().positive(), height: z.int().positive() }).nullable().default(null),
   watermark: Watermark.nullable(),
 }) satisfies z.ZodType<PicturePlan>
 

@@ -9,11 +9,11 @@ import { verifyBorders } from '../../../../jobs/video/segments/borders.ts'
 import { PartParams } from '../../../../jobs/video/segments/part.ts'
 import type { Piece } from '../../../../jobs/video/segments/piece.ts'
 import { testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
-import { encodeHere } from '../../../support/encode-here.ts'
+import { encodeHere, knownTools } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
 const watched = {
-  tools: testTools,
+  tools: knownTools,
   limits: { ...defaultJobLimits, stallSeconds: 60 },
   log: { debug: nothing, info: nothing, warn: unexpected, error: unexpected },
 }

@@ -78,3 +78,20 @@ test('pictures that come fast after a pause are all kept, though on average they
   const { outcome } = await encodeHere(await readFile(path))
   expect(outcome).toMatchObject({ kind: 'succeeded', result: { outputs: [{ frameCount: 130 }] } })
 })
+
+test('its sound goes on behind the last picture, also when a part of it is asked for', async () => {
+  const path = await clips.make({
+    name: 'talk.webm',
+    ...{ picture: 'testsrc2=size=64x36:rate=10:duration=1', seconds: 4 },
+    // To a pipe, as a browser writes: nobody goes back to tell the length.
+    options: ['-c:v', 'libvpx', '-deadline', 'realtime', '-c:a', 'libopus', '-live', '1'],
+  })
+  const { outcome } = await encodeHere(await readFile(path), {}, { request: { trim: { start: 0.5 } } })
+  expect(outcome).toMatchObject({
+    kind: 'succeeded',
+    result: {
+      source: { durationSeconds: expect.closeTo(4, 0) },
+      outputs: [{ durationSeconds: expect.closeTo(3.5, 0) }],
+    },
+  })
+})

@@ -13,9 +13,8 @@ import {
   testClips,
   testFfmpeg,
   testFfprobe,
-  testTools,
 } from '../../../support/clips.ts'
-import { encodeHere } from '../../../support/encode-here.ts'
+import { encodeHere, knownTools } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
 
@@ -223,7 +222,7 @@ describe('a watermark', async () => {
     const ends = []
     for (const { params } of parts) {
       const objects = { 'sources/1/source': await readFile(whole), [key]: 'no picture' }
-      const run = await runJob(encodePart, PartParams.parse(params), { tools: testTools, objects })
+      const run = await runJob(encodePart, PartParams.parse(params), { tools: knownTools, objects })
       ends.push(run.outcome)
     }
     const noPicture = expect.objectContaining({ errorCode: 'invalid_watermark', retry: false })
@@ -334,6 +333,24 @@ test.skipIf(!/ zscale /.test(filters))(
     expect(red).toBeLessThan(250)
   },
 )
+
+test('red of a source of red, green and blue is the same red where players take HD to have another matrix', async () => {
+  const picture = 'color=red:size=64x36:rate=25:duration=0.4'
+  const path = await clips.make({
+    name: 'rgb.mov',
+    picture,
+    sound: false,
+    options: ['-c:v', 'png', '-pix_fmt', 'rgb24'],
+  })
+  const { fileOf } = await encode(path, {})
+  const file = await fileOf('1080p.mp4')
+  const shown = ['-show_entries', 'stream=color_transfer,color_primaries,color_space', '-of', 'csv=p=0']
+  expect((await testFfprobe(['-v', 'error', ...shown, file])).trim()).toBe('bt709,bt709,bt709')
+  // Of ITU-R BT.709; by that of SD it would be 81.
+  const [luma] = await testFfmpeg(['-v', 'error', '-i', file, '-frames:v', '1', '-f', 'rawvideo', 'pipe:1'])
+  expect(luma).toBeGreaterThan(60)
+  expect(luma).toBeLessThan(66)
+})
 
 describe('pictures', async () => {
   const path = await clips.make({ name: 'long.mp4', size: '128x72', framesPerSecond: 5, seconds: 13 })

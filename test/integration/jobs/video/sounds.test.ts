@@ -222,3 +222,20 @@ test('streams have six channels where one of them asks for so many, and say so',
   ])
   expect(outputs.filter(({ kind }) => kind === 'audio')).toMatchObject([{ channels: 6, codecs: 'mp4a.40.2' }])
 })
+
+test('a track that nobody knows the codec of is left out and named, and the next is heard in its place', async () => {
+  const path = await clips.write('unknown.mkv', new Uint8Array())
+  const tone = ['-f', 'lavfi', '-i', 'sine=frequency=300:duration=1']
+  const sounds = ['-map', '0:v', '-map', '1:a', '-map', '1:a', '-c:a:0', 'pcm_s16le', '-c:a:1', 'aac']
+  await testFfmpeg(['-v', 'error', '-y', ...picture, ...tone, ...sounds, ...x264, path])
+  const bytes = await readFile(path)
+  bytes.write('A_NEW', bytes.indexOf('A_PCM'))
+  const { outcome } = await encodeHere(bytes)
+  expect(outcome).toMatchObject({
+    kind: 'succeeded',
+    result: {
+      source: { audioCodec: 'aac', audioTracks: [{ codec: 'aac' }] },
+      skipped: [{ name: 'audio-1', reason: 'The codec of the track is not known.' }],
+    },
+  })
+})
