@@ -1,7 +1,7 @@
 /** Workers and schedulers that live. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { listWorkers } from '../../core/workers/read.ts'
+import { listWorkers, silentSeconds } from '../../core/workers/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 
@@ -13,7 +13,7 @@ const Worker = z
     runningJobs: z.int(),
     startedAt: z.iso.datetime(),
     heartbeatAt: z.iso.datetime(),
-    alive: z.boolean().describe('Whether it was heard of in the last 30 seconds.'),
+    alive: z.boolean().describe(`Whether it was heard of in the last ${silentSeconds} seconds.`),
     leader: z.boolean().describe('Whether it is the scheduler that fires the schedules.'),
     info: z.record(z.string(), z.unknown()).describe('Queues, definitions, process id, version of Bun.'),
   })

@@ -3,14 +3,13 @@
  * processes make no sense for these; take the greatest.
  */
 import type { Sql } from '../db.ts'
+import { silentSeconds } from '../workers/read.ts'
 import { type Bucket, type Family, family, histogram } from './exposition.ts'
 import { claimGroups } from './groups.ts'
 import { liveGroups } from './live.ts'
 import { endsSoFar } from './read.ts'
 import { readReported } from './reported.ts'
 
-/** Three beats of a worker, and then some. */
-const aliveSeconds = 45
 /** Rows come and go in these all the time; when vacuum can't follow, everything gets slow. */
 const hotTables = [
   'jobs',
@@ -29,7 +28,7 @@ export async function readFleet(sql: Sql): Promise<Family[]> {
     await readClaims(sql),
     await readDeadLetters(sql),
     ...(await readWorkers(sql)),
-    ...(await readReported(sql, { aliveSeconds })),
+    ...(await readReported(sql)),
     ...(await readDatabase(sql)),
   ]
 }
@@ -175,14 +174,14 @@ async function readWorkers(sql: Sql): Promise<Family[]> {
     select kind, count(id)::float8 as alive, coalesce(sum(slots), 0)::float8 as slots
     from unnest(array['worker', 'scheduler']) as known (kind)
     left join (
-      select * from job_server.workers where heartbeat_at > now() - make_interval(secs => ${aliveSeconds})
+      select * from job_server.workers where heartbeat_at > now() - make_interval(secs => ${silentSeconds})
     ) as living using (kind)
     group by kind`
   return [
     family(
       'gauge',
       'job_server_workers',
-      `Processes that gave a sign of life in the last ${aliveSeconds} seconds.`,
+      `Processes that gave a sign of life in the last ${silentSeconds} seconds.`,
       rows.map(({ kind, alive }) => ({ labels: { kind }, value: alive })),
     ),
     family(

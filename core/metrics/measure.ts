@@ -1,5 +1,6 @@
 /** The few numbers by which a fleet of workers is scaled and watched, in one statement. */
 import type { Sql } from '../db.ts'
+import { silentSeconds } from '../workers/read.ts'
 import { liveGroups } from './live.ts'
 
 export interface Measures {
@@ -14,9 +15,6 @@ export interface Measures {
   deadLetters: number
 }
 
-/** Three beats of a worker, and then some. */
-const aliveSeconds = 45
-
 /** Beside the count of what waits it reads jobs_running_idx and dead_letters_open_idx: what runs, and what failed. */
 export async function measure(sql: Sql): Promise<Measures> {
   const [measures] = await sql<Measures[]>`
@@ -29,7 +27,7 @@ export async function measure(sql: Sql): Promise<Measures> {
     alive as (
       select count(*)::int as workers, coalesce(sum(slots), 0)::int as slots
       from job_server.workers
-      where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${aliveSeconds})
+      where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})
     )
     select
       waiting.jobs as waiting_jobs,

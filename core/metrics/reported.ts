@@ -1,12 +1,13 @@
 /** What workers and schedulers tell of themselves with their sign of life: the families of each, told apart by a label. */
 import type { Sql } from '../db.ts'
+import { silentSeconds } from '../workers/read.ts'
 import type { Family } from './exposition.ts'
 
-/** @param options.aliveSeconds who was silent for longer is left out, and its counters end */
-export async function readReported(sql: Sql, options: { aliveSeconds: number }): Promise<Family[]> {
+/** Who is silent is left out, and its counters end. */
+export async function readReported(sql: Sql): Promise<Family[]> {
   const reports = await sql<{ worker: string; metrics: Family[] }[]>`
     select id as worker, metrics from job_server.workers
-    where heartbeat_at > now() - make_interval(secs => ${options.aliveSeconds})
+    where heartbeat_at > now() - make_interval(secs => ${silentSeconds})
     order by id`
   const families = new Map<string, Family>()
   for (const { worker, metrics } of reports) {

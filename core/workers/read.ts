@@ -14,7 +14,7 @@ export interface WorkerView extends Omit<Beat, 'metrics'> {
   info: JsonObject
 }
 
-/** Three beats. */
+/** Three beats; who says nothing for longer is not alive. */
 export const silentSeconds = 30
 
 /** By kind and id. Those that ended well are not among them. */

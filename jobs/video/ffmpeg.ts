@@ -116,7 +116,7 @@ export const ffmpegOptions = [
 ] // biome-ignore format: options beside their values
 
 /**
- * @param videoStream the stream of the first input whose damage counts
+ * @param videoStream the stream of the first input whose damage counts, left out: none
  * @returns frames that were encoded, and those of the source that could not be decoded whole
  * @throws JobError stalled, limit_exceeded, and what `failureOf` makes of a bad end
  */
@@ -124,23 +124,23 @@ export async function runFfmpeg(
   ffmpeg: string,
   options: string[],
   {
-    durationSeconds,
+    durationSeconds = 0,
     expectedFrames = null,
-    videoStream,
+    videoStream = -1,
     longestSeconds = Number.POSITIVE_INFINITY,
     bound,
-    progress,
+    progress = () => undefined,
     ...care
   }: ToolCare & {
-    durationSeconds: number
-    videoStream: number
+    durationSeconds?: number
+    videoStream?: number
     /** An output that grows longer is given up: sound whose times jump by years would be filled with silence. */
     longestSeconds?: number
     /** What is written into the directory may have so many bytes together; with more the run is given up. */
     bound?: { directory: string; bytes: number }
     /** By which progress is told, where they are known before. */
     expectedFrames?: number | null
-    progress: (progress: EncodeProgress) => void
+    progress?: (progress: EncodeProgress) => void
   },
 ): Promise<{ frameCount: number; damagedFrames: number }> {
   const parser = new ProgressParser(durationSeconds, expectedFrames)

@@ -125,8 +125,7 @@ async function requirePicture(path: string): Promise<void> {
 }
 
 async function run(ffmpeg: string, options: string[], care: ToolCare): Promise<void> {
-  const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
-  await onOurs(runFfmpeg(ffmpeg, options, { ...care, ...nothing }))
+  await onOurs(runFfmpeg(ffmpeg, options, care))
 }
 
 /** Of the same aspect, never wider than the source; even, as JPEG's colours are. */

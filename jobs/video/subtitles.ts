@@ -16,9 +16,8 @@ export async function extractSubtitles(
   care: ToolCare,
 ): Promise<string | null> {
   const options = [...inputOptions(input), '-map', `0:${track.stream}`, '-c:s', 'webvtt', '-f', 'webvtt', to]
-  const nothing = { durationSeconds: 0, videoStream: -1, progress: () => undefined }
   try {
-    await runFfmpeg(ffmpeg, options, { ...care, ...nothing })
+    await runFfmpeg(ffmpeg, options, care)
   } catch (error) {
     if (!(error instanceof JobError) || error.retry) throw error
     return error.message

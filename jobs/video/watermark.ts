@@ -38,8 +38,7 @@ export async function prepareWatermark(
     to,
   ]
   try {
-    const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
-    await runFfmpeg(ffmpeg, options, { ...care, ...nothing })
+    await runFfmpeg(ffmpeg, options, care)
   } catch (error) {
     if (!(error instanceof JobError) || error.retry) throw error
     const message = 'The watermark can not be read as a picture in PNG, JPEG or WebP.'

@@ -1,7 +1,7 @@
 /** Asks for an API key when the API wants one. The key is tried before it is kept. */
 import { useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { problemOf } from '../api.ts'
+import { messageOf, problemOf } from '../api.ts'
 import { signIn, useSession } from '../session.ts'
 import { Button, Field } from '../ui/basics.tsx'
 import { BrandMark } from './nav.tsx'
@@ -23,9 +23,7 @@ export function SignIn() {
       queries.clear()
       signIn(apiKey.trim())
     } catch (error) {
-      setProblem(
-        error instanceof TypeError ? 'The server can’t be reached.' : String((error as Error).message),
-      )
+      setProblem(error instanceof TypeError ? 'The server can’t be reached.' : messageOf(error))
       setBusy(false)
     }
   }

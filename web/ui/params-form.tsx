@@ -1,5 +1,6 @@
 /** Fields for the parameters of a definition, or one for all of them as JSON. */
 import { useMemo, useState } from 'react'
+import { messageOf } from '../api.ts'
 import { Button, Field } from './basics.tsx'
 import { fieldsOf, jsonOf, parseField, type SchemaField } from './schema-form.ts'
 
@@ -41,7 +42,7 @@ export function useParamsForm(
         if (value !== undefined) values[field.name] = value
         else if (field.isRequired) found[field.name] = 'This is needed.'
       } catch (error) {
-        found[field.name] = (error as Error).message
+        found[field.name] = messageOf(error)
       }
     }
     setProblems(found)
@@ -57,7 +58,7 @@ export function useParamsForm(
       setProblems({})
       return value as Record<string, unknown>
     } catch (error) {
-      setProblems({ [whole]: (error as Error).message })
+      setProblems({ [whole]: messageOf(error) })
       return null
     }
   }

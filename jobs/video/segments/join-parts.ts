@@ -101,8 +101,7 @@ async function mux(
     ...containerOptions(target),
     join(directory, target.name),
   ]
-  const nothing = { durationSeconds: 0, videoStream: 0, progress: () => undefined }
-  await onOurs(runFfmpeg(context.tools.ffmpeg, options, { ...careOf(context), ...nothing }))
+  await onOurs(runFfmpeg(context.tools.ffmpeg, options, careOf(context)))
   for (const input of inputs) await rm(input)
 }
 

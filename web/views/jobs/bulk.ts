@@ -30,7 +30,7 @@ export async function retryJobs(ids: string[]): Promise<Outcome> {
  * Goes on until none is left; those that are being stopped count too. An answer that names fewer than were asked for is
  * not the last: jobs that end between being found and being cancelled are in none.
  */
-export async function cancelMatching(search: JobSearch, onProgress: (done: number) => void): Promise<number> {
+export async function cancelMatching(search: JobSearch): Promise<number> {
   const { tag, status, ...filter } = filterOf(search)
   const json = {
     ...filter,
@@ -43,7 +43,6 @@ export async function cancelMatching(search: JobSearch, onProgress: (done: numbe
     const { cancelled, cancelling } = await patiently(() => read(api.v1.jobs.cancel.$post({ json })))
     if (cancelled.length + cancelling.length === 0) return done
     done += cancelled.length + cancelling.length
-    onProgress(done)
   }
 }
 

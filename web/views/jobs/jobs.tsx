@@ -115,7 +115,7 @@ export function Jobs() {
         onClose={() => setAsking(false)}
         onConfirm={() =>
           void act('cancelled', async () => {
-            const done = await cancelMatching(search, () => {})
+            const done = await cancelMatching(search)
             return { done, refused: [], reason: null }
           })
         }

@@ -161,16 +161,10 @@ function additionsOf(video: VideoStatus): ShownAddition[] {
 }
 
 function sourceLinesOf(video: VideoStatus): number | undefined {
-  const source = 'source' in video ? (video.source as SourceSize | undefined) : undefined
-  const { width, height } = source?.video ?? source ?? {}
+  const source = 'source' in video ? video.source : undefined
+  const { width, height } = (source ?? {}) as { width?: number; height?: number }
   return width === undefined || height === undefined ? undefined : linesOf({ width, height })
 }
-
-interface Size {
-  width?: number
-  height?: number
-}
-type SourceSize = Size & { video?: Size }
 
 function EncodeProgress({ video }: { video: VideoStatus }) {
   const progress = (video.progress ?? {}) as Record<string, unknown>

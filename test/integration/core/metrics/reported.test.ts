@@ -17,7 +17,7 @@ test('what each worker tells of itself is told by its name, once, until it is si
   await beat(sql, { ...worker, id: 'from before', info: {} })
   await beat(sql, { ...worker, id: 'silent', metrics: [done(4)] })
   await sql`update job_server.workers set heartbeat_at = now() - interval '1 minute' where id = 'silent'`
-  const families = await readReported(sql, { aliveSeconds: 45 })
+  const families = await readReported(sql)
   expect(Object.fromEntries(parseExposition(exposition(families)))).toEqual({
     'done_total{worker="a"}': 2,
     'done_total{worker="b \\"quoted\\""}': 3,
@@ -30,6 +30,6 @@ test('what each worker tells of itself is told by its name, once, until it is si
 
 test('a worker of another version that means something else by a name does not spoil the rest', async () => {
   await beat(sql, { ...worker, id: 'c', metrics: [family('gauge', 'done_total', 'Other.', [{ value: 9 }])] })
-  const text = exposition(await readReported(sql, { aliveSeconds: 45 }))
+  const text = exposition(await readReported(sql))
   expect([...parseExposition(text).keys()]).not.toContain('done_total{worker="c"}')
 })
