@@ -13,7 +13,9 @@
  *
  * The definition must be registered (a worker does that when it starts). A job of an open transaction is seen once
  * that has committed; workers find it at their next poll, as NOTIFY is not sent from others' transactions. One that
- * `dependsOn` a job which ends while the transaction is open is found by the scheduler, within a minute.
+ * `dependsOn` a job which ends while the transaction is open is found by the scheduler, within a minute. Meanwhile whoever
+ * enqueues elsewhere under the same idempotency key, or also the first job of a definition in a queue, waits for it, and
+ * gives up after three seconds.
  */
 import type { z } from 'zod'
 import type { Sql } from './db.ts'

@@ -160,6 +160,17 @@ export function endWhenStill(tx: Sql, seconds: number) {
     )`
 }
 
+/**
+ * To be selected in a transaction of ours in which no lock is to be waited for longer than three seconds, by a pooler, too.
+ * What the session says already stands.
+ */
+export function waitBriefly(tx: Sql) {
+  return tx`
+    case
+      when current_setting('lock_timeout') = '0' then set_config('lock_timeout', ${shortPatience.lock_timeout}, true)
+    end`
+}
+
 /** Whether the database could not be reached, or ended the connection: it says nothing of what was asked. */
 export function isAway(error: unknown): boolean {
   if (hasClass(error, '57') || hasClass(error, '08')) return true

@@ -1,11 +1,9 @@
 /** Cancels jobs: at once while they wait; running ones by asking their owners, who stop the process first. */
 import { type Pool, plannedAnew } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
-import { endJobs } from './end-jobs.ts'
 import { type JobFilter, matching } from './filter.ts'
-import { probe } from './probe.ts'
 import { release } from './release.ts'
-import { hintCancel } from './wake.ts'
+import { stopJobs } from './stop-jobs.ts'
 
 export type Cancelled =
   | { kind: 'cancelled' }
@@ -52,45 +50,8 @@ export async function cancelMatching(
 }
 
 async function cancelEach(sql: Pool, jobIds: string[]): Promise<CancelledMany> {
-  const ended = await endJobs(
-    sql,
-    sql`
-      select
-        jobs.*, 'cancelled' as kind, 'cancelled' as outcome, null::jsonb as result, null::text as new_error_code,
-        null::text as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
-        false as crashed, null::text as child_failure
-      from job_server.jobs
-      where id = any(${jobIds}::uuid[]) and state <> 'running'
-      order by id
-      for update`,
-  )
+  const { ended, cancelling } = await stopJobs(sql, jobIds)
   await release(sql, ended)
   const endedIds = new Set(ended.map(({ jobId }) => jobId))
-  const running = jobIds.filter((id) => !endedIds.has(id))
-  const cancelling = await askOwners(sql, running)
-  for (const id of cancelling) await hintCancel(sql, id)
   return { cancelled: jobIds.filter((id) => endedIds.has(id)), cancelling }
-}
-
-/** @returns those that run, asked now or before */
-async function askOwners(sql: Pool, jobIds: string[]): Promise<string[]> {
-  if (jobIds.length === 0) return []
-  const rows = await sql<{ id: string }[]>`
-    with running as materialized (
-      select id, cancel_requested_at from job_server.jobs
-      where id = any(${jobIds}::uuid[]) and state = 'running'
-      order by id
-      for update
-    ),
-    flagged as (
-      update job_server.jobs set cancel_requested_at = now()
-      from running
-      where ${probe(sql, sql`jobs.id`, sql`running.id`)} and running.cancel_requested_at is null
-    ),
-    noted as (
-      insert into job_server.events (job_id, event_type)
-      select id, 'cancelling' from running where cancel_requested_at is null
-    )
-    select id from running`
-  return rows.map(({ id }) => id)
 }

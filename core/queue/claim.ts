@@ -232,7 +232,8 @@ function roomOf(sql: Sql, limit: number) {
 }
 
 /**
- * How many jobs the limits of `definitions` leave room for now; null where there are none.
+ * How many jobs the limits of `definitions` leave room for now; null where there are none. The time is that of the
+ * statement: its transaction may have waited long for its turn.
  * @param of the row of which `definition_key` and `definition_version` are
  */
 export function roomLeft(sql: Sql, of: Fragment): Fragment {
@@ -245,7 +246,7 @@ export function roomLeft(sql: Sql, of: Fragment): Fragment {
       definitions.rate_limit_count - (
         select count(*) from job_server.rate_starts
         where rate_starts.definition_key = ${of}.definition_key and rate_starts.definition_version = ${of}.definition_version
-          and started_at > now() - make_interval(secs => definitions.rate_limit_seconds)
+          and started_at > statement_timestamp() - make_interval(secs => definitions.rate_limit_seconds)
       )
     )`
 }
@@ -254,7 +255,7 @@ function rememberStarts(sql: Sql) {
   return sql`
     rated as (
       insert into job_server.rate_starts (definition_key, definition_version, started_at)
-      select definition_key, definition_version, now()
+      select definition_key, definition_version, statement_timestamp()
       from claimed join open_lanes using (queue, definition_key, definition_version)
       where is_rated
     ),`

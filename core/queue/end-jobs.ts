@@ -10,10 +10,11 @@
  *   failed, attempts left, retry ─► scheduled after its backoff (ready when that is 0)
  *   failed otherwise ─────────────► failed + dead letter
  *
- * A job that took its process or worker down three times fails whatever its attempts: it is poison.
+ * A job that took its process or worker down three times fails whatever its attempts: it is poison. An attempt that came
+ * to snooze or to wait for children shows that it is not, and what went before no longer counts.
  */
 import type postgres from 'postgres'
-import type { Sql } from '../db.ts'
+import type { Fragment, Sql } from '../db.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { tallyEnds } from '../metrics/tally.ts'
 import { probe } from './probe.ts'
@@ -39,8 +40,7 @@ export interface EndedJob {
 }
 
 /**
- * @param ended selects and locks rows of `jobs`, and says how each ended: `jobs.*, kind, outcome, result,
- *   new_error_code, message, details, retry, retry_in_seconds, crashed, child_failure`
+ * @param ended selects and locks rows of `jobs`, and says how each ended: `jobs.*` and the columns of `endedAs`
  * @param options.succeeded whether all are attempts that succeeded: what is only for others then does not stand in the
  *   statement, whose planning is a good part of its time
  */
@@ -154,6 +154,25 @@ export async function endJobs(
   return rows.map(({ wakes: _wakes, ...ended }) => ended)
 }
 
+/** What `ended` says of rows beside what they are. */
+export function endedAs(
+  sql: Sql,
+  end: {
+    kind: string | Fragment
+    outcome: string
+    errorCode?: string | Fragment
+    message?: string | Fragment
+    retry?: boolean
+    crashed?: boolean
+  },
+): Fragment {
+  const { kind, outcome, errorCode = null, message = null, retry = false, crashed = false } = end
+  return sql`
+    (${kind})::text as kind, ${outcome}::text as outcome, null::jsonb as result, (${errorCode})::text as new_error_code,
+    (${message})::text as message, null::jsonb as details, ${retry}::boolean as retry, 0::float8 as retry_in_seconds,
+    ${crashed}::boolean as crashed, null::text as child_failure`
+}
+
 /** Jobs that run again, and those that ended waiting: their dependencies go. */
 function requeue(sql: Sql) {
   return sql`
@@ -166,7 +185,7 @@ function requeue(sql: Sql) {
         end,
         scheduled_at = case when decided.kind in ('failed', 'snoozed') then now() + make_interval(secs => decided.retry_in_seconds) end,
         attempts = decided.attempts - case when decided.kind = 'failed' then 0 else 1 end,
-        crash_count = decided.crash_count + decided.crashed::int,
+        crash_count = case when decided.kind in ('snoozed', 'waiting') then 0 else decided.crash_count + decided.crashed::int end,
         children_since = case when decided.kind = 'waiting' then now() else decided.children_since end,
         on_child_failure = coalesce(decided.child_failure, decided.on_child_failure),
         error_code = coalesce(decided.new_error_code, decided.error_code),

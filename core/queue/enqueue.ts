@@ -7,7 +7,7 @@
  * connection may rename columns in its own way, so what is read here is given its name in quotes.
  */
 import type { BackoffPolicy } from '../backoff.ts'
-import { isFaultOfData, type Pool, type Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import { DependencyFailed, IdempotencyConflict, InvalidParams, JobNotFound, SourceGone } from '../errors.ts'
@@ -19,6 +19,7 @@ import { holdOwners } from '../uploads/hold.ts'
 import { type EnqueueRow, rowsOf, withoutRepeats } from './enqueue-row.ts'
 import { gather } from './gather.ts'
 import { insertJobs, StaleDefinitions, type Written } from './insert-jobs.ts'
+import { insertTogether } from './insert-together.ts'
 import { statusOf } from './read.ts'
 import { withSendSpan } from './send-span.ts'
 import { hintWork, isPool } from './wake.ts'
@@ -71,7 +72,8 @@ export interface Enqueued {
 
 /**
  * @throws DefinitionNotFound, InvalidParams, InvalidWebhook, IdempotencyConflict, JobNotFound and DependencyFailed for
- *   `dependsOn`, SourceGone when the parameters name an upload that is no longer kept
+ *   `dependsOn`, SourceGone when the parameters name an upload that is no longer kept; on a pool what `isInUse` knows, when
+ *   a transaction that is open has enqueued under the same key or as the first of the same lane, and goes on for seconds
  */
 export async function enqueue(sql: Sql, input: EnqueueInput): Promise<Enqueued> {
   const [enqueued] = await enqueueMany(sql, [input])
@@ -121,6 +123,9 @@ export async function enqueueMany(
     ({ job }) => job.id,
   )
 }
+
+/** Who is paused in the middle keeps the rows of dependencies, for whose ends a whole worker waits. */
+const standstillSeconds = 60
 
 type Definitions = Map<string, RegisteredDefinition>
 
@@ -197,7 +202,7 @@ function together(sql: Pool): Together {
       for (const [name, definition] of read) definitions.set(name, definition)
       return read
     }),
-    insert: gather((rows: EnqueueRow[]) => insertJobs(sql, rows)),
+    insert: insertTogether(sql),
   }
   togetherOf.set(sql, calls)
   return calls
@@ -211,17 +216,6 @@ interface Together {
 }
 const togetherOf = new WeakMap<Pool, Together>()
 
-/** A job that waits for nothing that others hold, so that it keeps none of those waiting that go with it. */
-async function insertWithOthers(sql: Pool, row: EnqueueRow): Promise<Written> {
-  try {
-    return await together(sql).insert(row)
-  } catch (error) {
-    if (!isFaultOfData(error)) throw error
-    // One of them could not be written, so none was. Each on its own gets its own error, or none.
-    return await insertJobs(sql, [row])
-  }
-}
-
 /** A conflict must undo the rest of a batch; dependencies and sources need a statement before the one that writes. */
 async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   const dependencies = [...new Set(rows.flatMap(({ depends_on }) => depends_on))]
@@ -231,7 +225,7 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   if (!needsTransaction) {
     const [only] = rows
     const alone = rows.length !== 1 || only === undefined || only.key !== null || !isPool(sql)
-    return alone ? await insertJobs(sql, rows) : await insertWithOthers(sql, only)
+    return alone ? await insertJobs(sql, rows) : await together(sql).insert(only)
   }
   const run = async (tx: Sql) => {
     const faults = await faultsOf(tx, dependencies, { hold: isPool(sql) })
@@ -254,7 +248,11 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
     }
     return written
   }
-  return isPool(sql) ? await sql.begin(run) : await run(sql)
+  if (!isPool(sql)) return await run(sql)
+  return await sql.begin(async (tx) => {
+    await tx`select ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}`
+    return await run(tx)
+  })
 }
 
 /**

@@ -2,11 +2,11 @@
  * Ends attempts: the only way out of `running`. The lease epoch in the WHERE is the fence: an end under an epoch
  * that is no longer the job's changes nothing and comes back as lost.
  */
-import type { Pool, Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql } from '../db.ts'
 import type { ChildJob } from '../job.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { type Json, type JsonObject, storable } from '../json.ts'
-import { type EndedJob, endJobs, temporaryMark } from './end-jobs.ts'
+import { type EndedJob, endedAs, endJobs, temporaryMark } from './end-jobs.ts'
 import { type EnqueueInput, enqueueMany, type ParentJob } from './enqueue.ts'
 import { release } from './release.ts'
 import { jsonParameter, type Lease } from './row.ts'
@@ -40,6 +40,9 @@ export interface Children {
   /** `fail`: the job fails with the first child that does not succeed. `continue`: it gets to know. */
   onFailure: 'fail' | 'continue'
 }
+
+/** Who is paused in the middle keeps the job's row, and nobody can rescue the job meanwhile. */
+const standstillSeconds = 60
 
 export interface Finished {
   lease: Lease
@@ -94,6 +97,7 @@ export async function finishWithChildren(
     child_failure: onFailure,
   }
   const ended = await sql.begin(async (tx) => {
+    await tx`select ${endWhenStill(tx, standstillSeconds)}`
     const [job] = await endJobs(tx, endedAttempts(tx, [row]))
     if (job?.status === 'queued') {
       const [parent] = await tx<[ParentJob]>`
@@ -126,10 +130,14 @@ export async function rescue(
   const ended = await endJobs(
     sql,
     sql`
-      select
-        jobs.*, 'failed' as kind, 'lease_expired' as outcome, null::jsonb as result, 'lease_expired' as new_error_code,
-        'The worker ' || worker_id || ' stopped renewing its lease.' as message, null::jsonb as details, true as retry,
-        0::float8 as retry_in_seconds, true as crashed, null::text as child_failure
+      select jobs.*, ${endedAs(sql, {
+        kind: 'failed',
+        outcome: 'lease_expired',
+        errorCode: 'lease_expired',
+        message: sql`'The worker ' || worker_id || ' stopped renewing its lease.'`,
+        retry: true,
+        crashed: true,
+      })}
       from job_server.jobs
       where lease_epoch is not null and worker_id is not null and lease_expires_at < now() ${since(sql, sql`lease_expires_at`, options.withinSeconds)}
       order by lease_expires_at

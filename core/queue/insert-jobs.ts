@@ -2,11 +2,12 @@
  * The one statement that writes jobs: idempotency keys, lanes, jobs, what they wait for and use, and their first events.
  * It runs on connections of others too, hence the quoted names.
  */
-import type { Sql } from '../db.ts'
+import { type Sql, waitBriefly } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { EnqueueRow } from './enqueue-row.ts'
 import { jsonParameter } from './row.ts'
+import { isPool } from './wake.ts'
 
 /** By the id of each row the job that it became, or met by its key. `otherParams`: the one it met has others. */
 export type Written = Map<string, { jobId: string; otherParams: boolean }>
@@ -14,7 +15,7 @@ export type Written = Map<string, { jobId: string; otherParams: boolean }>
 /** The rows were made after definitions that have changed since; nothing was written. */
 export class StaleDefinitions extends Error {}
 
-/** @throws StaleDefinitions */
+/** @throws StaleDefinitions; on a pool what `isInUse` knows, when somebody holds a key or a new lane for too long */
 export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   // Parts stand in the statement only where they are wanted: their planning is not free.
   const keyed = rows.some(({ key }) => key !== null)
@@ -23,7 +24,7 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
   // definitions_pk, jobs_pk and idempotency_keys_pk.
   const written = await sql<{ isStale: boolean; id: string | null; jobId: string; otherParams: boolean }[]>`
     with known as materialized (
-      select exists (
+      select ${isPool(sql) ? sql`${waitBriefly(sql)},` : sql``} exists (
         select
         from unnest(
           ${stamps.map(({ definition_key }) => definition_key)}::text[],
@@ -76,6 +77,8 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
         where lanes.queue = met.queue and lanes.definition_key = met.definition_key
           and lanes.definition_version = met.definition_version
       )
+      -- One order for all: two that make several lanes at once wait for one another, and not in a circle.
+      order by queue, definition_key, definition_version
       on conflict do nothing
     ),
     created as (
@@ -169,11 +172,19 @@ function holdKeys(sql: Sql) {
     ),`
 }
 
-/** Each is looked for by itself (`offset 0`): PostgreSQL might read all jobs, where it believes that there are none. */
+/**
+ * One that failed since it was looked at counts as open: `sweep` finds what waits for it, and cancels it. Each is looked for
+ * by itself (`offset 0`): PostgreSQL might read all jobs, where it believes that there are none.
+ */
 function hasOpenDependencies(sql: Sql) {
   return sql`exists (
     select from unnest(given.depends_on) as dependency (id)
-    cross join lateral (select from job_server.jobs where id = dependency.id offset 0) as open
+    cross join lateral (
+      select from job_server.jobs where id = dependency.id
+      union all
+      select from job_server.job_history where id = dependency.id and status <> 'succeeded'
+      offset 0
+    ) as open
   )`
 }
 

@@ -8,9 +8,10 @@
  */
 import type { Fragment, Pool, Sql } from '../db.ts'
 import { admit, withdraw } from './admit.ts'
-import { type EndedJob, endJobs } from './end-jobs.ts'
+import { type EndedJob, endedAs, endJobs } from './end-jobs.ts'
 import { probe } from './probe.ts'
-import { hintCancel, hintWork } from './wake.ts'
+import { stopJobs } from './stop-jobs.ts'
+import { hintWork } from './wake.ts'
 
 const sweepLimit = 1000
 
@@ -103,14 +104,16 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
   const broken = await endJobs(
     sql,
     sql`
-      select
-        jobs.*, case when ${childFailed} then 'failed' else 'cancelled' end as kind, 'waiting' as outcome, null::jsonb as result,
-        case when ${childFailed} then 'child_failed' else 'dependency_failed' end as new_error_code,
-        case
-          when ${childFailed} then 'The child job ' || (${failedChild} limit 1) || ' did not succeed.'
-          else 'The job ' || (${failedDependency} limit 1) || ', which this one depends on, did not succeed.'
-        end as message,
-        null::jsonb as details, false as retry, 0::float8 as retry_in_seconds, false as crashed, null::text as child_failure
+      select jobs.*, ${endedAs(sql, {
+        kind: sql`case when ${childFailed} then 'failed' else 'cancelled' end`,
+        outcome: 'waiting',
+        errorCode: sql`case when ${childFailed} then 'child_failed' else 'dependency_failed' end`,
+        message: sql`
+          case
+            when ${childFailed} then 'The child job ' || (${failedChild} limit 1) || ' did not succeed.'
+            else 'The job ' || (${failedDependency} limit 1) || ', which this one depends on, did not succeed.'
+          end`,
+      })}
       from job_server.jobs
       where id = any(${jobIds}::uuid[]) and state = 'waiting' and (${childFailed} or ${dependencyFailed})
       order by id
@@ -146,26 +149,12 @@ async function settle(sql: Pool, jobIds: string[]): Promise<EndedJob[]> {
 async function cancelChildren(sql: Pool, parentIds: string[]): Promise<EndedJob[]> {
   if (parentIds.length === 0) return []
   // jobs_parent_idx
-  const ended = await endJobs(
+  const children = await sql<{ id: string }[]>`
+    select id from job_server.jobs where parent_id = any(${parentIds}::uuid[])`
+  const { ended } = await stopJobs(
     sql,
-    sql`
-      select
-        jobs.*, 'cancelled' as kind, 'cancelled' as outcome, null::jsonb as result, 'parent_ended' as new_error_code,
-        'The parent job ended.' as message, null::jsonb as details, false as retry, 0::float8 as retry_in_seconds,
-        false as crashed, null::text as child_failure
-      from job_server.jobs
-      where id = any(array(select id from job_server.jobs where parent_id = any(${parentIds}::uuid[]))) and state <> 'running'
-      order by id
-      for update`,
+    children.map(({ id }) => id),
+    { errorCode: 'parent_ended', message: 'The parent job ended.' },
   )
-  const running = await sql<{ id: string }[]>`
-    with flagged as (
-      update job_server.jobs set cancel_requested_at = now()
-      where parent_id = any(${parentIds}::uuid[]) and state = 'running' and cancel_requested_at is null
-      returning id
-    ),
-    noted as (insert into job_server.events (job_id, event_type) select id, 'cancelling' from flagged)
-    select id from flagged`
-  for (const { id } of running) await hintCancel(sql, id)
   return ended
 }

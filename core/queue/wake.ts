@@ -57,9 +57,10 @@ function send(sql: Pool, hints: Hints): void {
   )
 }
 
-/** Tells the owner of a running job that it is to be cancelled. */
-export async function hintCancel(sql: Sql, jobId: string): Promise<void> {
-  await sql`select pg_notify(${cancelChannel}, ${jobId})`
+/** Tells the owners of running jobs that these are to be cancelled. */
+export async function hintCancel(sql: Sql, jobIds: string[]): Promise<void> {
+  if (jobIds.length === 0) return
+  await sql`select pg_notify(${cancelChannel}, id) from unnest(${jobIds}::text[]) as given (id)`
 }
 
 /** A listener says something to itself, to know that it still hears. */

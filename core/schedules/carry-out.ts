@@ -1,6 +1,6 @@
 /** Enqueues the jobs of fire times and records them, both or neither. */
 import type postgres from 'postgres'
-import type { Sql } from '../db.ts'
+import { isFaultOfData, type Sql } from '../db.ts'
 import { DomainError, wholeMessage } from '../errors.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
@@ -81,9 +81,7 @@ class FiredBefore extends Error {}
 
 /** What is asked for can't be had; everything else, such as a lost connection or a deadlock, is to be tried again. */
 function isRefusal(error: unknown): boolean {
-  const sqlState = error instanceof Error && 'code' in error ? String(error.code) : ''
-  // Classes 22 and 23 of SQLSTATE: data exception, integrity constraint violation.
-  return error instanceof DomainError || error instanceof FiredBefore || /^2[23]\w{3}$/.test(sqlState)
+  return error instanceof DomainError || error instanceof FiredBefore || isFaultOfData(error)
 }
 
 function reasonOf(error: unknown): string {

@@ -1,10 +1,13 @@
 /** Fires a schedule by hand, beside its times. */
-import type { Pool } from '../db.ts'
+import { endWhenStill, type Pool } from '../db.ts'
 import { ScheduleNotFound, ScheduleOverlaps } from '../errors.ts'
 import { enqueue } from '../queue/enqueue.ts'
 import { hintWork } from '../queue/wake.ts'
 import { jobOf, unendedJobs, whyNotAnother } from './overlap.ts'
 import { type Schedule, scheduleColumns } from './row.ts'
+
+/** Who is paused in the middle keeps the schedule from everybody else. */
+const standstillSeconds = 60
 
 /**
  * A disabled one too. The overlap policy holds: who asked that no two jobs run at once means it.
@@ -15,7 +18,7 @@ export async function runNow(sql: Pool, id: string): Promise<string> {
   const jobId = await sql.begin(async (tx) => {
     // The lock makes a leader and others who run it now take turns, so that each sees the jobs of the others.
     const [schedule] = await tx<Schedule[]>`
-      select ${scheduleColumns(tx)} from job_server.schedules where id = ${id} for update`
+      select ${scheduleColumns(tx)}, ${endWhenStill(tx, standstillSeconds)} from job_server.schedules where id = ${id} for update`
     if (schedule === undefined) throw new ScheduleNotFound(id)
     const unended = (await unendedJobs(tx, [id])).get(id) ?? []
     const reason = whyNotAnother(schedule.overlap, unended)

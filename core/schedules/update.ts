@@ -1,10 +1,13 @@
 /** Changes a schedule. */
-import { isUniqueViolation, type Pool } from '../db.ts'
+import { endWhenStill, isUniqueViolation, type Pool } from '../db.ts'
 import { ScheduleDefinedInCode, ScheduleNameTaken, ScheduleNotFound } from '../errors.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { checkTiming, checkWork, type Limits } from './check.ts'
 import { type Aim, aimAfter } from './due.ts'
 import { type Schedule, type ScheduleSettings, scheduleColumns } from './row.ts'
+
+/** Who is paused in the middle keeps the schedule from everybody else. */
+const standstillSeconds = 60
 
 /**
  * A change of its times, or enabling it, makes it go on from now: nothing of before is caught up.
@@ -20,7 +23,7 @@ export async function updateSchedule(
     return await sql.begin(async (tx) => {
       // The lock keeps a leader from moving the schedule on between our look and our write.
       const [before] = await tx<(Schedule & { now: Date })[]>`
-        select ${scheduleColumns(tx)}, now() from job_server.schedules where id = ${id} for update`
+        select ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)} from job_server.schedules where id = ${id} for update`
       if (before === undefined) throw new ScheduleNotFound(id)
       const { now, ...schedule } = before
       if (schedule.source === 'code' && Object.keys(changes).some((name) => name !== 'enabled')) {

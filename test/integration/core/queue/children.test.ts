@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Pool } from '../../../../core/db.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import { readChildren } from '../../../../core/queue/children.ts'
 import type { ClaimedJob } from '../../../../core/queue/claim.ts'
@@ -7,7 +6,8 @@ import { finish, finishWithChildren } from '../../../../core/queue/finish.ts'
 import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { sweep } from '../../../../core/queue/release.ts'
-import { testDatabase } from '../../../support/database.ts'
+import { before } from '../../../support/before.ts'
+import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
@@ -102,6 +102,25 @@ test('cancelling a waiting parent cancels its children, and theirs', async () =>
   expect([...live]).toEqual([])
 })
 
+test('children that run are asked to stop in the order in which ends are written', async () => {
+  const parentId = await parentWithChildren(2)
+  const [first, second] = (await queue.claim({ limit: 2 })).map(({ lease }) => lease.jobId).sort()
+  // Its row and its entries in indexes stand behind those of the other one now.
+  await sql`update job_server.jobs set lease_expires_at = lease_expires_at + interval '1 second' where id = ${first ?? ''}`
+  const holder = await sql.reserve()
+  await holder`begin`
+  await holder`select from job_server.jobs where id = ${first ?? ''} for update`
+  const cancelling = cancel(sql, parentId)
+  await waitsForLock(sql)
+  await holder`select from job_server.jobs where id = ${second ?? ''} for update nowait`
+  await holder`commit`
+  holder.release()
+  expect(await cancelling).toEqual({ kind: 'cancelled' })
+  for (const jobId of [first, second]) {
+    expect(await readJob(sql, jobId ?? '')).toMatchObject({ status: 'cancelling' })
+  }
+})
+
 test('without children the parent goes on at once', async () => {
   const parentId = await parentWithChildren(0)
   expect((await queue.claimOne()).lease.jobId).toBe(parentId)
@@ -152,26 +171,13 @@ async function endTogether(one: ClaimedJob, other: ClaimedJob): Promise<void> {
       hasFailed.resolve()
       await isFollowedUp.promise
     }
-    failing = finish(before(/select distinct job_id/, afterEnd), [{ lease: other.lease, end: failed }])
+    failing = finish(before(sql, /select distinct job_id/, afterEnd), [{ lease: other.lease, end: failed }])
     await hasFailed.promise
   }
   const end = { kind: 'succeeded', result: null } as const
-  await finish(before(/with released as/, failOther), [{ lease: one.lease, end }])
+  await finish(before(sql, /with released as/, failOther), [{ lease: one.lease, end }])
   isFollowedUp.resolve()
   await failing
-}
-
-/** The pool, by which something happens before the first statement of a kind is sent. */
-function before(which: RegExp, act: () => Promise<unknown>): Pool {
-  let isDone = false
-  return new Proxy(sql, {
-    apply(target, self, [strings, ...values]) {
-      const query = Reflect.apply(target as never, self, [strings, ...values])
-      if (isDone || !Array.isArray(strings) || !which.test(strings[0] ?? '')) return query
-      isDone = true
-      return act().then(() => query)
-    },
-  })
 }
 
 async function claimTwo(): Promise<[ClaimedJob, ClaimedJob]> {

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { isInUse, openPool } from '../../../../core/db.ts'
 import { registerDefinitions } from '../../../../core/definitions/register.ts'
 import {
   DefinitionNotFound,
@@ -8,15 +9,16 @@ import {
   InvalidWebhook,
 } from '../../../../core/errors.ts'
 import type { JsonObject } from '../../../../core/json.ts'
-import { enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
+import { type EnqueueInput, enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { sweep } from '../../../../core/queue/release.ts'
 import { stage } from '../../../../core/queue/stage.ts'
+import { before } from '../../../support/before.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 const queue = await testQueue(sql, {
   paramsSchema: { type: 'object', properties: { n: { type: 'number' } }, additionalProperties: {} },
 })
@@ -252,6 +254,26 @@ describe('dependencies', () => {
     },
   )
 
+  test('a dependency that fails between the look at it and the write, in an open transaction, is not taken for one that succeeded', async () => {
+    const first = await queue.enqueue({ maxAttempts: 1 })
+    const { lease } = await queue.claimOne()
+    const fail = () => finish(sql, [{ lease, end: failedWith('broken') }])
+    const dependent = await sql.begin(async (tx) => {
+      const { job } = await enqueue(before(tx, /with known as/, fail), {
+        definitionKey: 'test',
+        dependsOn: [first],
+      })
+      return job.id
+    })
+    expect(await readJob(sql, first)).toMatchObject({ status: 'failed' })
+    expect(await queue.claim()).toEqual([])
+    await sweep(sql)
+    expect(await readJob(sql, dependent)).toMatchObject({
+      status: 'cancelled',
+      errorCode: 'dependency_failed',
+    })
+  })
+
   test('an end that races the enqueue of a dependent neither misses it nor leaves it waiting', async () => {
     for (let time = 0; time < 20; time++) {
       const first = await queue.enqueue()
@@ -313,6 +335,80 @@ describe('requests at once', () => {
     held.resolve()
     await holder
     expect(await keyed).toMatchObject({ created: false })
+  })
+})
+
+describe('what an open transaction of somebody holds', () => {
+  const hold = async (...inputs: EnqueueInput[]) => {
+    const letGo = Promise.withResolvers<void>()
+    const taken = Promise.withResolvers<void>()
+    const holder = sql.begin(async (tx) => {
+      await enqueueMany(tx, inputs)
+      taken.resolve()
+      await letGo.promise
+    })
+    onTestFinished(() => letGo.resolve())
+    await taken.promise
+    return {
+      letGo: async () => {
+        letGo.resolve()
+        await holder
+      },
+    }
+  }
+  const withKey = { definitionKey: 'test', idempotencyKey: 'k' }
+  const inNewLane = { definitionKey: 'test', queue: 'new' }
+
+  test('is waited for by those alone who need it, and not for ever', async () => {
+    const { letGo } = await hold({ ...inNewLane, ...withKey })
+    const waiting = Promise.allSettled([
+      enqueue(sql, inNewLane),
+      enqueue(sql, inNewLane),
+      enqueue(sql, withKey),
+      enqueueMany(sql, [withKey, { ...withKey, idempotencyKey: 'other' }]),
+      enqueueMany(sql, [inNewLane, { definitionKey: 'test' }]),
+    ])
+    await waitsForLock(sql)
+    expect(await enqueue(sql, { definitionKey: 'test' })).toMatchObject({ created: true })
+    const reasons = (await waiting).map((each) => each.status === 'rejected' && each.reason)
+    expect(reasons.map(isInUse)).toEqual([true, true, true, true, true])
+    await letGo()
+    expect(await enqueue(sql, inNewLane)).toMatchObject({ created: true })
+    expect(await enqueue(sql, withKey)).toMatchObject({ created: false })
+    expect(await count()).toBe(3)
+  }, 60_000)
+
+  test('is waited for as long as the session says, where it does', async () => {
+    const { letGo } = await hold({ definitionKey: 'test', queue: 'newer' })
+    const hasty = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }, 'test')
+    await hasty`set lock_timeout = '1ms'`
+    await expect(enqueue(hasty, { definitionKey: 'test', queue: 'newer' })).rejects.toMatchObject({
+      code: '55P03',
+    })
+    await hasty.end()
+    await letGo()
+  })
+
+  test('is no limit of the caller’s transaction', async () => {
+    await sql.begin(async (tx) => {
+      await enqueueMany(tx, [withKey, { ...withKey, idempotencyKey: 'other' }])
+      expect(await tx`select current_setting('lock_timeout') as patience`).toEqual([{ patience: '0' }])
+    })
+  })
+
+  test('is come to in one order by all who make several lanes at once', async () => {
+    const lanes = Array.from({ length: 30 }, (_, n) => ({ definitionKey: 'test', queue: `lane-${n + 10}` }))
+    const [first = inNewLane, ...others] = lanes
+    const { letGo } = await hold(first)
+    const waiting = enqueueMany(sql, lanes.toReversed())
+    await waitsForLock(sql)
+    // It has made none of the others yet.
+    await sql.begin(async (tx) => {
+      await tx`set local lock_timeout = '100ms'`
+      await enqueueMany(tx, others)
+    })
+    await letGo()
+    expect(await waiting).toHaveLength(30)
   })
 })
 

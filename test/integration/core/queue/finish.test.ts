@@ -1,8 +1,9 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { cancel } from '../../../../core/queue/cancel.ts'
-import { type End, finish, rescue } from '../../../../core/queue/finish.ts'
+import { type End, finish, finishWithChildren, rescue } from '../../../../core/queue/finish.ts'
 import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { readAttempts, readJob } from '../../../../core/queue/read.ts'
+import type { Lease } from '../../../../core/queue/row.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
@@ -91,6 +92,40 @@ test('an interrupted attempt is not charged', async () => {
   await finish(sql, [{ lease, end: { kind: 'interrupted' } }])
   expect(await readJob(sql, jobId)).toMatchObject({ status: 'queued', attempts: 0 })
   expect(await queue.claimOne()).toMatchObject({ attempt: 1 })
+})
+
+describe('a job that takes its process down', () => {
+  const crash = { ...failed, crashed: true }
+  const crashTwice = async () => {
+    for (let time = 0; time < 2; time++)
+      await finish(sql, [{ lease: (await queue.claimOne()).lease, end: crash }])
+  }
+
+  test('three times fails, whatever its attempts', async () => {
+    const jobId = await queue.enqueue({ maxAttempts: 100 })
+    await crashTwice()
+    await finish(sql, [{ lease: (await queue.claimOne()).lease, end: crash }])
+    expect(await readJob(sql, jobId)).toMatchObject({ status: 'failed', attempts: 3 })
+  })
+
+  test.each([
+    {
+      between: 'asks for a later time',
+      endAs: (lease: Lease) => finish(sql, [{ lease, end: { kind: 'snoozed', seconds: 0 } }]),
+    },
+    {
+      between: 'waits for children',
+      endAs: (lease: Lease) => finishWithChildren(sql, lease, { jobs: [], onFailure: 'fail' }),
+    },
+  ])('and $between in between may do so twice again', async ({ endAs }) => {
+    const jobId = await queue.enqueue({ maxAttempts: 100 })
+    await crashTwice()
+    await endAs((await queue.claimOne()).lease)
+    await crashTwice()
+    expect(await readJob(sql, jobId)).toMatchObject({ status: 'queued', attempts: 4 })
+    await finish(sql, [{ lease: (await queue.claimOne()).lease, end: crash }])
+    expect(await readJob(sql, jobId)).toMatchObject({ status: 'failed' })
+  })
 })
 
 test('cancel beats success and retry', async () => {

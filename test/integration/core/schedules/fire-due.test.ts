@@ -144,6 +144,25 @@ test('what a schedule can not have is recorded, and the others go on', async () 
   expect((await broken.read()).nextFireAt).toBeNull()
 })
 
+test('a job that is beyond a limit of PostgreSQL is refused like any other, and the schedule goes on', async () => {
+  await sql`
+    create function public.exceed_limit() returns trigger language plpgsql
+    as $$ begin raise exception 'too large' using errcode = 'program_limit_exceeded'; end $$`
+  await sql`
+    create trigger exceed_limit before insert on job_server.jobs
+    for each row when (new.queue = 'large') execute function public.exceed_limit()`
+  const large = await testSchedule(sql, { expression: '0 * * * *', queue: 'large' })
+  const good = await testSchedule(sql, { expression: '0 * * * *' })
+  await clock.set('2026-01-01T01:00:00Z')
+  const { errors, ...counts } = await fireDue(sql)
+  expect(counts).toEqual({ enqueued: 1, skipped: 0, missed: 0, failed: 1 })
+  expect(errors).toMatchObject([{ error: { code: '54000' } }])
+  expect(await good.outcomes()).toEqual(['2026-01-01T01:00 enqueued'])
+  expect(await large.outcomes()).toEqual(['2026-01-01T01:00 failed'])
+  expect((await large.read()).nextFireAt).toEqual(new Date('2026-01-01T02:00:00Z'))
+  await sql`drop function public.exceed_limit cascade`
+})
+
 test('one that is refused among many that catch up takes no statement for each of their times', async () => {
   const line = await openLine(clock.url)
   const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
