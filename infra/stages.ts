@@ -23,7 +23,7 @@ export interface Stage {
     memoryMb: number
     /** Instances at most: each holds one connection of the proxy. */
     instances: number
-    /** Origins whose pages may call the API, and put to and get from the bucket. */
+    /** Origins, beside the API's own URL, whose pages may call the API, and put to and get from the bucket. */
     origins: string[]
   }
   worker: {

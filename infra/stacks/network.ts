@@ -43,6 +43,7 @@ export class Network extends Construct {
     this.#allow(this.programs, this.database)
     this.#allow(this.functions, this.proxy)
     // The proxy's own way to the database is made with the proxy.
+    // A collector of traces on another port than these (OTLP: 4318) wants a rule for both groups.
     this.functions.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'storage, and what AWS serves')
     this.programs.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'storage, and what jobs call')
     this.programs.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(80), 'what jobs call')

@@ -7,6 +7,11 @@ import { acknowledge } from './acknowledge.ts'
 /** Longer than the links of an upload can live. */
 const incompleteUploadDays = 8
 const accessLogDays = 90
+/**
+ * The dashboard stands at one of them, known only once the stack is there that needs this bucket. That others' match, too,
+ * gives them nothing: all access is by links, and who holds a link needs no browser.
+ */
+const functionUrls = `https://*.lambda-url.${Aws.REGION}.on.aws`
 
 export class Storage extends Construct {
   readonly bucket: s3.Bucket
@@ -38,13 +43,13 @@ export class Storage extends Construct {
       serverAccessLogsBucket: accessLog,
       cors: [
         {
-          allowedOrigins: stage.api.origins,
+          allowedOrigins: [functionUrls, ...stage.api.origins],
           allowedMethods: [s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.PUT],
           allowedHeaders: ['*'],
           exposedHeaders: ['ETag', 'Content-Length', 'Content-Range', 'Accept-Ranges'],
           maxAge: 3600,
         },
-      ].filter(({ allowedOrigins }) => allowedOrigins.length > 0),
+      ],
       lifecycleRules: [
         {
           id: 'incomplete-uploads',

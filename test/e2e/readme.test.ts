@@ -109,6 +109,14 @@ test('every command that README names is one', async () => {
   expect(readme.match(/bun@[\d.]+/g)?.every((version) => version === `bun@${devDependencies.bun}`)).toBe(true)
 })
 
+test('the packages whose types another program must share are named in our versions', async () => {
+  const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  for (const name of ['postgres', 'zod']) {
+    const named = [...readme.matchAll(new RegExp(`\\b${name}@([\\d.]+)`, 'g'))].map(([, version]) => version)
+    expect(new Set(named)).toEqual(new Set([dependencies[name]]))
+  }
+})
+
 /** The code blocks of a section, in order. */
 function blocks(section: string, language: string): string[] {
   const text = readme.split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? ''

@@ -28,6 +28,7 @@ test.each(['api', 'worker', 'scheduler'])('%s runs as a user without rights and 
 
 test('only the builder sees what the registry needs', () => {
   for (const name of ['runtime', 'api', 'worker', 'scheduler']) {
+    expect(stages.has(name), name).toBe(true)
     expect(stages.get(name)).not.toMatch(/--mount=type=secret|\bnpm\b|bun install/)
   }
 })

@@ -1,4 +1,5 @@
 /** The manifests against the schemas of Kubernetes and KEDA, and what they promise. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as keda from '@kubernetes-models/keda/keda.sh/v1alpha1'
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
@@ -31,12 +32,14 @@ const models: Record<string, Model> = {
   'v1 ServiceAccount': ServiceAccount,
 }
 
-const [whole, withTick, migration, openEgress] = await Promise.all(
-  ['.', 'with-tick', 'migrate', 'open-egress'].map((name) => manifestsOf(join(kubernetesDirectory, name))),
+const [whole, withTick, migration, firstKey, openEgress] = await Promise.all(
+  ['.', 'with-tick', 'migrate', 'first-key', 'open-egress'].map((name) =>
+    manifestsOf(join(kubernetesDirectory, name)),
+  ),
 )
 const all: Manifest[] = [
   ...new Map(
-    [whole, withTick, migration, openEgress].flat().map((manifest) => [nameOf(manifest), manifest]),
+    [whole, withTick, migration, firstKey, openEgress].flat().map((manifest) => [nameOf(manifest), manifest]),
   ).values(),
 ]
 const programs = all.filter(({ kind }) => ['Deployment', 'CronJob', 'Job'].includes(kind))
@@ -99,24 +102,52 @@ describe('the schemas', () => {
   })
 
   test('see every file that lies there', async () => {
-    const kustomizations = ['.', 'base', 'common', 'scheduler', 'tick', 'with-tick', 'migrate', 'open-egress']
+    const kustomizations = [
+      ...['.', 'base', 'common', 'first-key', 'images', 'migrate', 'open-egress', 'scheduler', 'tick'],
+      'with-tick',
+    ]
     const named = kustomizations.map((name) => join(name, 'kustomization.yaml'))
     const manifests = (await allFiles()).filter((file) => !file.endsWith('kustomization.yaml'))
     expect((await allFiles()).filter((file) => file.endsWith('kustomization.yaml'))).toEqual(named.toSorted())
-    expect(manifests).toHaveLength(11)
+    expect(manifests).toHaveLength(12)
   })
 })
 
-test('the migration, which comes first, brings what its pod names', () => {
-  const { spec } = podOf(find('Job migrate'))
+test.each([
+  ['migrate', migration],
+  ['first-key', firstKey],
+])('%s, which comes before the programs, brings what its pod names', (name, manifests) => {
+  const { spec } = podOf(find(`Job ${name}`))
   const [container] = spec.containers
   const named = container.envFrom.flatMap(({ configMapRef }: Manifest) =>
     configMapRef === undefined ? [] : [`ConfigMap ${configMapRef.name}`],
   )
   expect(named).toHaveLength(1)
-  expect(migration?.map(nameOf)).toEqual(
+  expect(manifests?.map(nameOf)).toEqual(
     expect.arrayContaining(['Namespace job-server', `ServiceAccount ${spec.serviceAccountName}`, ...named]),
   )
+})
+
+test('the first key is made once, by the image that has the command', () => {
+  const { spec } = find('Job first-key')
+  const [container] = spec.template.spec.containers
+  expect(spec.backoffLimit).toBe(0)
+  expect(container.image).toBe('job-server-api')
+  expect(container.command.slice(0, 5)).toEqual(['tini', '--', 'bun', 'scripts/keys.ts', 'create'])
+})
+
+test('all that is applied takes the names of its images from one place, which knows them all', async () => {
+  const kustomization = async (name: string) =>
+    Bun.YAML.parse(await readFile(join(kubernetesDirectory, name, 'kustomization.yaml'), 'utf8')) as Manifest
+  const { images } = await kustomization('images')
+  const used = programs.flatMap((program) =>
+    podOf(program).spec.containers.map(({ image }: Manifest) => image),
+  )
+  expect(images.map(({ name }: Manifest) => name).toSorted()).toEqual([...new Set(used)].toSorted())
+  for (const name of ['.', 'with-tick', 'migrate', 'first-key']) {
+    const { components } = await kustomization(name)
+    expect(components.map((path: string) => join(name, path))).toEqual(['images'])
+  }
 })
 
 describe.each(programs.map((program) => [nameOf(program), podOf(program)]))(
@@ -220,8 +251,11 @@ describe('the network', () => {
     const { egress } = find('NetworkPolicy database-and-storage').spec
     const ports = egress.map(({ ports }: Manifest) => ports.map(({ port }: { port: number }) => port))
     expect(ports).toEqual([[53, 53], [5432], [443]])
-    for (const { to } of egress)
+    for (const { to } of egress) {
+      // An empty list is everywhere.
+      expect(to.length).toBeGreaterThan(0)
       for (const { ipBlock } of to) expect(ipBlock?.cidr ?? '').not.toBe('0.0.0.0/0')
+    }
   })
 
   test('never lets them reach private addresses or those of the cloud, even when it is opened', () => {

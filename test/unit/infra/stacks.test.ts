@@ -139,20 +139,23 @@ describe('storage', () => {
     })
   })
 
-  test('pages of the named origins may put and get, and no others', () => {
+  test('pages of function URLs in the region, as the dashboard is, and of named origins may put and get', () => {
+    const functions = { 'Fn::Join': ['', ['https://*.lambda-url.', { Ref: 'AWS::Region' }, '.on.aws']] }
     dev.data.hasResourceProperties('AWS::S3::Bucket', {
       CorsConfiguration: {
         CorsRules: [
           Match.objectLike({
-            AllowedOrigins: ['http://localhost:3000'],
+            AllowedOrigins: [functions, 'http://localhost:3000'],
             AllowedMethods: ['GET', 'HEAD', 'PUT'],
             ExposedHeaders: Match.arrayWith(['ETag']),
           }),
         ],
       },
     })
-    for (const bucket of propertiesOf(prod.data, 'AWS::S3::Bucket'))
-      expect(bucket.CorsConfiguration).toBeUndefined()
+    const rules = propertiesOf(prod.data, 'AWS::S3::Bucket').flatMap(
+      ({ CorsConfiguration }) => CorsConfiguration?.CorsRules ?? [],
+    )
+    expect(rules.map(({ AllowedOrigins }) => AllowedOrigins)).toEqual([[functions]])
   })
 })
 
