@@ -21,8 +21,11 @@ export class Passes {
   #coveredTo = Number.NEGATIVE_INFINITY
   #wholeDueAt = Number.NEGATIVE_INFINITY
 
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(private readonly now = () => performance.now()) {}
+
   begin(): Pass {
-    const beganAt = performance.now()
+    const beganAt = this.now()
     if (beganAt >= this.#wholeDueAt) return { beganAt, withinSeconds: undefined }
     return { beganAt, withinSeconds: (beganAt - this.#coveredTo) / 1000 + marginSeconds }
   }
@@ -31,9 +34,8 @@ export class Passes {
   end({ beganAt, withinSeconds }: Pass, isComplete: boolean): void {
     if (!isComplete) return
     this.#coveredTo = beganAt
-    const tookMs = performance.now() - beganAt
-    if (withinSeconds === undefined && tookMs > slowMs) {
-      this.#wholeDueAt = performance.now() + tookMs * restFactor
-    }
+    const endedAt = this.now()
+    const tookMs = endedAt - beganAt
+    if (withinSeconds === undefined && tookMs > slowMs) this.#wholeDueAt = endedAt + tookMs * restFactor
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Thousands of jobs, four coordinators, and everything that can break breaking at random. The judge stands outside: a
+ * Hundreds of jobs, four coordinators, and everything that can break breaking at random. The judge stands outside: a
  * ledger of files that the jobs write, and the database once all is quiet. The seed is printed; CHAOS_SEED repeats it,
  * CHAOS_JOBS makes it long (`bun run chaos` takes 10,000).
  */
@@ -19,10 +19,10 @@ import { anyPort } from '../../scripts/ports.ts'
 import { dice } from '../support/dice.ts'
 import { killQuietly, processesNaming } from '../support/processes.ts'
 import { testStorage } from '../support/storage.ts'
-import { emptied, until } from '../support/until.ts'
+import { emptied, seldomMs, until } from '../support/until.ts'
 import { chooseMischief, doMischief, type Mischief, type Scene } from './monkey.ts'
 
-const jobCount = Number(process.env.CHAOS_JOBS ?? 400)
+const jobCount = Number(process.env.CHAOS_JOBS ?? 200)
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
 const coordinators = 4
 const leaseSeconds = 2
@@ -218,7 +218,7 @@ async function judge(acknowledged: string[]): Promise<void> {
     if (result?.published) expect(result.published).toContain(`${id}/${leaseEpoch}/`)
   }
 
-  const left = await emptied(() => processesNaming(scratch))
+  const left = await emptied(() => processesNaming(scratch), 30, seldomMs)
   for (const { pid } of left) killQuietly(pid, 'SIGKILL')
   expect(left, 'no process is left').toEqual([])
   const letters = await sql`select from job_server.dead_letters`

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { testClips } from '../support/clips.ts'
 import { leftovers, nothing, toolsOf } from '../support/leftovers.ts'
 import { startServer } from '../support/server.ts'
-import { until } from '../support/until.ts'
+import { seldomMs, until } from '../support/until.ts'
 import { encodeByLink, problemOf, statusOf } from '../support/video-client.ts'
 
 const clips = await testClips()
@@ -14,11 +14,11 @@ test('progress moves and never goes back, and the events tell the story in order
   const path = await clips.make({ name: 'clip.mp4', seconds: 4 })
   const job = await encodeByLink(server, path, { quality: '720p' })
   const seen: number[] = []
-  for (;;) {
+  await until('the encode to end', async () => {
     const { status, progress } = await statusOf(server, job)
     if (progress?.percent !== undefined && progress.percent !== seen.at(-1)) seen.push(progress.percent)
-    if (status !== 'queued' && status !== 'running') break
-  }
+    return status !== 'queued' && status !== 'running'
+  })
   await job.reaches('succeeded')
   expect(seen).toEqual(seen.toSorted((a, b) => a - b))
   expect(seen.filter((percent) => percent > 0 && percent < 100).length).toBeGreaterThanOrEqual(2)
@@ -53,7 +53,7 @@ test('cancelling an encode ends its FFmpeg, and leaves no output and nothing in 
 
   const asked = await server.request('POST', `/v1/jobs/${job.id}/cancel`)
   expect(asked.status).toBe(202)
-  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0)
+  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0, 60, seldomMs)
   const cancelled = await job.reaches('cancelled')
   expect(cancelled).toMatchObject({ attempts: 1, result: null })
   expect(cancelled.attemptHistory).toMatchObject([{ outcome: 'cancelled' }])

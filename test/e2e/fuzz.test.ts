@@ -8,7 +8,7 @@ import { type DocumentedOperation, fuzzedRequest } from '../support/fuzz.ts'
 import { testQueue } from '../support/queue.ts'
 import { startServer } from '../support/server.ts'
 
-const runs = Number(process.env.FUZZ_RUNS ?? 60)
+const runs = Number(process.env.FUZZ_RUNS ?? 40)
 const seed = Number(process.env.FUZZ_SEED ?? 20_300_131)
 const patienceMs = 15_000
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { readProcessTable } from '../../worker/process-table.ts'
 import { processesNaming } from '../support/processes.ts'
 import { startServer, type TestJob } from '../support/server.ts'
-import { until } from '../support/until.ts'
+import { seldomMs, until } from '../support/until.ts'
 
 const jobs = fileURLToPath(new URL('../fixtures/jobs', import.meta.url))
 const server = await startServer({
@@ -15,7 +15,12 @@ const server = await startServer({
 
 async function blockingJob(): Promise<TestJob> {
   const job = await server.enqueue('misbehave', { how: 'leave children and daemons and block' })
-  await until('a child and two daemons', async () => (await processesNaming(job.id)).length >= 3)
+  await until(
+    'a child and two daemons',
+    async () => (await processesNaming(job.id)).length >= 3,
+    60,
+    seldomMs,
+  )
   return job
 }
 
@@ -27,7 +32,7 @@ async function guardianOf({ pid }: { pid: number }): Promise<number | undefined>
 
 async function leavesNothing(job: TestJob): Promise<void> {
   const left = async () => [...(await processesNaming(server.scratch)), ...(await processesNaming(job.id))]
-  await until('every process to be gone', async () => (await left()).length === 0)
+  await until('every process to be gone', async () => (await left()).length === 0, 60, seldomMs)
   const directories = () => readdir(join(server.scratch, 'job-server-scratch'))
   await until('the scratch directory to be gone', async () => (await directories()).length === 0)
 }
@@ -48,10 +53,11 @@ test('a guardian that is killed is replaced, and the new one knows of all', asyn
   const job = await blockingJob()
   const first = await guardianOf(worker)
   process.kill(first ?? 0, 'SIGKILL')
-  const second = await until('another guardian', async () => {
+  const another = async () => {
     const found = await guardianOf(worker)
     return found !== first && found
-  })
+  }
+  const second = await until('another guardian', another, 60, seldomMs)
   expect(second).not.toBe(first)
   worker.signal('SIGKILL')
   await leavesNothing(job)

@@ -150,8 +150,8 @@ describe('limits', () => {
     expect((await logsOf(job)).at(-1)).toMatchObject({ stream: 'stdout', text: 'the very last line' })
   })
 
-  test('a job that prints 1 GB is not slowed: the limit is kept, the rest is counted', async () => {
-    const printBytes = 1_000_000_000
+  test('a job that prints 200 MB is not slowed: the limit is kept, the rest is counted', async () => {
+    const printBytes = 200_000_000
     const job = await server.enqueue('talk', { printBytes }, { timeoutSeconds: 80 })
     expect(await job.reaches('succeeded')).toMatchObject({ result: 'said it all' })
     const lines = await logsOf(job)
@@ -161,8 +161,8 @@ describe('limits', () => {
     expect(Number(/^(\d+) bytes/.exec(note?.text ?? '')?.[1])).toBeGreaterThan(printBytes - 11_000)
   })
 
-  test('a job that logs a million lines and reports a flood of events ends as if it had not', async () => {
-    const job = await server.enqueue('talk', { logLines: 1_000_000, events: 20_000 })
+  test('a job that logs 200,000 lines and reports a flood of events ends as if it had not', async () => {
+    const job = await server.enqueue('talk', { logLines: 200_000, events: 20_000 })
     expect(await job.reaches('succeeded')).toMatchObject({ attempts: 1 })
     expect((await logsOf(job)).length).toBeLessThan(300)
     expect((await job.events()).length).toBeLessThan(2_000)

@@ -54,7 +54,10 @@ test('metrics tell what happened as soon as it has', async () => {
 
   const { data } = await get('/v1/metrics/throughput')
   expect(data).toHaveLength(24)
-  expect(data.at(-1)).toEqual({ period: expect.stringMatching(/:00:00\.000Z$/), completed: 1, failed: 1 })
+  expect(data.at(-1).period).toMatch(/:00:00\.000Z$/)
+  // An hour may have ended since.
+  const [before, now] = data.slice(-2)
+  expect([before.completed + now.completed, before.failed + now.failed]).toEqual([1, 1])
 })
 
 test('an older answer is given to who is content with one', async () => {

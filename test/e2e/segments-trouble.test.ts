@@ -5,7 +5,7 @@ import { testClips } from '../support/clips.ts'
 import { toolsOf } from '../support/leftovers.ts'
 import { killQuietly } from '../support/processes.ts'
 import { startServer, type TestJob } from '../support/server.ts'
-import { until } from '../support/until.ts'
+import { seldomMs, until } from '../support/until.ts'
 import { encodeByLink } from '../support/video-client.ts'
 
 const clips = await testClips()
@@ -132,7 +132,7 @@ test('a video that is cancelled ends all of its parts, and nothing of them stays
   await until('the parts to end', async () =>
     (await partsOf(video)).every(({ status }) => status === 'cancelled' || status === 'succeeded'),
   )
-  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0)
+  await until('FFmpeg to be gone', async () => (await toolsOf(server)).length === 0, 60, seldomMs)
   await until('the objects to be gone', async () => (await stored()).length === before.length)
   expect(await stored()).toEqual(before)
 })

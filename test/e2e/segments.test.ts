@@ -66,7 +66,10 @@ const settings = {
     { format: 'hls', height: 180 },
   ],
 }
+/** Where the file alone is looked at. */
+const fileAlone = { outputs: [{ format: 'mp4', height: 180 }] }
 const picture = codedPicture({ seconds })
+const plain = await clips.make({ name: 'plain.mp4', picture, seconds, options: x264() })
 const sources: (Recipe & { what: string })[] = [
   { what: 'MP4', name: 'b-frames.mp4', options: x264() },
   {
@@ -119,8 +122,8 @@ test('pieces are as near to the source as one go is, and at their joins no less 
     options: x264('-crf', '1'),
   })
   const [divided, whole] = await Promise.all([
-    encode(path, { ...settings, segments: 3 }),
-    encode(path, { ...settings, segments: 'off' }),
+    encode(path, { ...fileAlone, segments: 3 }),
+    encode(path, { ...fileAlone, segments: 'off' }),
   ])
   const inPieces = await similarities(await divided.fetch(file), path)
   const inOne = await similarities(await whole.fetch(file), path)
@@ -134,14 +137,13 @@ test('pieces are as near to the source as one go is, and at their joins no less 
 }, 240_000)
 
 test('a watermark is in every piece, and the sound is as loud as it was to be', async () => {
-  const path = await clips.make({ name: 'marked.mp4', picture, seconds, options: x264() })
   const mark = await clips.make({
     ...{ name: 'mark.png', picture: 'color=red:size=64x64', sound: false, options: ['-frames:v', '1'] },
   })
   const { uploadId } = await uploadFile(server, mark, 'image/png')
-  const wanted = { ...settings, loudness: true, watermark: { uploadId, width: 0.3 } }
-  const divided = await encode(path, { ...wanted, segments: 2 })
-  const whole = await encode(path, { ...wanted, segments: 'off' })
+  const wanted = { ...fileAlone, loudness: true, watermark: { uploadId, width: 0.3 } }
+  const divided = await encode(plain, { ...wanted, segments: 2 })
+  const whole = await encode(plain, { ...wanted, segments: 'off' })
   expect(divided.segments).toEqual({ count: 2 })
   expect(await similarity(await divided.fetch(file), await whole.fetch(file))).toBeGreaterThan(0.98)
   expect(await soundOf(await divided.fetch(file))).toEqual(await soundOf(await whole.fetch(file)))
@@ -150,8 +152,8 @@ test('a watermark is in every piece, and the sound is as loud as it was to be', 
 test('a picture that phones have turned is upright in every piece', async () => {
   const path = await clips.make({ name: 'turned.mp4', picture, seconds, sound: false, options: x264() })
   await turn(path, 90)
-  const divided = await encode(path, { ...settings, segments: 2 })
-  const whole = await encode(path, { ...settings, segments: 'off' })
+  const divided = await encode(path, { ...fileAlone, segments: 2 })
+  const whole = await encode(path, { ...fileAlone, segments: 'off' })
   expect(divided.segments).toEqual({ count: 2 })
   expect(await similarity(await divided.fetch(file), await whole.fetch(file))).toBeGreaterThan(0.98)
 })
@@ -174,8 +176,7 @@ test('all sounds of a file stay, with their channels and languages', async () =>
 })
 
 test('what the parts stored is gone once the video is there, and only that', async () => {
-  const path = await clips.make({ name: 'tidy.mp4', picture, seconds, options: x264() })
-  const { id } = await encode(path, { ...settings, segments: 3 })
+  const { id } = await encode(plain, { ...settings, segments: 3 })
   const stored = async () => (await server.bucket.keys()).filter((key) => key.startsWith('outputs/'))
   const ofVideo = (await stored()).filter((key) => key.startsWith(`outputs/${id}/`))
   await removeStrayOutputs(server.database.sql, server.bucket.storage, { limit: 1000 })

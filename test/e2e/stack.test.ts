@@ -6,7 +6,7 @@ import { afterAll, expect, inject, test } from 'vitest'
 import { anyPort } from '../../scripts/ports.ts'
 import { testClips } from '../support/clips.ts'
 import { processesNaming } from '../support/processes.ts'
-import { emptied, until } from '../support/until.ts'
+import { emptied, seldomMs, until } from '../support/until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const home = await workingDirectory()
@@ -16,7 +16,7 @@ const started: Script[] = []
 
 afterAll(async () => {
   for (const { process } of started) process.kill('SIGKILL')
-  await until('the processes of the stack to be gone', async () => (await left()).length === 0)
+  await until('the processes of the stack to be gone', async () => (await left()).length === 0, 60, seldomMs)
   await rm(home, { recursive: true, force: true })
 })
 
@@ -27,7 +27,7 @@ test('demo alone starts a stack of its own, encodes its sample and leaves no pro
   expect(demo.output).toMatch(/result +\.data\/demo\/sample-1080p\.mp4/)
   expect(demo.output).toMatch(/ffprobe +h264 1920x1080, aac, 6\.0\d s, \d+\.\d\d MB/)
   expect(demo.output, 'a link to a stack that is gone').not.toContain('link')
-  expect(await emptied(left)).toEqual([])
+  expect(await emptied(left, 30, seldomMs)).toEqual([])
 })
 
 test('dev says where it is, and what was there before its start still is', async () => {
@@ -94,7 +94,12 @@ test.each([
 test('when dev is killed its processes end by themselves, and the next dev goes on with the data', async () => {
   const killed = started.find(({ name, process }) => name === 'dev' && process.exitCode === null)
   killed?.process.kill('SIGKILL')
-  await until('every process of the killed stack to end', async () => (await left()).length === 0)
+  await until(
+    'every process of the killed stack to end',
+    async () => (await left()).length === 0,
+    60,
+    seldomMs,
+  )
   const next = run('dev', [])
   await next.says('Job Server is up.')
   const { total } = await (await fetch(`${api}/v1/jobs?status=succeeded`)).json()
@@ -136,7 +141,7 @@ test('Ctrl-C ends dev, with a job that runs, and leaves no process', async () =>
   process.kill(-dev.process.pid, 'SIGINT')
   expect(await dev.ended).toBe(0)
   expect(dev.output.trim()).toMatch(/Stopped\.$/)
-  expect(await emptied(left)).toEqual([])
+  expect(await emptied(left, 30, seldomMs)).toEqual([])
 })
 
 interface Script {

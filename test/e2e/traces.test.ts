@@ -236,10 +236,9 @@ test('one pass of a scheduler has told of what it fired when it ends', async () 
 })
 
 describe('without a collector', async () => {
-  const { environment, requests } = openCollector()
   const plain = await startServer({ environment: { JOBS_DIR: jobs.path } })
 
-  test('nothing is recorded or sent, and what a caller brings is passed on as it was', async () => {
+  test('no trace is begun, and what a caller brings is passed on as it was', async () => {
     const headers = { traceparent, tracestate: 'vendor=kept' }
     const told = await post(plain.url, { definitionKey: 'tells' }, headers)
     expect(await plain.job(told).reaches('succeeded')).toMatchObject({ traceId, result: { trace: headers } })
@@ -247,8 +246,6 @@ describe('without a collector', async () => {
     expect(await untold.reaches('succeeded')).toMatchObject({ traceId: null, result: { trace: null } })
     const malformed = await post(plain.url, { definitionKey: 'tells' }, { traceparent: 'ff-1-2-3' })
     expect(await plain.job(malformed).reaches('succeeded')).toMatchObject({ result: { trace: null } })
-    expect(environment.OTEL_EXPORTER_OTLP_ENDPOINT).toContain('http')
-    expect(requests).toEqual([])
   })
 })
 

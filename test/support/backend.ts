@@ -39,15 +39,22 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   // Not in the project: PostgreSQL's user must be able to get there when the tests run as root.
   const directory = await mkdtemp(join(tmpdir(), 'job-server-test-'))
   const containers = process.env.TEST_BACKEND === 'containers'
-  const { stop, ...servers } = containers ? await startContainers(directory) : await startEmbedded(directory)
-  await makeTemplate(servers.DATABASE_URL)
-  // Here, as two files of tests that find it stale would build it twice at once.
-  await buildWebIfStale()
+  const [{ stop, ...servers }] = await Promise.all([
+    startWithTemplate(containers ? startContainers(directory) : startEmbedded(directory)),
+    // Here, as two files of tests that find it stale would build it twice at once.
+    buildWebIfStale(),
+  ])
   project.provide('backend', { ...servers, directory })
   return async () => {
     await stop()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+async function startWithTemplate(starting: Promise<Servers>): Promise<Servers> {
+  const servers = await starting
+  await makeTemplate(servers.DATABASE_URL)
+  return servers
 }
 
 async function startEmbedded(directory: string): Promise<Servers> {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, expect, inject, vi } from 'vitest'
 import { launchChromium, whyNoChromium } from './chromium.ts'
-import { until } from './until.ts'
+import { seldomMs, until } from './until.ts'
 
 /** A browser is slow where much else goes on. */
 const patienceMs = 90_000
@@ -100,7 +100,7 @@ export async function shows(page: Page, text: string | RegExp, deadlineSeconds =
     shown = await page.locator('body').innerText()
     return typeof text === 'string' ? shown.includes(text) : text.test(shown)
   }
-  await until(`the page to show ${text}`, look, deadlineSeconds).catch((error: Error) => {
+  await until(`the page to show ${text}`, look, deadlineSeconds, seldomMs).catch((error: Error) => {
     throw new Error(`${error.message}; it shows: ${shown.slice(0, 1000)}`)
   })
 }

@@ -97,8 +97,18 @@ async function denoBinary(): Promise<string> {
   return binary
 }
 
-/** @returns the path of the bundle */
-export async function build(target: 'node' | 'function' | 'scheduler'): Promise<string> {
+type Target = 'node' | 'function' | 'scheduler'
+
+const builds = new Map<Target, Promise<string>>()
+
+/** Once in a file of tests. @returns the path of the bundle */
+export function build(target: Target): Promise<string> {
+  const built = builds.get(target) ?? bundle(target)
+  builds.set(target, built)
+  return built
+}
+
+async function bundle(target: Target): Promise<string> {
   const directory = await mkdtemp(join(inject('backend').directory, `${target}-`))
   const child = Bun.spawn([process.execPath, `${root}scripts/build.ts`, target, directory], {
     stdout: 'ignore',

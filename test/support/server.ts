@@ -4,12 +4,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect } from 'vitest'
+import type { Pool } from '../../core/db.ts'
+import { isFinal, type JobStatus } from '../../core/job-state.ts'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { killQuietly, processesNaming } from './processes.ts'
 import { type TestStorage, testStorage } from './storage.ts'
-import { emptied, until } from './until.ts'
+import { emptied, seldomMs, until } from './until.ts'
 
 export interface TestServer {
   url: string
@@ -28,7 +30,7 @@ export interface TestServer {
 
 interface JobAnswer {
   jobId: string
-  status: string
+  status: JobStatus
   attempts: number
   workerId: string | null
   errorCode: string | null
@@ -41,7 +43,7 @@ interface JobAnswer {
 export interface TestJob {
   id: string
   read(): Promise<JobAnswer>
-  reaches(status: string, deadlineSeconds?: number): Promise<JobAnswer>
+  reaches(status: JobStatus, deadlineSeconds?: number): Promise<JobAnswer>
   events(): Promise<{ eventType: string; payload: Record<string, unknown> }[]>
 }
 
@@ -57,8 +59,7 @@ export async function startServer(
     onLine?: (line: string) => void
   } = {},
 ): Promise<TestServer> {
-  const database = await testDatabase()
-  const bucket = await testStorage()
+  const [database, bucket] = await Promise.all([testDatabase(), testStorage()])
   const scratch = await mkdtemp(join(tmpdir(), 'job-server-scratch-test-'))
   const port = await anyPort()
   const common = {
@@ -97,15 +98,15 @@ export async function startServer(
   afterAll(async () => {
     await Promise.all([api, ...workers].map((child) => child.stop(60)))
     // What killed workers had is cleared away by their guardians.
-    const left = await emptied(() => processesNaming(scratch))
+    const left = await emptied(() => processesNaming(scratch), 30, seldomMs)
     const directories = await emptied(() => leftInScratch(scratch))
     for (const { pid } of left) killQuietly(pid, 'SIGKILL')
     await rm(scratch, { recursive: true, force: true })
     expect(left, 'processes left behind').toEqual([])
     expect(directories, 'scratch directories left behind').toEqual([])
   })
-  await api.ready
-  for (let count = 0; count < (options.workers ?? 1); count++) await startWorker()
+  const first = Array.from({ length: options.workers ?? 1 }, () => startWorker())
+  await Promise.all([api.ready, ...first])
 
   const request = (method: string, path: string, body?: unknown) =>
     fetch(`${url}${path}`, {
@@ -121,16 +122,16 @@ export async function startServer(
       id,
       read,
       reaches: async (status, deadlineSeconds = 90) => {
-        const final = ['succeeded', 'failed', 'cancelled']
         const reached = await until(
           `job ${id} to be ${status}`,
           async () => {
+            if (isFinal(status) && (await isLive(database.sql, id))) return false
             const answer = await read()
-            return (answer.status === status || final.includes(answer.status)) && answer
+            return (answer.status === status || isFinal(answer.status)) && answer
           },
           deadlineSeconds,
         )
-        expect(reached, `job ${id}`).toMatchObject({ status })
+        expect(reached, `job ${id}: ${reached.errorSummary}`).toMatchObject({ status })
         return reached
       },
       events: async () => {
@@ -169,6 +170,11 @@ export async function startServer(
       return worker
     },
   }
+}
+
+/** One small statement, where an answer of the API takes four or five: most of the waiting is for jobs to end. */
+async function isLive(sql: Pool, id: string): Promise<boolean> {
+  return (await sql`select from job_server.jobs where id = ${id}`).length > 0
 }
 
 /** Attempts' directories; those that coordinators keep for themselves are gone with their clean end. */

@@ -19,14 +19,18 @@ const patienceSeconds = 90
 
 const clips = await testClips()
 const foreign = servePage()
+/** Slow where an encode has to be seen on its way. */
+const ffmpeg = await clips.slowFfmpeg()
+await ffmpeg.hurry()
 const server = await startServer({
-  environment: { FFMPEG_PATH: (await clips.slowFfmpeg()).path, CORS_ORIGINS: foreign.origin },
+  environment: { FFMPEG_PATH: ffmpeg.path, CORS_ORIGINS: foreign.origin },
 })
 const storage = new URL(server.bucket.config.S3_ENDPOINT ?? '').origin
 const browser = await openBrowser([server.url, storage, foreign.origin, foreign.strange])
 await allowPages(server.bucket)
 
 test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its result plays', async () => {
+  await ffmpeg.dawdle()
   const page = await browser.open(`${server.url}/videos`)
   await page.getByLabel('Video files').setInputFiles(await clips.make({ name: 'holiday.mp4', seconds: 3 }))
   await page.getByRole('link', { name: 'Show it' }).click()
@@ -38,6 +42,7 @@ test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its resul
     if (value > 0 && value < 1) seen.add(value)
     return seen.size >= 2
   })
+  await ffmpeg.hurry()
   const video = page.locator('video')
   await video.waitFor()
   expect(await timeAfterPlaying(page)).toBeGreaterThan(0.5)
@@ -100,9 +105,11 @@ test.skipIf(noBrowser)('a stream plays on while its status is read again', async
     .getByLabel(/^Video/)
     .selectOption({ label: 'Pictures only' })
   await page.getByLabel('Five thumbnails').check()
+  await ffmpeg.dawdle()
   await page.getByRole('button', { name: 'Add it' }).click()
   await page.getByAltText('Thumbnail 5 of 5').waitFor()
   await until('the status to be read some more', () => read.status >= 3)
+  await ffmpeg.hurry()
   expect(read).toMatchObject({ playlist: 0, storyboard: 0 })
   expect(await page.locator('video').evaluate(currentTime)).toBeGreaterThan(0.6)
 })

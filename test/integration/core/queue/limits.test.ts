@@ -1,12 +1,14 @@
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { openPool } from '../../../../core/db.ts'
+import { definitionName } from '../../../../core/definitions/name.ts'
 import { admit, admitWaiting } from '../../../../core/queue/admit.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import type { ClaimedJob } from '../../../../core/queue/claim.ts'
+import { enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { finish, rescue } from '../../../../core/queue/finish.ts'
 import { stage } from '../../../../core/queue/stage.ts'
 import { pauseQueue, resumeQueue } from '../../../../core/queues/pause.ts'
-import { testDatabase } from '../../../support/database.ts'
+import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql, url } = await testDatabase()
@@ -17,6 +19,10 @@ afterAll(() => ends.end())
 afterEach(async () => {
   await sql`truncate job_server.jobs, job_server.lanes, job_server.definitions, job_server.rate_starts, job_server.queues`
 })
+
+function times<Item>(count: number, item: Item): Item[] {
+  return Array.from({ length: count }, () => item)
+}
 
 const succeed = async (jobs: ClaimedJob[], on = sql) => {
   await finish(
@@ -57,8 +63,8 @@ async function storm(
 
 test('200 concurrent claimers never exceed the limit of a definition', async () => {
   const queue = await testQueue(sql, { concurrencyLimit: 7 })
-  for (let count = 0; count < 120; count++) await queue.enqueue()
-  const most = await storm(queue, { claimers: 200, jobs: 120, groupOf: () => 'all' })
+  await enqueueMany(sql, times(80, { definitionKey: 'test' }))
+  const most = await storm(queue, { claimers: 200, jobs: 80, groupOf: () => 'all' })
   expect(most.get('all')).toBeLessThanOrEqual(7)
   // How many really ran at once depends on the machine; that some did shows that it was a storm.
   expect(most.get('all')).toBeGreaterThan(1)
@@ -66,10 +72,11 @@ test('200 concurrent claimers never exceed the limit of a definition', async () 
 
 test('200 concurrent claimers never exceed the limit of a concurrency key', async () => {
   const queue = await testQueue(sql, { concurrencyKeyLimit: 3 })
-  for (let count = 0; count < 120; count++) {
-    await queue.enqueue({ concurrencyKey: `tenant-${count % 5}`, params: { tenant: count % 5 } })
-  }
-  const most = await storm(queue, { claimers: 200, jobs: 120, groupOf: (job) => String(job.params.tenant) })
+  const ofTenants = [0, 1, 2, 3, 4].map((tenant) => ({
+    ...{ definitionKey: 'test', concurrencyKey: `tenant-${tenant}`, params: { tenant } },
+  }))
+  await enqueueMany(sql, times(16, ofTenants).flat())
+  const most = await storm(queue, { claimers: 200, jobs: 80, groupOf: (job) => String(job.params.tenant) })
   expect(most.size).toBe(5)
   expect(Math.max(...most.values())).toBeLessThanOrEqual(3)
   expect(Math.max(...most.values())).toBeGreaterThan(1)
@@ -77,8 +84,8 @@ test('200 concurrent claimers never exceed the limit of a concurrency key', asyn
 
 test('without a limit as many run as are claimed: the storm would notice', async () => {
   const queue = await testQueue(sql)
-  for (let count = 0; count < 120; count++) await queue.enqueue()
-  const most = await storm(queue, { claimers: 20, jobs: 120, groupOf: () => 'all' })
+  await enqueueMany(sql, times(80, { definitionKey: 'test' }))
+  const most = await storm(queue, { claimers: 20, jobs: 80, groupOf: () => 'all' })
   expect(most.get('all')).toBeGreaterThan(7)
 })
 
@@ -113,9 +120,27 @@ test('a rate limit lets so many attempts begin in its span, then says when the n
   expect(await queue.claim({ limit: 10 })).toHaveLength(1)
 })
 
+test('a claimer that waited for its turn remembers its starts as of then, not as of when it began to wait', async () => {
+  const queue = await testQueue(sql, { rateLimit: { count: 3, seconds: 60 } })
+  await queue.enqueue()
+  const holder = await sql.reserve()
+  await holder`begin`
+  await holder`
+    select pg_advisory_xact_lock(hashtextextended('job-server.definition.' || ${definitionName({ key: 'test', version: 1 })}, 0))`
+  const claiming = queue.claim()
+  await waitsForLock(sql)
+  const [turn] = await holder<{ at: string }[]>`select clock_timestamp()::text as at`
+  await holder`commit`
+  holder.release()
+  expect(await claiming).toHaveLength(1)
+  expect(
+    await sql`select started_at > ${turn?.at ?? ''}::text::timestamptz as is_later from job_server.rate_starts`,
+  ).toEqual([{ isLater: true }])
+})
+
 test('keys take turns: ten jobs of one tenant do not wait for two hundred of another', async () => {
   const queue = await testQueue(sql, { concurrencyKeyLimit: 2 })
-  for (let count = 0; count < 200; count++) await queue.enqueue({ concurrencyKey: 'big' })
+  await enqueueMany(sql, times(200, { definitionKey: 'test', concurrencyKey: 'big' }))
   await admitWaiting(sql, null)
   for (let count = 0; count < 10; count++)
     await queue.enqueue({ concurrencyKey: 'small', params: { small: true } })
@@ -141,8 +166,8 @@ test('a job that is being cancelled is passed by, not waited for: whoever cancel
 })
 
 test('a key that is full costs the claim nothing: its jobs are not in the line', async () => {
-  const queue = await testQueue(sql)
-  for (let count = 0; count < 100; count++) await queue.enqueue({ concurrencyKey: 'full' })
+  await testQueue(sql)
+  await enqueueMany(sql, times(100, { definitionKey: 'test', concurrencyKey: 'full' }))
   await admitWaiting(sql, null)
   const [{ ready } = { ready: -1 }] = await sql<{ ready: number }[]>`
     select count(*)::int as ready from job_server.jobs where state = 'ready'`

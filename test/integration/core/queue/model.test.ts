@@ -93,6 +93,7 @@ class Model {
     else if (end.kind === 'succeeded') job.state = 'succeeded'
     else if (!failed) {
       job.attempts--
+      if (end.kind === 'snoozed') job.crashes = 0
       job.state = end.kind === 'snoozed' ? 'scheduled' : 'ready'
     } else if (end.retry && job.attempts < maxAttempts && job.crashes < crashLimit) {
       job.state = end.retryInSeconds > 0 ? 'scheduled' : 'ready'
@@ -215,7 +216,7 @@ test('whatever workers and clients do, in whatever order, jobs are where the mod
       for (const next of actions) await perform(model, next)
       await agree(model)
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   )
 })
 

@@ -119,6 +119,6 @@ test('whatever the policy, no time is passed over without a word', () => {
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })

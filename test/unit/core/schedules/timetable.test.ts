@@ -49,7 +49,7 @@ describe('a daily 02:30 job runs once a day, every day', () => {
     // Its gap is at midnight, so 02:30 is always there.
     ['America/Santiago', '2026-09-06 02:30:00'],
   ])('in %s', (timezone, onTheDayOfTheGap) => {
-    const times = nextTimes(table('30 2 * * *', { timezone }), new Date('2025-12-31T12:00:00Z'), 365 * 5)
+    const times = nextTimes(table('30 2 * * *', { timezone }), new Date('2025-12-31T12:00:00Z'), 365 * 2)
     const walls = times.map((time) => wallOf(time, timezone))
     expect(walls.map(({ date }) => date)).toEqual(
       daysBetween('2026-01-01', walls.at(-1)?.date ?? '').concat(walls.at(-1)?.date ?? ''),
@@ -228,7 +228,7 @@ describe('over random expressions and zones', () => {
         const expected = cron.nextRuns(5, after)
         expect(iso(nextTimes(table(expression, { timezone }), after, 5))).toEqual(iso(expected))
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -248,7 +248,7 @@ describe('over random expressions and zones', () => {
           expect(iso(found)).toEqual(iso(times.slice(-count)))
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 })
