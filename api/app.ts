@@ -2,6 +2,7 @@
 import { type Context, Hono } from 'hono'
 import type { ConnInfo } from 'hono/conninfo'
 import { cors } from 'hono/cors'
+import { createMiddleware } from 'hono/factory'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Config } from '../core/config.ts'
@@ -9,6 +10,7 @@ import type { Pool } from '../core/db.ts'
 import type { EventHub } from '../core/events/hub.ts'
 import type { ApiKey } from '../core/keys/key.ts'
 import type { Log } from '../core/log.ts'
+import type { FinishWatch } from '../core/queue/wait.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import type { OpenTo } from './access.ts'
@@ -21,6 +23,7 @@ import { requestLog } from './middleware/request-log.ts'
 import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
 import { traceRequests } from './middleware/trace-requests.ts'
+import { videoPlayedBy } from './playback/paths.ts'
 import { createPlaybackTokens } from './playback/token.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -50,6 +53,7 @@ export interface AppDependencies {
   sql: Pool
   storage: Storage
   events: EventHub
+  finishWatch: FinishWatch
   config: Pick<
     Config,
     | 'ALLOWED_HOSTS'
@@ -96,7 +100,7 @@ export function createApp(dependencies: AppDependencies) {
   app.onError(answerProblem)
   const methodsOf = methodFinder(() => app)
   app.notFound((c) => answerProblem(nothingThere(c.req, methodsOf(c.req.path)), c))
-  app.use(requestId(), requestLog(log), requests.middleware, secureHeaders())
+  app.use(requestId(), requestLog(log), requests.middleware, safeHeaders())
   // What only asks whether we live would drown the rest.
   app.use('/v1/*', traceRequests(dependencies.tracing.tracer))
   if (config.CORS_ORIGINS.length > 0) {
@@ -142,6 +146,15 @@ export function createApp(dependencies: AppDependencies) {
     .route('/v1/videos', videoRoutes({ ...dependencies, tokens }))
     .route('/v1/videos', videoOutputRoutes(dependencies))
     .route('/v1/videos', playbackRoutes({ ...dependencies, tokens }))
+}
+
+/** What is played may be shown by pages of other origins: that they hold its link lets them in. */
+function safeHeaders() {
+  const ours = secureHeaders()
+  const embeddable = secureHeaders({ crossOriginResourcePolicy: 'cross-origin' })
+  return createMiddleware<ApiEnv>(async (c, next) =>
+    videoPlayedBy(c.req) === undefined ? await ours(c, next) : await embeddable(c, next),
+  )
 }
 
 function nothingThere({ method, path }: Context<ApiEnv>['req'], methods: string[]): RequestProblem {

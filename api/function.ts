@@ -6,6 +6,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { EventHub } from '../core/events/hub.ts'
 import { createLog } from '../core/log.ts'
+import { createFinishWatch } from '../core/queue/wait.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
 import { createApp } from './app.ts'
@@ -30,6 +31,7 @@ const app = createApp({
   storage: createStorage(config),
   // Its one connection is for statements: it looks without hints.
   events: new EventHub({ sql, log }),
+  finishWatch: createFinishWatch(sql),
   config,
   log,
   tracing,

@@ -2,7 +2,12 @@
 import { createServer, type Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
+import { idleSeconds } from './idle-time.ts'
 import { exitIfPortIsTaken, serveUntilSignal, start } from './start.ts'
+
+/** Longer than load balancers keep a connection to use it again, often 60 s: or they send into one that we just closed. */
+const keepAliveMs = 65_000
+const probeAfterMs = 60_000
 
 const started = await start(process.env, { connectionOf: getConnInfo })
 const { app, config } = started
@@ -12,9 +17,18 @@ const server = serve({
   hostname: config.HOST,
   port: config.PORT,
   createServer,
-  // Node's 5 minutes for a whole request would cut off large uploads over slow lines.
-  serverOptions: { requestTimeout: 0 },
+  serverOptions: {
+    // Node's 5 minutes for a whole request would cut off large uploads over slow lines.
+    requestTimeout: 0,
+    // Node's own, which without a time for the whole request would be without end too.
+    headersTimeout: 60_000,
+    keepAliveTimeout: keepAliveMs,
+    // Finds out that a client is gone that never said so.
+    keepAlive: true,
+    keepAliveInitialDelay: probeAfterMs,
+  },
 }) as Server
+server.setTimeout(1000 * idleSeconds)
 server.once('error', (error) => exitIfPortIsTaken(error, config))
 server.once('listening', () => {
   const address = server.address()

@@ -4,6 +4,7 @@
  */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { isInUse } from '../core/db.ts'
 import { DomainError, InvalidParams, InvalidSchedule, InvalidWebhook } from '../core/errors.ts'
 import type { ApiEnv } from './app.ts'
 
@@ -49,6 +50,7 @@ export const statusOfCode = {
   internal_error: 500,
   storage_unavailable: 503,
   not_ready: 503,
+  busy: 503,
 } as const
 
 export type ProblemCode = keyof typeof statusOfCode
@@ -77,7 +79,8 @@ export class RequestProblem extends Error {
 /** For `app.onError`. */
 export function answerProblem(error: Error, c: Context<ApiEnv>): Response {
   const problem = describe(error)
-  if (statusOfCode[problem.code] >= 500) c.var.log.error({ err: error }, 'request.failed')
+  if (problem.code === 'busy') c.var.log.warn({ err: error }, 'request.refused')
+  else if (statusOfCode[problem.code] >= 500) c.var.log.error({ err: error }, 'request.failed')
   return problemResponse(c, problem)
 }
 
@@ -99,6 +102,10 @@ function describe(error: Error): Problem {
   if (error instanceof HTTPException && error.status < 500) {
     const code = ({ 403: 'forbidden', 413: 'body_too_large' } as const)[error.status as number]
     return { code: code ?? 'bad_request', detail: error.message || 'The request was refused.', details: [] }
+  }
+  if (isInUse(error)) {
+    const detail = 'Something else holds what this request needs. Try again in 1 s.'
+    return { code: 'busy', detail, details: [], headers: { 'retry-after': '1' } }
   }
   return {
     code: 'internal_error',

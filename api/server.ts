@@ -1,9 +1,8 @@
 /** Entry of the API on Bun. */
 import { getConnInfo } from 'hono/bun'
+import { idleSeconds } from './idle-time.ts'
 import { exitIfPortIsTaken, serveUntilSignal, start } from './start.ts'
 
-/** Bun's largest. A large upload over a slow line may pause; Bun's own 10 s would cut it off. */
-const idleTimeoutSeconds = 255
 const partsPerWholeCollection = 32
 
 let storedParts = 0
@@ -31,7 +30,8 @@ function listen() {
     return Bun.serve({
       hostname: config.HOST,
       port: config.PORT,
-      idleTimeout: idleTimeoutSeconds,
+      // A large upload over a slow line may pause; Bun's own 10 s would cut it off.
+      idleTimeout: idleSeconds,
       // The app bounds each body itself and answers with a problem; Bun would close without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: app.fetch,

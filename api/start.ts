@@ -7,6 +7,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openListener, openPool, type Pool, prepareOnceReached } from '../core/db.ts'
 import { EventHub } from '../core/events/hub.ts'
 import { createLog, type Log } from '../core/log.ts'
+import { createFinishWatch, type FinishWatch } from '../core/queue/wait.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing, type Tracing } from '../core/trace/open.ts'
 import { accessOrExit, openTo } from './access.ts'
@@ -20,6 +21,7 @@ export interface Started {
   log: Log
   sql: Pool
   events: EventHub
+  finishWatch: FinishWatch
   tracing: Tracing
 }
 
@@ -34,10 +36,21 @@ export async function start(
   void prepareOnceReached(sql, config)
   const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
   const events = new EventHub({ sql, openListener: () => openListener(config, 'job-server api'), log })
+  const finishWatch = createFinishWatch(sql)
   const tracing = await openTracing(config, log, { program: 'api', instance: `${hostname()}:${process.pid}` })
   await accessOrExit(sql, config, log)
-  const app = createApp({ sql, storage, events, config, log, tracing, openTo: openTo(config), connectionOf })
-  return { app, config, log, sql, events, tracing }
+  const app = createApp({
+    sql,
+    storage,
+    events,
+    finishWatch,
+    config,
+    log,
+    tracing,
+    openTo: openTo(config),
+    connectionOf,
+  })
+  return { app, config, log, sql, events, finishWatch, tracing }
 }
 
 /** The server that a runtime gave. */
@@ -50,7 +63,10 @@ export interface Listening {
 }
 
 /** Says that it is up, and stops on a signal; a second one ends at once. */
-export function serveUntilSignal({ log, sql, events, tracing }: Started, server: Listening): void {
+export function serveUntilSignal(
+  { log, sql, events, finishWatch, tracing }: Started,
+  server: Listening,
+): void {
   log.info({ url: server.url }, 'api.started')
   // For process managers that wait for it, as pm2 does.
   process.send?.('ready')
@@ -65,6 +81,7 @@ export function serveUntilSignal({ log, sql, events, tracing }: Started, server:
 
   async function shutDown(): Promise<void> {
     // Their clients go on with another process.
+    finishWatch.stop()
     await events.stop()
     const patience = setTimeout(() => server.abort(), drainMs)
     await server.close()

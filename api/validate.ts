@@ -107,10 +107,10 @@ export function requireMediaType<Type extends string>(header: string | undefined
 export const id = z.string().toLowerCase().refine(isId, 'expected a UUID').meta({ format: 'uuid' })
 
 /** Text that PostgreSQL can store. */
-export const text = (max: number) =>
+export const text = (max: number, { min } = { min: 1 }) =>
   z
     .string()
-    .min(1)
+    .min(min)
     .max(max)
     .refine((value) => value.isWellFormed() && !value.includes('\0'), 'expected text without NUL characters')
 

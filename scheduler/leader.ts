@@ -5,6 +5,7 @@
  */
 import type { Family } from '../core/metrics/exposition.ts'
 import { lead, resign } from '../core/schedules/lead.ts'
+import type { SilenceWatch } from '../core/silence-watch.ts'
 import { registerDuties } from '../core/upkeep/duties.ts'
 import { type Beat, signOff } from '../core/workers/beat.ts'
 import { doDuties, fire, type TickDependencies, tellWebhooks } from './tick.ts'
@@ -21,6 +22,7 @@ export interface SchedulerOptions extends TickDependencies {
   leaseSeconds: number
   info: { pid: number; bun: string }
   ownMetrics(): Family[]
+  silence: SilenceWatch
 }
 
 export class Scheduler {
@@ -56,17 +58,15 @@ export class Scheduler {
 
   /** @returns milliseconds until it should look again */
   async runOnce(): Promise<number> {
-    const { sql, id, leaseSeconds, duties, log } = this.options
+    const { sql, id, leaseSeconds, duties, silence, log } = this.options
     try {
-      if (!this.#isRegistered) await registerDuties(sql, duties)
+      if (!this.#isRegistered) await silence.over(registerDuties(sql, duties))
       this.#isRegistered = true
       const names = duties.map(({ name }) => name)
       const beat = this.#nextBeat()
-      const { epoch, nextDueInSeconds, nextDutyInSeconds, hasNews } = await lead(sql, id, {
-        leaseSeconds,
-        duties: names,
-        beat,
-      })
+      const { epoch, nextDueInSeconds, nextDutyInSeconds, hasNews } = await silence.over(
+        lead(sql, id, { leaseSeconds, duties: names, beat }),
+      )
       if (beat !== undefined) this.#beatAt = performance.now() + beatMs
       if (epoch !== this.#epoch) log.info({ epoch }, epoch === null ? 'leadership.lost' : 'leadership.taken')
       this.#epoch = epoch
@@ -76,6 +76,7 @@ export class Scheduler {
       if (nextDueInSeconds === null || nextDueInSeconds * 1000 > this.#pollMs) return this.#pollMs
       // A timer may be a little early by the database's clock.
       if (nextDueInSeconds > 0) return nextDueInSeconds * 1000 + 1
+      // Not watched: to catch up may rightly take minutes, in many transactions.
       const fired = await fire(this.options)
       return Object.values(fired).some((count) => count > 0) ? 0 : otherIsFiringMs
     } catch (error) {

@@ -4,6 +4,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
 import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
+import { endWhenSilent } from '../core/silence-watch.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
@@ -50,6 +51,7 @@ function stayOn(): void {
     duties,
     webhooks,
     tracer,
+    silence: endWhenSilent(config.SCHEDULER_LEASE_SECONDS, log),
     log,
   })
   scheduler.start()

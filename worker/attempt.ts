@@ -96,7 +96,7 @@ export class Attempt {
     const { job, dependencies } = this
     const storage = this.#storage
     const end = await this.#run().finally(() => this.#tidy('scratch.left', () => this.turn.leave()))
-    await dependencies.reporter.flush()
+    if (end !== null) await dependencies.reporter.settle(job.lease)
     dependencies.reporter.forget(job.lease)
     // What a waiting job wrote may be what its children need; it goes when the job ends.
     if (end?.kind === 'waits') {

@@ -5,10 +5,14 @@
  *
  * With cursors a claim reads lanes from where the last one came to. Looks go on beside the claims, each followed by a
  * rest of many times what it took, and what they find behind the cursors is claimed next.
+ *
+ * A claim whose answer was lost may have taken jobs that nobody runs. Before the next one these go back: claims of a worker
+ * follow one another and epochs only grow, so they are those beyond the last epoch it was told of.
  */
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { type ClaimedJob, type ClaimRequest, claim } from '../core/queue/claim.ts'
+import { giveBackUnknown } from '../core/queue/give-back.ts'
 import { LaneCursors } from '../core/queue/lane-cursors.ts'
 import type { Served } from '../core/queue/lanes.ts'
 import { lookAtLanes } from '../core/queue/look-at-lanes.ts'
@@ -40,6 +44,9 @@ export class Claimer {
   #looking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
+  #lastEpoch = 0n
+  /** Whose last claim brought no answer. */
+  #unanswered: string | undefined
 
   constructor(private readonly options: ClaimerOptions) {}
 
@@ -48,18 +55,41 @@ export class Claimer {
     return this.#cursors
   }
 
+  /** One at a time. */
   async claim(request: ClaimRequest, options: { limited: boolean }): Promise<ClaimedJob[]> {
+    await this.#giveBack()
     const beganAt = performance.now()
+    // Whatever the error: a connection can break in many ways, and to look once more costs little.
+    this.#unanswered = request.workerId
     const jobs = await claim(this.options.sql, { ...request, cursors: this.#cursors }, options)
+    this.#unanswered = undefined
+    for (const { lease } of jobs) {
+      const epoch = BigInt(lease.epoch)
+      if (epoch > this.#lastEpoch) this.#lastEpoch = epoch
+    }
     if (this.#cursors === undefined) this.#note(beganAt, jobs.length)
     return jobs
   }
 
-  /** Resolves when no look is under way. */
+  /** Resolves when no look is under way, and no job is left of a claim without an answer. */
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
     await this.#looking
+    try {
+      await this.#giveBack()
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'lost_claim.left')
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#unanswered === undefined) return
+    const { sql, log } = this.options
+    const lost = { workerId: this.#unanswered, afterEpoch: String(this.#lastEpoch) }
+    const jobs = await giveBackUnknown(sql, lost)
+    this.#unanswered = undefined
+    if (jobs > 0) log.warn({ jobs }, 'lost_claim.given_back')
   }
 
   #note(beganAt: number, jobs: number): void {

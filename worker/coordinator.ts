@@ -23,6 +23,7 @@ import type { ClaimedJob, ClaimRequest } from '../core/queue/claim.ts'
 import { rescue } from '../core/queue/finish.ts'
 import { sweep } from '../core/queue/release.ts'
 import { stage } from '../core/queue/stage.ts'
+import type { SilenceWatch } from '../core/silence-watch.ts'
 import type { Storage } from '../core/storage/client.ts'
 import type { Tracing } from '../core/trace/open.ts'
 import { beat, signOff } from '../core/workers/beat.ts'
@@ -61,6 +62,7 @@ export interface CoordinatorOptions {
   /** Where the few variables that job processes may see are taken from. */
   environment: Record<string, string | undefined>
   tracing: Tracing
+  silence: SilenceWatch
   log: Log
 }
 
@@ -113,7 +115,7 @@ export class Coordinator {
   #leaseTimer: NodeJS.Timeout | undefined
 
   constructor(private readonly options: CoordinatorOptions) {
-    const { sql, config, log } = options
+    const { sql, config, silence, log } = options
     this.#log = log
     this.#claimer = new Claimer({
       sql,
@@ -124,6 +126,7 @@ export class Coordinator {
     this.#finisher = new Finisher(sql, {
       leaseSeconds: config.LEASE_DURATION_SECONDS,
       metrics: this.#metrics,
+      silence,
       log,
     })
     this.#listener = new WakeListener({
@@ -140,9 +143,9 @@ export class Coordinator {
         lost: (lease) => this.#attempts.get(lease.epoch)?.stop('lease_lost'),
         cancelling: (lease) => this.#attempts.get(lease.epoch)?.stop('cancelled'),
       },
-      { leaseSeconds: config.LEASE_DURATION_SECONDS, log },
+      { leaseSeconds: config.LEASE_DURATION_SECONDS, silence, log },
     )
-    this.#reporter = new Reporter(sql, log)
+    this.#reporter = new Reporter(sql, log, { leaseSeconds: config.LEASE_DURATION_SECONDS })
     this.#limits = new LimitWatch(log)
     this.#scratch = new Scratch(config.SCRATCH_DIRECTORY)
     this.#standby = new Standby({
@@ -264,11 +267,12 @@ export class Coordinator {
   }
 
   async #look(): Promise<void> {
+    const { silence } = this.options
     try {
       // First, since most hints are of jobs that are ready: none should wait for the tending.
       await this.#claim()
-      if (this.#isTimeToTend() && (await this.#tend())) await this.#claim()
-      await this.#hooks.runOnce()
+      if (this.#isTimeToTend() && (await silence.over(this.#tend()))) await this.#claim()
+      await silence.over(this.#hooks.runOnce())
     } catch (error) {
       this.#log.warn({ err: error }, 'look.failed')
     }
@@ -338,11 +342,13 @@ export class Coordinator {
     definitions: DefinitionRecord[],
     options: Pick<ClaimRequest, 'mostlyFrom'> = {},
   ): Promise<ClaimedJob[]> {
-    const { config, workerId } = this.options
+    const { config, workerId, silence } = this.options
     const leaseSeconds = config.LEASE_DURATION_SECONDS
-    return await this.#claimer.claim(
-      { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
-      { limited: this.#limited },
+    return await silence.over(
+      this.#claimer.claim(
+        { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
+        { limited: this.#limited },
+      ),
     )
   }
 

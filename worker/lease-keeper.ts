@@ -6,15 +6,21 @@
  * minus a margin has passed since the last acknowledged renewal, on the monotonic clock, it fences itself and
  * stops those processes *before* anybody else may claim. Time is counted from before the statement was sent,
  * so a slow answer never makes a lease look longer than it is.
+ *
+ * A job on whose row another holds a lock is passed over, and tried again soon: mostly the lock is gone by then. Where it
+ * stays, the fence is for this job alone.
  */
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { heartbeat } from '../core/queue/heartbeat.ts'
 import type { Lease } from '../core/queue/row.ts'
+import type { SilenceWatch } from '../core/silence-watch.ts'
 
 const marginShare = 0.2
 /** How often the fence is looked at, as a share of the lease: a fraction of the margin. */
 const fenceShare = 0.02
+/** When those that were in use are tried again, in the same way. */
+const retryShare = 0.02
 
 export interface LeaseHolder {
   lost(lease: Lease): void
@@ -25,13 +31,14 @@ export class LeaseKeeper {
   readonly #acknowledgedAt = new Map<string, { lease: Lease; at: number }>()
   #timer: NodeJS.Timeout | undefined
   #fenceTimer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #again = false
 
   constructor(
     private readonly sql: Pool,
     private readonly holder: LeaseHolder,
-    private readonly options: { leaseSeconds: number; log: Log },
+    private readonly options: { leaseSeconds: number; silence: SilenceWatch; log: Log },
   ) {}
 
   start(): void {
@@ -46,6 +53,8 @@ export class LeaseKeeper {
     this.#timer = undefined
     this.#fenceTimer = undefined
     await this.#running
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = undefined
   }
 
   /** @param claimedAt `performance.now()` from before the claim was sent */
@@ -63,7 +72,11 @@ export class LeaseKeeper {
       this.#again = true
       return
     }
-    this.#running = this.runOnce().finally(() => {
+    this.#begin(this.#kept())
+  }
+
+  #begin(leases: Lease[]): void {
+    this.#running = this.runOnce(leases).finally(() => {
       this.#running = undefined
       if (!this.#again) return
       this.#again = false
@@ -71,22 +84,39 @@ export class LeaseKeeper {
     })
   }
 
-  async runOnce(): Promise<void> {
-    const leases = [...this.#acknowledgedAt.values()].map(({ lease }) => lease)
+  async runOnce(leases = this.#kept()): Promise<void> {
     if (leases.length === 0) return
+    const { silence, log } = this.options
     const sentAt = performance.now()
     try {
-      const { lost, cancelling } = await heartbeat(this.sql, leases, this.options)
-      const lostEpochs = new Set(lost.map(({ epoch }) => epoch))
+      const { lost, cancelling, inUse } = await silence.over(heartbeat(this.sql, leases, this.options))
+      const notRenewed = new Set([...lost, ...inUse].map(({ epoch }) => epoch))
       for (const { epoch } of leases) {
         const kept = this.#acknowledgedAt.get(epoch)
-        if (kept !== undefined && !lostEpochs.has(epoch)) kept.at = sentAt
+        if (kept !== undefined && !notRenewed.has(epoch)) kept.at = sentAt
       }
       for (const lease of lost) if (this.#acknowledgedAt.has(lease.epoch)) this.holder.lost(lease)
       for (const lease of cancelling) this.holder.cancelling(lease)
+      if (inUse.length > 0) this.#retry(inUse)
     } catch (error) {
-      this.options.log.warn({ err: error, leases: leases.length }, 'heartbeat.failed')
+      log.warn({ err: error, leases: leases.length }, 'heartbeat.failed')
     }
+  }
+
+  #kept(): Lease[] {
+    return [...this.#acknowledgedAt.values()].map(({ lease }) => lease)
+  }
+
+  #retry(inUse: Lease[]): void {
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(
+      () => {
+        // One that is under way tries them, too.
+        const kept = inUse.filter(({ epoch }) => this.#acknowledgedAt.has(epoch))
+        if (this.#running === undefined) this.#begin(kept)
+      },
+      this.options.leaseSeconds * 1000 * retryShare,
+    )
   }
 
   #fence(): void {

@@ -5,6 +5,7 @@ import { configOrExit } from '../core/config-or-exit.ts'
 import { openListener, openPool, prepareWhereDirect } from '../core/db.ts'
 import { findFfmpeg } from '../core/ffmpeg-binaries.ts'
 import { createLog } from '../core/log.ts'
+import { endWhenSilent } from '../core/silence-watch.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
 import { Coordinator } from './coordinator.ts'
@@ -36,6 +37,7 @@ const coordinator = new Coordinator({
   config,
   environment: process.env,
   tracing,
+  silence: endWhenSilent(config.LEASE_DURATION_SECONDS, log),
   log,
 })
 const loader = new DefinitionLoader({

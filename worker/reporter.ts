@@ -2,6 +2,9 @@
  * Gathers what jobs report and write, and puts it into the database at most twice a second for all jobs together. Of
  * progress and checkpoints only the newest counts; events and lines are all kept, events up to a bound that a job
  * may not cross between two writes. What could not be written is tried again with the next.
+ *
+ * Under the lease alone it can be written, and the end of an attempt gives that up: so the end waits for it, as long as it
+ * would itself be tried.
  */
 import { isRefusedData, type Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
@@ -19,18 +22,24 @@ const linesHeld = 10_000
 /** Progress goes to the live row each time, but becomes an event only at steps of this many percent. */
 const progressEventStep = 5
 
+/** Epochs of the leases that something is left of. */
+type Unwritten = Set<string>
+
 export class Reporter {
   readonly #reports = new Map<string, Report>()
   #lines: LogEntry[] = []
   readonly #lastProgressEvent = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> = Promise.resolve()
+  #writing: Promise<unknown> = Promise.resolve()
   /** Begins when what is under way is written, and takes along all that came until then. */
-  #next: Promise<void> | undefined
+  #next: Promise<Unwritten> | undefined
+  /** What a write left is tried again with this one. */
+  #retry: Promise<Unwritten> | undefined
 
   constructor(
     private readonly sql: Pool,
     private readonly log: Log,
+    private readonly options: { leaseSeconds: number },
   ) {}
 
   add(lease: Lease, message: Extract<JobReport, { type: 'progress' | 'event' | 'checkpoint' }>): void {
@@ -55,24 +64,45 @@ export class Reporter {
     this.#soon()
   }
 
-  /** Writes all that is pending; before an attempt ends, so that its last reports come before its end. */
-  async flush(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#next ??= this.#writing.then(() => {
-      this.#next = undefined
-      this.#writing = this.#write()
-      return this.#writing
-    })
-    await this.#next
+  /**
+   * Before an attempt ends: resolves when its last reports are written or never can be, or when no answer has come for as
+   * long as a lease lasts.
+   */
+  async settle({ epoch }: Lease): Promise<void> {
+    const { promise: over, resolve } = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => resolve(undefined), this.options.leaseSeconds * 1000)
+    let unwritten = await Promise.race([this.#flush(), over])
+    while (unwritten?.has(epoch)) unwritten = await Promise.race([this.#flushAgain(), over])
+    clearTimeout(timer)
   }
 
   forget(lease: Lease): void {
     this.#lastProgressEvent.delete(lease.epoch)
   }
 
+  /** Writes all that is pending. */
+  #flush(): Promise<Unwritten> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined
+      const writing = this.#write()
+      this.#writing = writing
+      return writing
+    })
+    return this.#next
+  }
+
+  #flushAgain(): Promise<Unwritten> {
+    this.#retry ??= new Promise((resolve) => setTimeout(resolve, intervalMs)).then(() => {
+      this.#retry = undefined
+      return this.#flush()
+    })
+    return this.#retry
+  }
+
   #soon(): void {
-    this.#timer ??= setTimeout(() => void this.flush(), intervalMs)
+    this.#timer ??= setTimeout(() => void this.#flush(), intervalMs)
   }
 
   #addEvent(pending: Report, type: string, payload: Report['events'][number]['payload']): void {
@@ -80,15 +110,33 @@ export class Reporter {
     else this.log.warn({ jobId: pending.lease.jobId, type }, 'event.dropped')
   }
 
-  async #write(): Promise<void> {
+  async #write(): Promise<Unwritten> {
     const reports = [...this.#reports.values()]
     this.#reports.clear()
+    const left = await this.#writeReports(reports)
+    if (left.length > 0) this.#putBack(left)
+    const unwritten = [...left, ...(await this.#writeLines())]
+    return new Set(unwritten.map(({ lease }) => lease.epoch))
+  }
+
+  /** @returns those to be tried again */
+  async #writeReports(reports: Report[]): Promise<Report[]> {
     try {
-      await report(this.sql, reports)
+      const inUse = new Set((await report(this.sql, reports)).map(({ epoch }) => epoch))
+      return reports.filter(({ lease }) => inUse.has(lease.epoch))
     } catch (error) {
       this.log.warn({ err: error, reports: reports.length }, 'report.failed')
-      if (!isRefusedData(error)) this.#putBack(reports)
+      if (!isRefusedData(error)) return reports
     }
+    if (reports.length === 1) return []
+    // The data of one may be what was refused.
+    const left: Report[] = []
+    for (const one of reports) left.push(...(await this.#writeReports([one])))
+    return left
+  }
+
+  /** @returns those to be tried again */
+  async #writeLines(): Promise<LogEntry[]> {
     const lines = this.#lines
     this.#lines = []
     for (
@@ -101,11 +149,13 @@ export class Reporter {
       } catch (error) {
         this.log.warn({ err: error, lines: batch.length }, 'logs.failed')
         if (isRefusedData(error)) continue
-        this.#lines = [...batch, ...lines, ...this.#lines].slice(-linesHeld)
+        const left = [...batch, ...lines]
+        this.#lines = [...left, ...this.#lines].slice(-linesHeld)
         this.#soon()
-        return
+        return left
       }
     }
+    return []
   }
 
   /** Beneath what came meanwhile. */

@@ -36,10 +36,12 @@ export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: Authe
     const now = Date.now()
     const remembered = known.get(secret)
     if (remembered !== undefined && remembered.until > now) return remembered.key
-    known.delete(secret)
-    // Who tries out keys is slowed down before the database hears of it.
-    limit.check(c)
+    // Who tries out keys is slowed down before the database hears of it; a key that was good is no guess, and others at
+    // its address that guess must not keep it out.
+    if (remembered === undefined) limit.check(c)
     const key = looksLikeSecret(secret) ? await findKey(sql, secret) : null
+    // What is found goes to the end: the oldest is who was longest not looked up.
+    known.delete(secret)
     if (key === null) {
       limit.count(c)
       throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
@@ -56,7 +58,7 @@ export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: Authe
     const videoId = videoPlayedBy(c.req)
     if (token === undefined || videoId === undefined) return false
     // Good or not: a page that it stands in may be open to anybody.
-    limit.count(c)
+    limit.count(c, 'playback')
     if (await tokens.isGood(videoId, token)) {
       c.set('playbackToken', token)
       return true

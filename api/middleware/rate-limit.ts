@@ -14,8 +14,11 @@ import { RequestProblem } from '../problem.ts'
 const callersBeforeSweep = 10_000
 
 export interface RateLimit {
-  /** Counts a request of the caller, or of the address where there is no key. @throws RequestProblem rate_limited */
-  count(c: Context<ApiEnv>): void
+  /**
+   * Counts a request of the caller, or of the address where there is no key; what players ask for apart, so that it
+   * takes nothing from those who show keys. @throws RequestProblem rate_limited
+   */
+  count(c: Context<ApiEnv>, what?: 'playback'): void
   /** Only asks whether there is room for one. @throws RequestProblem rate_limited */
   check(c: Context<ApiEnv>): void
 }
@@ -34,9 +37,10 @@ export function createRateLimit(
   /** When all that a caller sent would have been sent, had it kept to the rate. */
   const doneAt = new Map<string, number>()
 
-  function check(c: Context<ApiEnv>): { name: string; next: number; time: number } {
+  function check(c: Context<ApiEnv>, what?: 'playback'): { name: string; next: number; time: number } {
     const time = now()
-    const name = c.var.caller?.id ?? addressOf(c, connectionOf, proxies)
+    const caller = c.var.caller?.id ?? addressOf(c, connectionOf, proxies)
+    const name = what === undefined ? caller : `${what} ${caller}`
     const next = Math.max(doneAt.get(name) ?? 0, time) + intervalMs
     const waitMs = next - time - burst * intervalMs
     if (waitMs <= 0) return { name, next, time }
@@ -47,8 +51,8 @@ export function createRateLimit(
 
   return {
     check,
-    count: (c) => {
-      const { name, next, time } = check(c)
+    count: (c, what) => {
+      const { name, next, time } = check(c, what)
       doneAt.set(name, next)
       if (doneAt.size > callersBeforeSweep) sweep(doneAt, time)
     },

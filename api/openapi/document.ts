@@ -122,7 +122,7 @@ function documented(
         ...(requestBody === undefined
           ? []
           : (['malformed_body', 'body_too_large', 'unsupported_media_type'] as const)),
-        ...(isGuarded ? (['unauthorized', 'forbidden', 'rate_limited'] as const) : []),
+        ...(isGuarded ? (['unauthorized', 'forbidden', 'rate_limited', 'busy'] as const) : []),
         'internal_error',
       ]),
     },

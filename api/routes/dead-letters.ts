@@ -2,9 +2,8 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { groupDeadLetters, listDeadLetters, readDeadLetter } from '../../core/dead-letters/read.ts'
-import { redrive, redriveMatching } from '../../core/dead-letters/redrive.ts'
+import { redriveMatching, redriveOne } from '../../core/dead-letters/redrive.ts'
 import { DeadLetterNotFound } from '../../core/errors.ts'
-import { statusOf } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { id, jsonBody, optionalJsonBody, queryInteger, text, validate } from '../validate.ts'
@@ -15,7 +14,7 @@ import {
   exampleGroup,
   exampleLetter,
 } from './dead-letter-answers.ts'
-import { Enqueued, exampleId } from './job-answers.ts'
+import { Enqueued, exampleId, messageOfRetry } from './job-answers.ts'
 
 const ListQuery = z.strictObject({
   definitionKey: text(255).optional(),
@@ -128,7 +127,7 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
       '/:dlqJobId/retry',
       operation({
         summary: 'Retry a dead letter',
-        description: 'Retrying twice makes one job.',
+        description: 'Retrying twice makes one job, as long as anything is left of the first.',
         example: { maxAttempts: 5 },
         answers: {
           201: {
@@ -144,12 +143,10 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
       validate('json', RetryBody),
       async (c) => {
         const { dlqJobId } = c.req.valid('param')
-        const [redriven] = await redrive(sql, [dlqJobId], c.req.valid('json'))
-        if (redriven === undefined) throw new DeadLetterNotFound(dlqJobId)
-        const { jobId, created } = redriven
-        const status = created ? 'queued' : await statusOf(sql, jobId)
-        const message = created ? 'The job is queued again.' : 'The job was retried before.'
-        return c.json({ jobId, status, message }, 201)
+        const redriven = await redriveOne(sql, dlqJobId, c.req.valid('json'))
+        if (redriven === null) throw new DeadLetterNotFound(dlqJobId)
+        const { jobId, status, created } = redriven
+        return c.json({ jobId, status, message: messageOfRetry(created) }, 201)
       },
     )
 }

@@ -9,10 +9,21 @@ import { RequestProblem } from '../problem.ts'
 const Status = z.object({ status: z.string() })
 /** Anybody may ask, so that what is asked of database and storage does not grow with how often. */
 const believedMs = 1000
+/** A host that vanished without a word is waited for by the system for a quarter of an hour; new connections are quicker. */
+const silentMs = 60_000
 
-export function healthRoutes({ sql, storage }: AppDependencies) {
+export function healthRoutes({ sql, storage }: Pick<AppDependencies, 'sql' | 'storage'>) {
+  let databaseAskedAt = Number.POSITIVE_INFINITY
+  const checkedDatabase = async () => {
+    databaseAskedAt = performance.now()
+    try {
+      await checkDatabase(sql)
+    } finally {
+      databaseAskedAt = Number.POSITIVE_INFINITY
+    }
+  }
   const failures = shared(believedMs, async () => {
-    const checks = { database: checkDatabase(sql), storage: storage.check() }
+    const checks = { database: checkedDatabase(), storage: storage.check() }
     const outcomes = await Promise.allSettled(Object.values(checks))
     return Object.keys(checks).flatMap((name, place) => {
       const outcome = outcomes[place]
@@ -25,9 +36,16 @@ export function healthRoutes({ sql, storage }: AppDependencies) {
       '/healthz',
       operation({
         summary: 'Whether the process lives',
+        description:
+          'Nothing is asked of database and storage. Only a database that has owed `/readyz` an answer for a minute counts as a process to be started anew.',
         answers: { 200: { description: 'It does.', schema: Status, example: { status: 'ok' } } },
+        problems: ['not_ready'],
       }),
-      (c) => c.json({ status: 'ok' }),
+      (c) => {
+        if (performance.now() - databaseAskedAt >= silentMs)
+          throw new RequestProblem('not_ready', 'The database has given no answer for a minute.')
+        return c.json({ status: 'ok' })
+      },
     )
     .get(
       '/readyz',

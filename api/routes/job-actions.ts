@@ -8,11 +8,11 @@ import { statusIfAny } from '../../core/queue/read.ts'
 import { removeJob } from '../../core/queue/remove.ts'
 import { retryJob } from '../../core/queue/retry.ts'
 import { updateJob } from '../../core/queue/update.ts'
-import { createFinishWatch } from '../../core/queue/wait.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
+import { longestSilenceSeconds } from '../idle-time.ts'
 import { operation } from '../openapi/operation.ts'
 import { jsonBody, queryInteger, time, validate } from '../validate.ts'
-import { Enqueued, exampleId, exampleJob, Job } from './job-answers.ts'
+import { Enqueued, exampleId, exampleJob, Job, messageOfRetry } from './job-answers.ts'
 import { jobFilter, maxTags, tag } from './job-filter.ts'
 import { JobParam, priority } from './job-requests.ts'
 import { viewJob } from './view-job.ts'
@@ -37,13 +37,13 @@ const ChangeBody = z
   })
   .refine((body) => Object.keys(body).length > 0, 'expected something to change')
 
-const WaitQuery = z.object({ timeout: queryInteger(0, 300).default(30).describe('In seconds.') })
+const WaitQuery = z.object({
+  timeout: queryInteger(0, longestSilenceSeconds).default(30).describe('In seconds.'),
+})
 
 const Message = z.object({ message: z.string() })
 
-export function jobActionRoutes({ sql, storage }: AppDependencies) {
-  const finishWatch = createFinishWatch(sql)
-
+export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) {
   return new Hono<ApiEnv>()
     .post(
       '/cancel',
@@ -96,7 +96,8 @@ export function jobActionRoutes({ sql, storage }: AppDependencies) {
       '/:jobId/retry',
       operation({
         summary: 'Run a finished job again, as a new job',
-        description: 'A failed job is redriven out of the dead letters; asking twice makes one job.',
+        description:
+          'A failed job is redriven out of the dead letters; asking twice makes one job, as long as anything is left of the first.',
         answers: {
           201: {
             description: 'The new job.',
@@ -118,8 +119,8 @@ export function jobActionRoutes({ sql, storage }: AppDependencies) {
         const outcome = await retryJob(sql, jobId)
         if (outcome.kind === 'not_found') throw new JobNotFound(jobId)
         if (outcome.kind === 'not_finished') throw new JobNotInStatus(jobId, outcome.status, 'finished')
-        const { kind: _kind, ...job } = outcome
-        return c.json({ ...job, message: 'The job is queued again.' }, 201)
+        const { status, created } = outcome
+        return c.json({ jobId: outcome.jobId, status, message: messageOfRetry(created) }, 201)
       },
     )
     .post(

@@ -70,6 +70,11 @@ export const Job = JobSummary.extend({
     ),
 }).meta({ id: 'Job' })
 
+/** @param created false: the job of an earlier request is answered */
+export function messageOfRetry(created: boolean): string {
+  return created ? 'The job is queued again.' : 'The job was retried before.'
+}
+
 export const exampleId = '019a8b3e-5c1f-7c3a-9f4e-2d6b8a1c0e57'
 const exampleTime = '2030-01-31T09:30:00.000Z'
 

@@ -13,6 +13,9 @@ const metadataBytes = 16 * 1024
 /** Where it may lead is checked by the route. */
 export const webhookUrl = text(2000).describe('An http:// or https:// URL.')
 
+/** Empty, as forms and templates send what they have no value for, it counts as left out. */
+export const idempotencyKey = text(255, { min: 0 }).transform((key) => key || undefined)
+
 const EnqueueBody = z.strictObject({
   definitionKey: text(255),
   definitionVersion: z.int32().positive().default(1).optional(),
@@ -28,7 +31,7 @@ const EnqueueBody = z.strictObject({
     })
     .partial()
     .optional(),
-  idempotencyKey: text(255).describe('The same key and definition again meet the first job.').optional(),
+  idempotencyKey: idempotencyKey.describe('The same key and definition again meet the first job.').optional(),
   uniqueFor: seconds
     .max(31_536_000)
     .describe('For so many seconds the same parameters meet this job.')
@@ -68,7 +71,7 @@ export const Enqueue = EnqueueBody.superRefine((body, context) => {
 
 export const BulkBody = z.strictObject({ jobs: z.array(Enqueue).min(1).max(10_000) })
 
-export const EnqueueHeader = z.object({ 'idempotency-key': text(255).optional() })
+export const EnqueueHeader = z.object({ 'idempotency-key': idempotencyKey.optional() })
 
 /** Strict, as every list: a word that is passed over would show more than was asked for. */
 export const ListQuery = z.strictObject({

@@ -69,7 +69,7 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       validate('json', Enqueue),
       async (c) => {
         const body = c.req.valid('json')
-        const idempotencyKey = c.req.header('idempotency-key') ?? body.idempotencyKey
+        const idempotencyKey = c.req.header('idempotency-key') || body.idempotencyKey
         if (idempotencyKey !== undefined && body.uniqueFor !== undefined) {
           throw invalidRequest([{ path: ['uniqueFor'], message: "can't stand beside an idempotency key" }])
         }

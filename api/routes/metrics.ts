@@ -14,10 +14,18 @@ import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { queryInteger, validate } from '../validate.ts'
 
+const longestTtlSeconds = 3600
+
 const SummaryQuery = z.object({
-  ttl: queryInteger(0, 3600)
+  ttl: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, 'expected a number of seconds')
+    .transform((seconds) => Math.min(Number(seconds), longestTtlSeconds))
+    .meta({ openapi: { type: 'number', minimum: 0 } })
     .default(0)
-    .describe('An answer that was given up to so many seconds ago will do.'),
+    .describe(
+      `An answer that was given up to so many seconds ago will do; more than ${longestTtlSeconds} count as that.`,
+    ),
 })
 
 const ThroughputQuery = z.object({ hours: queryInteger(1, 168).default(24) })

@@ -2,7 +2,7 @@
  * What players ask for. Playlists and manifests come from here with links into the storage in them, pictures and files
  * by redirect: no large bytes pass through the API. All of it can be had with a token in the URL in place of a key.
  */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
@@ -13,6 +13,7 @@ import { playbackPaths } from '../playback/paths.ts'
 import type { PlaybackTokens } from '../playback/token.ts'
 import { type Output, ofKind, readVideo } from '../playback/video.ts'
 import { RequestProblem } from '../problem.ts'
+import { redirectToOutput } from '../send-output.ts'
 import { validate } from '../validate.ts'
 import { JobParam } from './job-requests.ts'
 
@@ -64,6 +65,8 @@ export function playbackRoutes({
   }
 
   const link = (key: string) => storage.presignGet(key, { expiresInSeconds, audience: 'client' })
+  const send = (c: Context<ApiEnv>, { key, contentType }: Output) =>
+    redirectToOutput(c, storage, { key, contentType }, { expiresInSeconds })
 
   return new Hono<ApiEnv>()
     .get(
@@ -133,7 +136,7 @@ export function playbackRoutes({
       validate('query', PlaybackQuery),
       async (c) => {
         const poster = await outputNamed(c.req.valid('param').jobId, ({ kind }) => kind === 'poster')
-        return c.redirect(await link(poster.key), 302)
+        return await send(c, poster)
       },
     )
     .get(
@@ -148,7 +151,7 @@ export function playbackRoutes({
       async (c) => {
         const { jobId, number } = c.req.valid('param')
         const thumbnail = await outputNamed(jobId, ({ name }) => name === `thumbnail-${number}.jpg`)
-        return c.redirect(await link(thumbnail.key), 302)
+        return await send(c, thumbnail)
       },
     )
     .get(
@@ -183,7 +186,7 @@ export function playbackRoutes({
       validate('query', PlaybackQuery),
       async (c) => {
         const sheet = await outputNamed(c.req.valid('param').jobId, ({ kind }) => kind === 'sheet')
-        return c.redirect(await link(sheet.key), 302)
+        return await send(c, sheet)
       },
     )
     .get(
@@ -198,7 +201,7 @@ export function playbackRoutes({
       async (c) => {
         const { jobId, name } = c.req.valid('param')
         const output = await outputNamed(jobId, (each) => each.name === name)
-        return c.redirect(await link(output.key), 302)
+        return await send(c, output)
       },
     )
 }

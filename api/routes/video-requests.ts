@@ -4,7 +4,7 @@ import { contradictionsOf } from '../../core/encode/contradictions.ts'
 import { EncodeOptions, problemsOf, WatermarkLook } from '../../core/encode/options.ts'
 import { isMediaKey } from '../../core/storage/keys.ts'
 import { id, text } from '../validate.ts'
-import { priority } from './job-requests.ts'
+import { idempotencyKey, priority } from './job-requests.ts'
 
 /** Clients name their uploads, never a key of ours. */
 const Options = EncodeOptions.extend({
@@ -27,7 +27,7 @@ export const EncodeBody = Settings.extend({
     .describe('A video at a public http or https address, fetched by the worker.')
     .optional(),
   filename: text(255).describe('What the file is called; the output is named after it.').optional(),
-  idempotencyKey: text(255).optional(),
+  idempotencyKey: idempotencyKey.optional(),
 })
   .refine(
     (body) =>
@@ -81,7 +81,7 @@ export const AdditionBody = Options.omit({ format: true, preset: true, ladder: t
   .extend({
     outputs: Options.shape.outputs.unwrap().default([]),
     priority: priority.default(0),
-    idempotencyKey: text(255).optional(),
+    idempotencyKey: idempotencyKey.optional(),
   })
   .superRefine(checkRequest)
   .refine(

@@ -2,13 +2,13 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { JobView } from '../../core/queue/row.ts'
-import { contentDisposition } from '../../core/storage/presign.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
 import { playbackPaths, playbackUrl } from '../playback/paths.ts'
 import type { PlaybackTokens } from '../playback/token.ts'
 import { definitionKey, type Output, readVideo } from '../playback/video.ts'
 import { RequestProblem } from '../problem.ts'
+import { headOfOutput, notKept, outputHeaders, redirectToOutput } from '../send-output.ts'
 import { validate } from '../validate.ts'
 import { exampleId } from './job-answers.ts'
 import { JobParam } from './job-requests.ts'
@@ -98,32 +98,17 @@ export function videoRoutes({ sql, storage, config, tokens }: AppDependencies & 
         if (output === undefined) {
           throw new RequestProblem('output_not_ready', `Job ${jobId} has no output to download.`)
         }
-        const { key, filename, contentType } = output
         if (c.req.valid('query').redirect === 'true') {
-          const options = { expiresInSeconds: downloadLinkSeconds, audience: 'client', filename } as const
-          return c.redirect(await storage.presignGet(key, options), 302)
+          return await redirectToOutput(c, storage, output, { expiresInSeconds: downloadLinkSeconds })
         }
-        const headers = (sizeBytes: number) => ({
-          'content-type': contentType,
-          'content-length': String(sizeBytes),
-          'content-disposition': contentDisposition(filename),
-          'accept-ranges': 'bytes',
-        })
-        const gone = () => new RequestProblem('output_not_ready', 'The output is not kept any more.')
-        // Hono answers HEAD by this route and drops the body: one that was opened, and is never read, would keep its
-        // connection to the storage. Ranges are of GET alone (RFC 9110, 14.2).
-        if (c.req.method === 'HEAD') {
-          const stored = await storage.head(key)
-          if (stored === null) throw gone()
-          return c.body(null, 200, headers(stored.sizeBytes))
-        }
-        const object = await storage.get(key, c.req.header('range'))
-        if (object === null) throw gone()
+        if (c.req.method === 'HEAD') return await headOfOutput(c, storage, output)
+        const object = await storage.get(output.key, c.req.header('range'))
+        if (object === null) throw notKept()
         if (object === 'unsatisfiable') {
           throw new RequestProblem('range_not_satisfiable', 'The output has no such range.')
         }
         return c.body(object.body, object.contentRange === null ? 200 : 206, {
-          ...headers(object.sizeBytes),
+          ...outputHeaders(output, object.sizeBytes),
           ...(object.contentRange === null ? {} : { 'content-range': object.contentRange }),
         })
       },

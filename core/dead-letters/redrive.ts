@@ -2,6 +2,8 @@
 import { plannedAnew, type Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import { newId } from '../ids.ts'
+import type { JobStatus } from '../job-state.ts'
+import { statusWhileKnown } from '../queue/read.ts'
 import { withSendSpan } from '../queue/send-span.ts'
 import { hintWork } from '../queue/wake.ts'
 import type { TraceHeaders } from '../trace/context.ts'
@@ -9,7 +11,7 @@ import type { TraceHeaders } from '../trace/context.ts'
 export interface Redriven {
   deadLetterId: string
   jobId: string
-  /** False when the letter was redriven before: `jobId` is the job of that time. */
+  /** False when the letter was redriven before and something is left of the job of that time: `jobId` is that job. */
   created: boolean
 }
 
@@ -23,8 +25,9 @@ export interface RedriveFilter {
 const batch = 1000
 
 /**
- * A letter is redriven once, however often and by however many at once. Unknown ids have no answer, nor have letters of
- * our own: a delivery is sent again from its log, which would not know of it otherwise.
+ * A letter is redriven once, however often and by however many at once; afresh once its job is gone, removed or past
+ * retention, and has left no letter of its own. Unknown ids have no answer, nor have letters of our own: a delivery is
+ * sent again from its log, which would not know of it otherwise.
  */
 export async function redrive(
   sql: Sql,
@@ -39,6 +42,21 @@ export async function redrive(
   )
 }
 
+/** @returns null for a letter that `redrive` has no answer for */
+export async function redriveOne(
+  sql: Sql,
+  deadLetterId: string,
+  options: { maxAttempts?: number | undefined } = {},
+): Promise<(Redriven & { status: JobStatus }) | null> {
+  for (;;) {
+    const [redriven] = await redrive(sql, [deadLetterId], options)
+    if (redriven === undefined) return null
+    const status = redriven.created ? 'queued' : await statusWhileKnown(sql, redriven.jobId)
+    if (status !== null) return { ...redriven, status }
+    // It went between the two looks, and the next one redrives the letter afresh.
+  }
+}
+
 async function redriveAll(
   sql: Sql,
   deadLetterIds: string[],
@@ -46,9 +64,22 @@ async function redriveAll(
   trace: TraceHeaders | null,
 ): Promise<Redriven[]> {
   const jobIds = deadLetterIds.map(() => newId())
-  // dead_letters_pk, job_webhooks_pk, source_uses_job_idx, video_additions_job_idx; the row lock makes two who redrive the same letter take turns, and the second sees the first's.
+  // dead_letters_pk, job_webhooks_pk, source_uses_job_idx, video_additions_job_idx; the row lock makes two who redrive the
+  // same letter take turns, and the second sees the first's. It does not see the first's job, which is younger than its
+  // snapshot: only a job that the snapshot knows of can be gone (jobs_pk, job_history_pk, dead_letters_original_job_unique;
+  // scalar, as \`exists\` may be hashed, which reads all history).
   const redriven = await sql<Redriven[]>`
-    with letters as materialized (
+    with gone as materialized (
+      select dead_letters.id, redriven_job_id
+      from job_server.dead_letters
+      where id = any(${deadLetterIds}::uuid[]) and redriven_job_id is not null
+        and (select true from job_server.jobs where jobs.id = redriven_job_id) is null
+        and (select true from job_server.job_history where job_history.id = redriven_job_id) is null
+        and (
+          select true from job_server.dead_letters as own where own.original_job_id = dead_letters.redriven_job_id
+        ) is null
+    ),
+    letters as materialized (
       select dead_letters.*, new_job_id
       from unnest(${deadLetterIds}::uuid[], ${jobIds}::uuid[]) as given (id, new_job_id)
       join job_server.dead_letters using (id)
@@ -56,10 +87,14 @@ async function redriveAll(
       order by id
       for update of dead_letters
     ),
-    fresh as materialized (select * from letters where redriven_at is null),
+    fresh as materialized (
+      select * from letters
+      where redriven_at is null or (id, redriven_job_id) in (select id, redriven_job_id from gone)
+    ),
     laned as (
       insert into job_server.lanes (queue, definition_key, definition_version)
       select distinct queue, definition_key, definition_version from fresh
+      order by queue, definition_key, definition_version
       on conflict do nothing
     ),
     created as (
@@ -98,8 +133,11 @@ async function redriveAll(
       union all
       select original_job_id, 'redriven', jsonb_build_object('jobId', new_job_id) from fresh
     )
-    select id as dead_letter_id, coalesce(redriven_job_id, new_job_id) as job_id, redriven_at is null as created
-    from letters`
+    select
+      letters.id as dead_letter_id,
+      case when fresh.id is null then letters.redriven_job_id else letters.new_job_id end as job_id,
+      fresh.id is not null as created
+    from letters left join fresh using (id)`
   hintWork(sql)
   return redriven
 }

@@ -26,7 +26,16 @@ export async function readJob(sql: Sql, jobId: string): Promise<JobView | null> 
 
 /** Of a job that is known to have existed: one that is in no table any more had finished, and long ago. */
 export async function statusOf(sql: Sql, jobId: string): Promise<JobStatus> {
-  return (await statusIfAny(sql, jobId)) ?? 'succeeded'
+  return (await statusWhileKnown(sql, jobId)) ?? 'succeeded'
+}
+
+/** As `statusIfAny`, and of a job whose history is dropped while a dead letter tells that it failed. */
+export async function statusWhileKnown(sql: Sql, jobId: string): Promise<JobStatus | null> {
+  const status = await statusIfAny(sql, jobId)
+  if (status !== null) return status
+  // dead_letters_original_job_unique
+  const letters = await sql`select from job_server.dead_letters where original_job_id = ${jobId}`
+  return letters.length > 0 ? 'failed' : null
 }
 
 export async function statusIfAny(sql: Sql, jobId: string): Promise<JobStatus | null> {

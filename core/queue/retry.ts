@@ -4,14 +4,15 @@
  */
 
 import type { Sql } from '../db.ts'
-import { redrive } from '../dead-letters/redrive.ts'
+import { redriveOne } from '../dead-letters/redrive.ts'
 import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import { type EnqueueInput, enqueue } from './enqueue.ts'
-import { statusIfAny, statusOf } from './read.ts'
+import { statusIfAny } from './read.ts'
 
 export type Retried =
-  | { kind: 'retried'; jobId: string; status: JobStatus }
+  /** `created`: false when it was retried before, by the job that is named. */
+  | { kind: 'retried'; jobId: string; status: JobStatus; created: boolean }
   | { kind: 'not_found' }
   | { kind: 'not_finished'; status: JobStatus }
 
@@ -51,10 +52,10 @@ export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
   }
   const { letterId, concurrencyKey, webhookUrl, ...again } = job
   if (letterId !== null) {
-    const [redriven] = await redrive(sql, [letterId])
-    if (redriven !== undefined) {
-      const status = redriven.created ? 'queued' : await statusOf(sql, redriven.jobId)
-      return { kind: 'retried', jobId: redriven.jobId, status }
+    const redriven = await redriveOne(sql, letterId)
+    if (redriven !== null) {
+      const { jobId, status, created } = redriven
+      return { kind: 'retried', jobId, status, created }
     }
   }
   const input: EnqueueInput = {
@@ -71,5 +72,5 @@ export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
     )
     insert into job_server.events (job_id, event_type, payload)
     values (${jobId}, 'retried', jsonb_build_object('jobId', ${enqueued.job.id}::text))`
-  return { kind: 'retried', jobId: enqueued.job.id, status: enqueued.job.status }
+  return { kind: 'retried', jobId: enqueued.job.id, status: enqueued.job.status, created: true }
 }

@@ -7,13 +7,19 @@ import type { Sql } from '../db.ts'
 const lookEveryMs = 100
 
 export interface FinishWatch {
-  /** Resolves when the job has finished, the time is up or the signal comes; which it was the job itself tells. */
+  /**
+   * Resolves when the job has finished, the time is up, the signal comes or the watch stops; which it was the job itself
+   * tells.
+   */
   wait(jobId: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<void>
+  /** Ends all waits, and at once those that are still to come. A look that is under way is the last. */
+  stop(): void
 }
 
 export function createFinishWatch(sql: Sql): FinishWatch {
   const waiting = new Map<string, Set<() => void>>()
   let looking = false
+  let stopped = false
 
   async function look(): Promise<void> {
     while (waiting.size > 0) {
@@ -35,7 +41,7 @@ export function createFinishWatch(sql: Sql): FinishWatch {
 
   return {
     async wait(jobId, { timeoutMs, signal }) {
-      if (signal.aborted) return
+      if (signal.aborted || stopped) return
       const others = waiting.get(jobId) ?? new Set()
       await new Promise<void>((done) => {
         const end = () => {
@@ -52,6 +58,11 @@ export function createFinishWatch(sql: Sql): FinishWatch {
         looking = true
         void look()
       })
+    },
+
+    stop() {
+      stopped = true
+      for (const ends of waiting.values()) for (const end of ends) end()
     },
   }
 }

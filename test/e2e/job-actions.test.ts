@@ -21,7 +21,25 @@ test('a wait whose time is up answers with the job as it is', async () => {
   const answer = await (await post(`/v1/jobs/${job.id}/wait?timeout=1`)).json()
   expect(answer).toMatchObject({ status: 'queued', finishedAt: null })
   await problemOf(await post(`/v1/jobs/${newId()}/wait`), 404, 'job_not_found')
-  await problemOf(await post(`/v1/jobs/${job.id}/wait?timeout=301`), 400, 'invalid_request')
+  await problemOf(await post(`/v1/jobs/${job.id}/wait?timeout=241`), 400, 'invalid_request')
+})
+
+test('an API that stops answers who waits, with the job as it is', async () => {
+  const job = await server.enqueue('echo', {}, { delaySeconds: 1000 })
+  let answered = false
+  const answer = post(`/v1/jobs/${job.id}/wait?timeout=240`).finally(() => {
+    answered = true
+  })
+  // That it has come the database knows: there the wait looks.
+  await until('the wait to be under way', async () => {
+    const looks = await server.database.sql`
+      select from pg_stat_activity
+      where application_name = 'job-server api' and query like 'select id from job_server.jobs where id = any(%'`
+    return looks.length > 0
+  })
+  expect(answered).toBe(false)
+  await server.restartApi('SIGTERM')
+  expect(await (await answer).json()).toMatchObject({ jobId: job.id, status: 'queued' })
 })
 
 test('fifty who wait for one job each hear of its end', async () => {
@@ -78,7 +96,13 @@ test('a finished job is retried as a new one, a failed one once however often it
   await failed.reaches('failed')
   const first = await (await post(`/v1/jobs/${failed.id}/retry`)).json()
   const second = await (await post(`/v1/jobs/${failed.id}/retry`)).json()
-  expect(second.jobId).toBe(first.jobId)
+  expect(first).toMatchObject({ message: 'The job is queued again.' })
+  expect(second).toMatchObject({ jobId: first.jobId, message: 'The job was retried before.' })
+  await server.job(first.jobId).reaches('failed')
+  expect((await request('DELETE', `/v1/jobs/${first.jobId}`)).status).toBe(204)
+  const third = await (await post(`/v1/jobs/${failed.id}/retry`)).json()
+  expect(third).toMatchObject({ status: 'queued', message: 'The job is queued again.' })
+  expect(third.jobId).not.toBe(first.jobId)
   const waiting = await server.enqueue('echo', {}, { delaySeconds: 1000 })
   await problemOf(await post(`/v1/jobs/${waiting.id}/retry`), 409, 'job_not_in_status')
 })

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pino from 'pino'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { openPool } from '../../../core/db.ts'
 import { recordOf } from '../../../core/definitions/discover.ts'
 import { defaultJobLimits } from '../../../core/job-limits.ts'
 import type { ClaimedJob } from '../../../core/queue/claim.ts'
@@ -18,11 +19,12 @@ import { Reporter } from '../../../worker/reporter.ts'
 import { Scratch } from '../../../worker/scratch.ts'
 import { Turn } from '../../../worker/turn.ts'
 import { testDatabase } from '../../support/database.ts'
+import { openLine } from '../../support/line.ts'
 import { testStorage } from '../../support/storage.ts'
 
 const log = pino({ level: 'silent' })
 const environment = { PATH: process.env.PATH }
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 const { storage } = await testStorage()
 const directory = await mkdtemp(join(tmpdir(), 'job-server-attempt-'))
 const scratch = new Scratch(directory)
@@ -54,6 +56,7 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
 async function endOf(
   programs: string[],
   paramsOf: AttemptDependencies['paramsOf'],
+  { reporter = new Reporter(sql, log, { leaseSeconds: 60 }), ending = () => {} } = {},
 ): Promise<{ end: End; left: string[] }> {
   const left = [...programs]
   const lease = { jobId: Bun.randomUUIDv7(), epoch: String(++epoch) }
@@ -92,7 +95,7 @@ async function endOf(
     sql,
     storage,
     log,
-    reporter: new Reporter(sql, log),
+    reporter,
     tools: { ffmpeg: '', ffprobe: '' },
     jobLimits: defaultJobLimits,
     fleetFor: async () => ({ slots: 1, freeSlots: 0 }),
@@ -100,6 +103,7 @@ async function endOf(
     paramsOf,
     tracer: passingTracer,
     finish: async (_, end) => {
+      ending()
       resolve(end)
       return { lease, status: 'succeeded' }
     },
@@ -126,4 +130,32 @@ test('a job gets what was prepared for it in place of its parameters', async () 
 
 test('a job that is not wanted any more is cancelled without a process', async () => {
   expect(await endOf([child], async () => null)).toEqual({ end: { kind: 'cancelled' }, left: [child] })
+})
+
+test('what a job reported last is written before its end, though the database was away', async () => {
+  const line = await openLine(url)
+  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+  onTestFinished(() => byLine.end({ timeout: 1 }))
+  await byLine`select 1`
+  line.drop()
+  let failures = 0
+  const failed = () => {
+    if (++failures === 2) void line.restore()
+  }
+  const reporter = new Reporter(byLine, pino({ level: 'warn' }, { write: failed }), { leaseSeconds: 60 })
+  let failuresBefore = 0
+  await endOf(
+    [],
+    async ({ lease }) => {
+      reporter.add(lease, { type: 'checkpoint', run: 0, value: 7 })
+      return null
+    },
+    {
+      reporter,
+      ending: () => {
+        failuresBefore = failures
+      },
+    },
+  )
+  expect(failuresBefore).toBeGreaterThanOrEqual(2)
 })

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { listDeadLetters, readDeadLetter } from '../../../../core/dead-letters/read.ts'
-import { redrive, redriveMatching } from '../../../../core/dead-letters/redrive.ts'
+import { redrive, redriveMatching, redriveOne } from '../../../../core/dead-letters/redrive.ts'
 import { beginning } from '../../../../core/events/cursor.ts'
 import { readJobPage } from '../../../../core/events/read.ts'
 import { newId } from '../../../../core/ids.ts'
@@ -82,6 +82,36 @@ test('however often and by however many a letter is redriven, it makes one job',
   expect(new Set(answers.flat().map(({ jobId }) => jobId)).size).toBe(1)
   expect(answers.flat().filter(({ created }) => created)).toHaveLength(1)
   expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
+
+test('a letter whose job is gone is redriven afresh, once by however many', async () => {
+  const { jobId, letterId } = await bury()
+  const first = await redriveOne(sql, letterId)
+  expect(await redriveOne(sql, letterId)).toEqual({ ...first, created: false })
+  await sql`delete from job_server.jobs`
+  const answers = await Promise.all(Array.from({ length: 20 }, () => redriveOne(sql, letterId)))
+  expect(answers.filter((answer) => answer?.created)).toHaveLength(1)
+  const [again, ...others] = new Set(answers.map((answer) => answer?.jobId))
+  expect(others).toEqual([])
+  expect(again).not.toBe(first?.jobId)
+  expect(await retryJob(sql, jobId)).toEqual({
+    ...{ kind: 'retried', jobId: again, status: 'queued', created: false },
+  })
+  expect(await readDeadLetter(sql, letterId)).toMatchObject({ redrivenJobId: again })
+  expect(await queue.claim({ limit: 10 })).toHaveLength(1)
+})
+
+test('a letter whose job ended is not redriven again while anything is left of it', async () => {
+  const { letterId } = await bury()
+  const first = await redriveOne(sql, letterId)
+  const { lease } = await queue.claimOne()
+  await finish(sql, [{ lease, end: { ...failedWith('boom'), retry: false } }])
+  const failed = { ...first, status: 'failed', created: false }
+  expect(await redriveOne(sql, letterId)).toEqual(failed)
+  await sql`delete from job_server.job_history where id = ${lease.jobId}`
+  expect(await redriveOne(sql, letterId), 'its own letter is left').toEqual(failed)
+  await sql`delete from job_server.dead_letters where original_job_id = ${lease.jobId}`
+  expect(await redriveOne(sql, letterId)).toMatchObject({ status: 'queued', created: true })
 })
 
 test('many are redriven by what they have in common, each once', async () => {

@@ -1,0 +1,88 @@
+/** A claim that was carried out, and whose answer was lost with the connection. */
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import { openPool } from '../../../core/db.ts'
+import { Claimer } from '../../../worker/claimer.ts'
+import { testDatabase } from '../../support/database.ts'
+import { openLine } from '../../support/line.ts'
+import { testQueue } from '../../support/queue.ts'
+
+const { sql, url } = await testDatabase()
+const queue = await testQueue(sql)
+
+/** By a line that breaks when the answer to the next claim has come that far. */
+async function breaking(workerId: string) {
+  let isToBreak = false
+  const line = await openLine(url, {
+    asGiven: (answer) => {
+      // What was asked for is done by then.
+      if (!isToBreak || !answer.includes('SELECT ')) return answer
+      isToBreak = false
+      line.drop()
+      void line.restore()
+      return Buffer.alloc(0)
+    },
+  })
+  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+  await byLine`select 1`
+  onTestFinished(() => byLine.end())
+  const served = { definitions: queue.definitions, queues: [] }
+  const claimer = new Claimer({
+    sql: byLine,
+    served: () => served,
+    found: () => {},
+    log: pino({ level: 'silent' }),
+  })
+  const claim = (limit: number) =>
+    claimer.claim({ ...served, workerId, limit, leaseSeconds: 60 }, { limited: false })
+  const loseClaim = async (limit: number) => {
+    isToBreak = true
+    await expect(claim(limit)).rejects.toThrow()
+    expect(isToBreak).toBe(false)
+  }
+  return { claimer, claim, loseClaim }
+}
+
+const outcomes = async () =>
+  await sql`
+  select job_id, worker_id, outcome from job_server.attempts order by ended_at, job_id`
+
+test('jobs of a claim whose answer was lost go back uncharged before the next claim', async () => {
+  const { claimer, claim, loseClaim } = await breaking('first')
+  const known = await queue.enqueue({ maxAttempts: 1 })
+  const others = await queue.enqueue({ maxAttempts: 1 })
+  const [running] = await claim(1)
+  const [elsewhere] = await queue.claim({ workerId: 'w2' })
+  expect([running?.lease.jobId, elsewhere?.lease.jobId]).toEqual([known, others])
+  const lost = [await queue.enqueue({ maxAttempts: 1 }), await queue.enqueue({ maxAttempts: 1 })]
+  await loseClaim(2)
+  const again = await claim(5)
+  expect(again.map(({ lease, attempt }) => ({ jobId: lease.jobId, attempt }))).toEqual(
+    lost.map((jobId) => ({ jobId, attempt: 1 })),
+  )
+  expect(await outcomes()).toEqual(
+    lost.map((jobId) => ({ jobId, workerId: 'first', outcome: 'interrupted' })),
+  )
+  // Nothing is given back twice.
+  expect(await claim(5)).toEqual([])
+  await claimer.stop()
+  expect(await outcomes()).toHaveLength(2)
+})
+
+test('they go back when the worker stops, too', async () => {
+  const { claimer, loseClaim } = await breaking('second')
+  const jobId = await queue.enqueue({ maxAttempts: 1 })
+  await loseClaim(1)
+  await claimer.stop()
+  const [again] = await queue.claim({ workerId: 'w2' })
+  expect(again).toMatchObject({ attempt: 1, lease: { jobId } })
+})
+
+test('one that another of the same name keeps alive stays with it', async () => {
+  const { claimer, loseClaim } = await breaking('third')
+  const jobId = await queue.enqueue()
+  await loseClaim(1)
+  await sql`update job_server.jobs set heartbeat_at = now() where id = ${jobId}`
+  await claimer.stop()
+  expect(await queue.claim({ workerId: 'w2' })).toEqual([])
+})
