@@ -207,7 +207,8 @@ export const configFields = {
   WORKER_ID: field({
     schema: z.string().regex(/^[\w.:-]{1,100}$/, 'expected 1 to 100 letters, digits, . _ : or -'),
     default: null,
-    about: 'Name of this worker or scheduler; made of host name and process id when left out.',
+    about:
+      'Name of this worker or scheduler, and of no other; made up from host name and process id when left out.',
   }),
   MAX_CONCURRENT_EXECUTIONS: field({
     schema: integer(1, 1000),

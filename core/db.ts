@@ -164,11 +164,9 @@ export function endWhenStill(tx: Sql, seconds: number) {
  * To be selected in a transaction of ours in which no lock is to be waited for longer than three seconds, by a pooler, too.
  * What the session says already stands.
  */
-export function waitBriefly(tx: Sql) {
+export function waitBriefly(tx: Sql, patience = shortPatience.lock_timeout) {
   return tx`
-    case
-      when current_setting('lock_timeout') = '0' then set_config('lock_timeout', ${shortPatience.lock_timeout}, true)
-    end`
+    case when current_setting('lock_timeout') = '0' then set_config('lock_timeout', ${patience}, true) end`
 }
 
 /** Whether the database could not be reached, or ended the connection: it says nothing of what was asked. */
@@ -176,6 +174,11 @@ export function isAway(error: unknown): boolean {
   if (hasClass(error, '57') || hasClass(error, '08')) return true
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return /^CONNECT(ION_(CLOSED|ENDED|DESTROYED)|_TIMEOUT)$/.test(code)
+}
+
+/** Whether it is open what became of a statement: the database may have carried it out, and not come to say so. */
+export function isUnanswered(error: unknown): boolean {
+  return !(error instanceof postgres.PostgresError) || isAway(error)
 }
 
 export function isUniqueViolation(error: unknown, constraint: string): boolean {

@@ -2,14 +2,21 @@
  * Notices a database from which nothing comes any more, no answer and no error: a host that vanished without a word is
  * waited for by the system for a quarter of an hour, and so by every loop of ours that has asked it something.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openPool } from './db.ts'
 import type { Log } from './log.ts'
+
+type DatabaseConfig = Omit<Parameters<typeof openPool>[0], 'DATABASE_POOL_SIZE'>
+
+const patienceMs = 10_000
 
 /** Time is counted in so many ticks, since who was paused gets but one for all of it, and then reads what came meanwhile. */
 const ticks = 20
 
 export interface SilenceWatchOptions {
-  /** Far beyond what any statement under watch takes. */
+  /** Beyond what any question under watch takes. */
   seconds: number
+  /** At each tick, as long as it lasts. */
   onSilent(): void
 }
 
@@ -47,18 +54,51 @@ export class SilenceWatch {
 }
 
 /**
- * Of a program whose leases last so long. It ends with 1 when the database has gone silent, so that whatever keeps it running
+ * Of a program whose leases last so long. It ends with 1 when its questions are lost, so that whatever keeps it running
  * starts it again, with new connections; what ran under its leases was stopped long before.
  */
-export function endWhenSilent(leaseSeconds: number, log: Log): SilenceWatch {
+export function endWhenSilent(
+  config: DatabaseConfig,
+  { leaseSeconds, log }: { leaseSeconds: number; log: Log },
+): SilenceWatch {
   const seconds = Math.max(3 * leaseSeconds, 60)
-  const watch = new SilenceWatch({
-    seconds,
-    onSilent: () => {
+  let isAsking = false
+  const onSilent = async () => {
+    if (isAsking) return
+    isAsking = true
+    if (await isForgotten(config, { seconds })) {
       log.error({ seconds }, 'database.silent')
       process.exit(1)
-    },
-  })
+    }
+    isAsking = false
+  }
+  const watch = new SilenceWatch({ seconds, onSilent: () => void onSilent() })
   watch.start()
   return watch
+}
+
+/**
+ * Asks by a new connection whether the database is at any question for so long: ours may wait for a lock there.
+ * @returns false also where it can't be asked: to be started again would be of no use
+ */
+export async function isForgotten(
+  config: DatabaseConfig,
+  { seconds }: { seconds: number },
+): Promise<boolean> {
+  const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server silence')
+  // Half of it: what came before the statement that it is at may have taken the rest.
+  const asked = sql<{ isBusy: boolean }[]>`
+    select exists (
+      select from pg_stat_activity
+      where datname = current_database() and backend_type = 'client backend' and state = 'active'
+        and query_start < now() - make_interval(secs => ${seconds / 2})
+    ) as is_busy`
+  try {
+    const rows = await Promise.race([asked, sleep(patienceMs, [])])
+    return rows[0]?.isBusy === false
+  } catch {
+    return false
+  } finally {
+    await sql.end({ timeout: 0 })
+  }
 }

@@ -1,5 +1,4 @@
 /** Entry of the scheduler: long-lived by default, one pass with the argument `tick`. */
-import { hostname } from 'node:os'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'
 import { createLog } from '../core/log.ts'
@@ -7,12 +6,13 @@ import { limitFamilies, usageFamilies } from '../core/metrics/process.ts'
 import { endWhenSilent } from '../core/silence-watch.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
+import { nameOfProcess } from '../core/workers/name.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
 import { Scheduler } from './leader.ts'
 import { tick } from './tick.ts'
 
 const config = configOrExit(process.env)
-const id = config.WORKER_ID ?? `${hostname()}:${process.pid}`
+const id = nameOfProcess(config)
 const log = createLog({ level: config.LOG_LEVEL, name: 'scheduler' }).child({ schedulerId: id })
 const sql = openPool(config, `job-server scheduler ${id}`)
 const tracing = await openTracing(config, log, { program: 'scheduler', instance: id })
@@ -51,7 +51,7 @@ function stayOn(): void {
     duties,
     webhooks,
     tracer,
-    silence: endWhenSilent(config.SCHEDULER_LEASE_SECONDS, log),
+    silence: endWhenSilent(config, { leaseSeconds: config.SCHEDULER_LEASE_SECONDS, log }),
     log,
   })
   scheduler.start()

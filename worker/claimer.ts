@@ -9,7 +9,7 @@
  * A claim whose answer was lost may have taken jobs that nobody runs. Before the next one these go back: claims of a worker
  * follow one another and epochs only grow, so they are those beyond the last epoch it was told of.
  */
-import type { Pool } from '../core/db.ts'
+import { isUnanswered, type Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
 import { type ClaimedJob, type ClaimRequest, claim } from '../core/queue/claim.ts'
 import { giveBackUnknown } from '../core/queue/give-back.ts'
@@ -59,10 +59,13 @@ export class Claimer {
   async claim(request: ClaimRequest, options: { limited: boolean }): Promise<ClaimedJob[]> {
     await this.#giveBack()
     const beganAt = performance.now()
-    // Whatever the error: a connection can break in many ways, and to look once more costs little.
-    this.#unanswered = request.workerId
-    const jobs = await claim(this.options.sql, { ...request, cursors: this.#cursors }, options)
-    this.#unanswered = undefined
+    let jobs: ClaimedJob[]
+    try {
+      jobs = await claim(this.options.sql, { ...request, cursors: this.#cursors }, options)
+    } catch (error) {
+      if (isUnanswered(error)) this.#unanswered = request.workerId
+      throw error
+    }
     for (const { lease } of jobs) {
       const epoch = BigInt(lease.epoch)
       if (epoch > this.#lastEpoch) this.#lastEpoch = epoch

@@ -111,6 +111,7 @@ export class Coordinator {
   /** Nothing is claimed before: it could not be run. */
   #ableFrom = Number.NEGATIVE_INFINITY
   #pollTimer: NodeJS.Timeout | undefined
+  #beatTimer: NodeJS.Timeout | undefined
   #dueTimer: NodeJS.Timeout | undefined
   #leaseTimer: NodeJS.Timeout | undefined
 
@@ -126,7 +127,6 @@ export class Coordinator {
     this.#finisher = new Finisher(sql, {
       leaseSeconds: config.LEASE_DURATION_SECONDS,
       metrics: this.#metrics,
-      silence,
       log,
     })
     this.#listener = new WakeListener({
@@ -203,6 +203,8 @@ export class Coordinator {
     this.#keeper.start()
     await this.#listener.start()
     this.#pollTimer = setInterval(() => this.#poll(), this.options.config.POLL_INTERVAL_SECONDS * 1000)
+    // Whoever polls less often is alive all the same.
+    this.#beatTimer = setInterval(() => this.#beatIfDue(), beatMs)
     this.#poll()
   }
 
@@ -380,6 +382,11 @@ export class Coordinator {
     }
   }
 
+  #beatIfDue(): void {
+    if (performance.now() < this.#beatAt) return
+    this.#beat().catch((error) => this.#log.warn({ err: error }, 'beat.failed'))
+  }
+
   async #beat(): Promise<void> {
     const { sql, config, workerId, tracing } = this.options
     this.#beatAt = performance.now() + beatMs
@@ -493,6 +500,7 @@ export class Coordinator {
   async #drain(): Promise<void> {
     this.#state = 'draining'
     clearInterval(this.#pollTimer)
+    clearInterval(this.#beatTimer)
     clearTimeout(this.#dueTimer)
     clearTimeout(this.#tendTimer)
     clearTimeout(this.#leaseTimer)

@@ -9,7 +9,6 @@ import type { Log } from '../core/log.ts'
 import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
 import { sweep } from '../core/queue/release.ts'
 import type { Lease } from '../core/queue/row.ts'
-import type { SilenceWatch } from '../core/silence-watch.ts'
 import type { WorkerMetrics } from './worker-metrics.ts'
 
 const retryMs = 500
@@ -36,12 +35,7 @@ export class Finisher {
 
   constructor(
     private readonly sql: Pool,
-    private readonly options: {
-      leaseSeconds: number
-      metrics: WorkerMetrics
-      silence: SilenceWatch
-      log: Log
-    },
+    private readonly options: { leaseSeconds: number; metrics: WorkerMetrics; log: Log },
   ) {}
 
   finish(lease: Lease, end: End): Promise<Written> {
@@ -103,7 +97,7 @@ export class Finisher {
   }
 
   async #writeBatch(batch: Waiting[]): Promise<void> {
-    const { finished } = await this.options.silence.over(finish(this.sql, batch))
+    const { finished } = await finish(this.sql, batch)
     const byEpoch = new Map(finished.map((end) => [end.lease.epoch, end]))
     for (const { lease, settle } of batch) {
       const end = byEpoch.get(lease.epoch)

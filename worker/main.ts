@@ -1,5 +1,4 @@
 /** Entry of the worker: configuration, database, definitions, coordinator, signals. */
-import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configOrExit } from '../core/config-or-exit.ts'
 import { openListener, openPool, prepareWhereDirect } from '../core/db.ts'
@@ -8,6 +7,7 @@ import { createLog } from '../core/log.ts'
 import { endWhenSilent } from '../core/silence-watch.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing } from '../core/trace/open.ts'
+import { nameOfProcess } from '../core/workers/name.ts'
 import { Coordinator } from './coordinator.ts'
 import { DefinitionLoader } from './definition-loader.ts'
 import { probeFfmpeg } from './ffmpeg-capabilities.ts'
@@ -15,7 +15,7 @@ import { probeFfmpeg } from './ffmpeg-capabilities.ts'
 const builtInJobs = fileURLToPath(new URL('../jobs', import.meta.url))
 
 const config = configOrExit(process.env)
-const workerId = config.WORKER_ID ?? `${hostname()}:${process.pid}`
+const workerId = nameOfProcess(config)
 const log = createLog({ level: config.LOG_LEVEL, name: 'worker' }).child({ workerId })
 const tools = findFfmpeg({
   ffmpegPath: config.FFMPEG_PATH,
@@ -37,7 +37,7 @@ const coordinator = new Coordinator({
   config,
   environment: process.env,
   tracing,
-  silence: endWhenSilent(config.LEASE_DURATION_SECONDS, log),
+  silence: endWhenSilent(config, { leaseSeconds: config.LEASE_DURATION_SECONDS, log }),
   log,
 })
 const loader = new DefinitionLoader({

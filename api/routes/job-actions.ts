@@ -38,7 +38,9 @@ const ChangeBody = z
   .refine((body) => Object.keys(body).length > 0, 'expected something to change')
 
 const WaitQuery = z.object({
-  timeout: queryInteger(0, longestSilenceSeconds).default(30).describe('In seconds.'),
+  timeout: queryInteger(0, 300)
+    .default(30)
+    .describe(`In seconds; more than ${longestSilenceSeconds} count as that.`),
 })
 
 const Message = z.object({ message: z.string() })
@@ -138,7 +140,7 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
         const status = await statusIfAny(sql, jobId)
         if (status === null) throw new JobNotFound(jobId)
         if (!isFinal(status)) {
-          const timeoutMs = 1000 * c.req.valid('query').timeout
+          const timeoutMs = 1000 * Math.min(c.req.valid('query').timeout, longestSilenceSeconds)
           await finishWatch.wait(jobId, { timeoutMs, signal: c.req.raw.signal })
         }
         return c.json(await viewJob(sql, jobId))

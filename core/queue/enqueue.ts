@@ -7,7 +7,7 @@
  * connection may rename columns in its own way, so what is read here is given its name in quotes.
  */
 import type { BackoffPolicy } from '../backoff.ts'
-import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
+import { endWhenStill, type Pool, type Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import { type RegisteredDefinition, readDefinitions } from '../definitions/read.ts'
 import { DependencyFailed, IdempotencyConflict, InvalidParams, JobNotFound, SourceGone } from '../errors.ts'
@@ -236,7 +236,7 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
     // Those with a key may meet an earlier job. For the others nothing is written: in the caller's transaction it would stay.
     for (const row of rows) if (row.key === null) requireDependencies(row)
     const gone = await holdOwners(tx, owners)
-    const written = await insertJobs(tx, rows)
+    const written = await insertJobs(tx, rows, { briefly: isPool(sql) })
     for (const row of rows) {
       const job = written.get(row.id)
       if (job?.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
@@ -250,7 +250,7 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   }
   if (!isPool(sql)) return await run(sql)
   return await sql.begin(async (tx) => {
-    await tx`select ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}`
+    await tx`select ${endWhenStill(tx, standstillSeconds)}`
     return await run(tx)
   })
 }

@@ -2,7 +2,7 @@
  * Ends attempts: the only way out of `running`. The lease epoch in the WHERE is the fence: an end under an epoch
  * that is no longer the job's changes nothing and comes back as lost.
  */
-import { endWhenStill, type Pool, type Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
 import type { ChildJob } from '../job.ts'
 import type { FinalStatus } from '../job-state.ts'
 import { type Json, type JsonObject, storable } from '../json.ts'
@@ -97,7 +97,7 @@ export async function finishWithChildren(
     child_failure: onFailure,
   }
   const ended = await sql.begin(async (tx) => {
-    await tx`select ${endWhenStill(tx, standstillSeconds)}`
+    await tx`select ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}`
     const [job] = await endJobs(tx, endedAttempts(tx, [row]))
     if (job?.status === 'queued') {
       const [parent] = await tx<[ParentJob]>`

@@ -15,8 +15,15 @@ export type Written = Map<string, { jobId: string; otherParams: boolean }>
 /** The rows were made after definitions that have changed since; nothing was written. */
 export class StaleDefinitions extends Error {}
 
-/** @throws StaleDefinitions; on a pool what `isInUse` knows, when somebody holds a key or a new lane for too long */
-export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
+/**
+ * @param options.briefly whether to wait no longer than a few seconds for a key or a new lane that somebody holds
+ * @throws StaleDefinitions; with `briefly` what `isInUse` knows
+ */
+export async function insertJobs(
+  sql: Sql,
+  rows: EnqueueRow[],
+  { briefly = isPool(sql) } = {},
+): Promise<Written> {
   // Parts stand in the statement only where they are wanted: their planning is not free.
   const keyed = rows.some(({ key }) => key !== null)
   const depends = rows.some(({ depends_on }) => depends_on.length > 0)
@@ -24,7 +31,7 @@ export async function insertJobs(sql: Sql, rows: EnqueueRow[]): Promise<Written>
   // definitions_pk, jobs_pk and idempotency_keys_pk.
   const written = await sql<{ isStale: boolean; id: string | null; jobId: string; otherParams: boolean }[]>`
     with known as materialized (
-      select ${isPool(sql) ? sql`${waitBriefly(sql)},` : sql``} exists (
+      select ${briefly ? sql`${waitBriefly(sql)},` : sql``} exists (
         select
         from unnest(
           ${stamps.map(({ definition_key }) => definition_key)}::text[],

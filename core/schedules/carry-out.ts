@@ -1,35 +1,53 @@
 /** Enqueues the jobs of fire times and records them, both or neither. */
 import type postgres from 'postgres'
-import { isFaultOfData, type Sql } from '../db.ts'
+import { isFaultOfData, isInUse, type Sql } from '../db.ts'
 import { DomainError, wholeMessage } from '../errors.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
 import { withFireSpans } from './fire-spans.ts'
 import { recordFires } from './record.ts'
 
-/**
- * @param errors gets those that are no word of ours: the record does not show them
- * @returns the turns as they were recorded; a time that was fired before is not among them
- */
+export interface CarriedOut {
+  /** As they were recorded; a time that was fired before is not among them. */
+  turns: Turn[]
+  /** Ids of schedules of which nothing was done, as somebody holds what their jobs need. */
+  busy: Set<string>
+}
+
+/** @param errors gets those that are no word of ours: the record does not show them */
 export async function carryOut(
   tx: postgres.TransactionSql,
   turns: Turn[],
   errors: ScheduleError[],
-): Promise<Turn[]> {
-  if (turns.length === 0) return []
+): Promise<CarriedOut> {
+  const ofSchedules = [...Map.groupBy(turns, ({ schedule }) => schedule.id)]
+  try {
+    if (ofSchedules.length > 1) {
+      return { turns: await tx.savepoint((inner) => writeAll(inner, turns)), busy: new Set() }
+    }
+  } catch (error) {
+    if (!isRefusal(error) && !isInUse(error)) throw error
+  }
+  // Each by itself, so that what can't be had is recorded, and the others go on.
+  const done: CarriedOut = { turns: [], busy: new Set() }
+  for (const [scheduleId, own] of ofSchedules) {
+    try {
+      done.turns.push(...(await ofOne(tx, own, errors)))
+    } catch (error) {
+      if (!isInUse(error)) throw error
+      done.busy.add(scheduleId)
+    }
+  }
+  return done
+}
+
+async function ofOne(tx: postgres.TransactionSql, turns: Turn[], errors: ScheduleError[]): Promise<Turn[]> {
   try {
     return await tx.savepoint((inner) => writeAll(inner, turns))
   } catch (error) {
     if (!isRefusal(error)) throw error
   }
-  // Each by itself, so that what can't be had is recorded, and the others go on.
-  const written: Turn[] = []
-  const ofSchedules = [...Map.groupBy(turns, ({ schedule }) => schedule.id).values()]
-  for (const own of ofSchedules) {
-    const isAlone = ofSchedules.length === 1
-    written.push(...(isAlone ? await oneByOne(tx, own, errors) : await carryOut(tx, own, errors)))
-  }
-  return written
+  return await tx.savepoint((inner) => oneByOne(inner, turns, errors))
 }
 
 /** Turns of one schedule. */

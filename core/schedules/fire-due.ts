@@ -7,7 +7,7 @@
  * transaction that stands still, and its work is undone.
  */
 import type postgres from 'postgres'
-import { endWhenStill, type Pool, type Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
 import { carryOut } from './carry-out.ts'
@@ -20,6 +20,8 @@ const schedulesPerPass = 50
 const passes = 100
 /** Far above what a pass takes, as it is bounded in schedules and in jobs of each. */
 const standstillSeconds = 5
+/** An open transaction of somebody may hold what a job needs: it is for the schedules of that job to wait. */
+const patience = '500ms'
 
 export interface Fired {
   enqueued: number
@@ -48,7 +50,7 @@ async function firePass(
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
     select
-      ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)}
+      ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx, patience)}
     from job_server.schedules
     where due_at <= now()
     order by due_at
@@ -63,10 +65,12 @@ async function firePass(
   )
   const decided = due.map((schedule) => decide(schedule, unended.get(schedule.id) ?? [], errors))
   const planned = decided.flatMap(({ turns }) => turns)
-  const turns = await carryOut(tx, planned, errors)
-  await moveOn(tx, decided, turns)
-  const goesOn = decided.some(({ next }) => next !== null && next <= first.now)
-  return { turns, isMore: goesOn || due.length === schedulesPerPass }
+  const { turns, busy } = await carryOut(tx, planned, errors)
+  // Those that met what somebody holds stay due, and are tried again with the next look.
+  const carriedOut = decided.filter(({ schedule }) => !busy.has(schedule.id))
+  await moveOn(tx, carriedOut, turns)
+  const goesOn = carriedOut.some(({ next }) => next !== null && next <= first.now)
+  return { turns, isMore: goesOn || (busy.size === 0 && due.length === schedulesPerPass) }
 }
 
 async function moveOn(tx: Sql, decided: Decision[], written: Turn[]): Promise<void> {

@@ -1,5 +1,5 @@
 /** Fires a schedule by hand, beside its times. */
-import { endWhenStill, type Pool } from '../db.ts'
+import { endWhenStill, type Pool, waitBriefly } from '../db.ts'
 import { ScheduleNotFound, ScheduleOverlaps } from '../errors.ts'
 import { enqueue } from '../queue/enqueue.ts'
 import { hintWork } from '../queue/wake.ts'
@@ -18,7 +18,8 @@ export async function runNow(sql: Pool, id: string): Promise<string> {
   const jobId = await sql.begin(async (tx) => {
     // The lock makes a leader and others who run it now take turns, so that each sees the jobs of the others.
     const [schedule] = await tx<Schedule[]>`
-      select ${scheduleColumns(tx)}, ${endWhenStill(tx, standstillSeconds)} from job_server.schedules where id = ${id} for update`
+      select ${scheduleColumns(tx)}, ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}
+      from job_server.schedules where id = ${id} for update`
     if (schedule === undefined) throw new ScheduleNotFound(id)
     const unended = (await unendedJobs(tx, [id])).get(id) ?? []
     const reason = whyNotAnother(schedule.overlap, unended)

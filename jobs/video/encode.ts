@@ -170,7 +170,13 @@ async function finishAll(
   bench: FinishBench,
 ): Promise<FinishedOutput[]> {
   const finished: FinishedOutput[] = []
-  for (const target of plan.targets) finished.push(await finishTarget(target, frameCount, bench))
+  const [first] = plan.targets.flatMap((target) => ('video' in target ? [target.video] : []))
+  for (const target of plan.targets) {
+    // It is that of the first: of a source of varying rate, those at a constant one have others.
+    const isThatOfFirst =
+      'video' in target && (target.video.frameRate === null) === (first?.frameRate === null)
+    finished.push(await finishTarget(target, isThatOfFirst ? frameCount : null, bench))
+  }
   verifyAligned(finished)
   const videos = finished.flatMap(({ path, picture }) =>
     picture === undefined ? [] : [{ path, ...picture }],

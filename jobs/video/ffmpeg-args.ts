@@ -72,8 +72,9 @@ export function sourceOptions(
   const { input, picture, trim, entry, watermark, maxPixels, threads } = command
   return [
     ...['-max_pixels', String(maxPixels)], // the size may change in the middle
-    // New filters would begin at zero again: everything up to now would be filled with the one picture.
-    ...(picture.changingFrom === null ? [] : ['-reinit_filter', '0']),
+    // New filters would begin at zero again: everything up to now would be filled with the one picture. Those of sound
+    // take no change as they are.
+    ...(picture.changingFrom === null ? [] : ['-reinit_filter:v', '0']),
     ...['-threads', String(threads)],
     ...trimOptions(trim),
     ...(entry === undefined ? [] : entryOptions(entry)),
@@ -86,7 +87,7 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
   const { encoders, picture, sync, threads } = command
   return [
     ...('video' in target
-      ? ['-map', label, ...sync, ...clockOf(target), ...videoOptions(target.video, encoders, threads)]
+      ? ['-map', label, ...sync, ...clockOf(target.video), ...videoOptions(target.video, encoders, threads)]
       : []),
     ...('video' in target && (picture.hdr !== null || picture.isRgb) ? bt709 : []),
     ...soundsOf(target).flatMap((audio, number) => soundOptions(audio, number, target.kind, command)),
@@ -101,12 +102,11 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
 }
 
 /**
- * In ticks of the container. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it
- * keeps those that are as far apart as all are on average.
+ * In ticks of MPEG. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it keeps those
+ * that are as far apart as all are on average. Of the pictures alone: Opus counts in samples.
  */
-function clockOf(target: Extract<Target, { video: VideoPlan }>): string[] {
-  if (target.video.pace === null) return []
-  return ['-enc_time_base', target.kind === 'file' && target.format === 'webm' ? '1:1000' : '1:90000']
+function clockOf({ pace }: VideoPlan): string[] {
+  return pace === null ? [] : ['-enc_time_base:v', '1:90000']
 }
 
 /** What tone mapping made of it must not be taken for HDR any more; and of what was RGB nothing says what it is now. */

@@ -50,10 +50,13 @@ export interface FinishBench {
   filename: string
 }
 
-/** @throws JobError output_invalid, and `withoutSound` */
+/**
+ * @param frameCount of a file, as FFmpeg counted while it encoded; null: it did not
+ * @throws JobError output_invalid, and `withoutSound`
+ */
 export async function finishTarget(
   target: Target,
-  frameCount: number,
+  frameCount: number | null,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
   switch (target.kind) {
@@ -69,7 +72,7 @@ export async function finishTarget(
 
 async function finishFile(
   target: Extract<Target, { kind: 'file' | 'draft' }>,
-  frameCount: number,
+  frameCount: number | null,
   bench: FinishBench,
 ): Promise<FinishedOutput> {
   const { name } = target
@@ -78,7 +81,7 @@ async function finishFile(
   const contentType = `video/${format}`
   if (target.kind === 'file') bench.uploads.begin(path, { name, contentType })
   const seen = await onOurs(probe(bench.tools.ffprobe, path, bench.care))
-  verifyFile(seen, target, { frameCount, trim: bench.trim })
+  verifyFile(seen, target, { frameCount: frameCount ?? seen.video.frameCount, trim: bench.trim })
   return {
     kind: target.kind === 'file' ? 'video' : 'draft',
     name,
@@ -97,7 +100,7 @@ async function finishFile(
       })),
       bitrate: seen.bitrate,
       durationSeconds: seen.durationSeconds,
-      frameCount,
+      frameCount: seen.video.frameCount,
     },
   }
 }

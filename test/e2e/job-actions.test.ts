@@ -21,13 +21,13 @@ test('a wait whose time is up answers with the job as it is', async () => {
   const answer = await (await post(`/v1/jobs/${job.id}/wait?timeout=1`)).json()
   expect(answer).toMatchObject({ status: 'queued', finishedAt: null })
   await problemOf(await post(`/v1/jobs/${newId()}/wait`), 404, 'job_not_found')
-  await problemOf(await post(`/v1/jobs/${job.id}/wait?timeout=241`), 400, 'invalid_request')
+  await problemOf(await post(`/v1/jobs/${job.id}/wait?timeout=301`), 400, 'invalid_request')
 })
 
 test('an API that stops answers who waits, with the job as it is', async () => {
   const job = await server.enqueue('echo', {}, { delaySeconds: 1000 })
   let answered = false
-  const answer = post(`/v1/jobs/${job.id}/wait?timeout=240`).finally(() => {
+  const answer = post(`/v1/jobs/${job.id}/wait?timeout=300`).finally(() => {
     answered = true
   })
   // That it has come the database knows: there the wait looks.

@@ -5,7 +5,6 @@ import { exposition } from '../../../core/metrics/exposition.ts'
 import { cancel } from '../../../core/queue/cancel.ts'
 import { rescue } from '../../../core/queue/finish.ts'
 import type { Lease } from '../../../core/queue/row.ts'
-import { SilenceWatch } from '../../../core/silence-watch.ts'
 import { Finisher } from '../../../worker/finisher.ts'
 import { WorkerMetrics } from '../../../worker/worker-metrics.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -19,8 +18,7 @@ const queue = await testQueue(sql)
 
 function finishing(pool = sql) {
   const metrics = new WorkerMetrics()
-  const silence = new SilenceWatch({ seconds: 60, onSilent: () => {} })
-  const finisher = new Finisher(pool, { leaseSeconds: 60, metrics, silence, log: pino({ level: 'silent' }) })
+  const finisher = new Finisher(pool, { leaseSeconds: 60, metrics, log: pino({ level: 'silent' }) })
   return { finisher, count: (key: string) => parseExposition(exposition(metrics.families())).get(key) }
 }
 

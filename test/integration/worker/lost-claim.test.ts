@@ -40,7 +40,7 @@ async function breaking(workerId: string) {
     await expect(claim(limit)).rejects.toThrow()
     expect(isToBreak).toBe(false)
   }
-  return { claimer, claim, loseClaim }
+  return { claimer, claim, loseClaim, byLine }
 }
 
 const outcomes = async () =>
@@ -85,4 +85,20 @@ test('one that another of the same name keeps alive stays with it', async () => 
   await sql`update job_server.jobs set heartbeat_at = now() where id = ${jobId}`
   await claimer.stop()
   expect(await queue.claim({ workerId: 'w2' })).toEqual([])
+})
+
+test('a claim that is refused takes nothing back: the database says that it did nothing', async () => {
+  const { claimer, claim, byLine } = await breaking('fourth')
+  await queue.enqueue()
+  const [ofAnother] = await queue.claim({ workerId: 'fourth' })
+  expect(ofAnother).toBeDefined()
+  await sql.begin(async (tx) => {
+    await tx`lock table job_server.jobs in access exclusive mode`
+    await byLine`set lock_timeout = '100ms'`
+    await expect(claim(1)).rejects.toMatchObject({ code: '55P03' })
+  })
+  await claimer.stop()
+  expect(await sql`select worker_id, state from job_server.jobs where worker_id = 'fourth'`).toEqual([
+    { workerId: 'fourth', state: 'running' },
+  ])
 })

@@ -144,6 +144,20 @@ test('what a schedule can not have is recorded, and the others go on', async () 
   expect((await broken.read()).nextFireAt).toBeNull()
 })
 
+test('a schedule whose job meets what an open transaction holds stays due, and the others go on', async () => {
+  const held = await testSchedule(sql, { expression: '0 * * * *', queue: 'new' })
+  const free = await testSchedule(sql, { expression: '0 * * * *' })
+  await clock.set('2026-01-01T01:00:00Z')
+  await sql.begin(async (tx) => {
+    await tx`insert into job_server.lanes (queue, definition_key, definition_version) values ('new', 'test', 1)`
+    expect(await fireDue(sql)).toEqual({ ...nothing, enqueued: 1 })
+  })
+  expect(await free.outcomes()).toEqual(['2026-01-01T01:00 enqueued'])
+  expect(await held.outcomes()).toEqual([])
+  expect(await fireDue(sql)).toEqual({ ...nothing, enqueued: 1 })
+  expect(await held.outcomes()).toEqual(['2026-01-01T01:00 enqueued'])
+})
+
 test('a job that is beyond a limit of PostgreSQL is refused like any other, and the schedule goes on', async () => {
   await sql`
     create function public.exceed_limit() returns trigger language plpgsql

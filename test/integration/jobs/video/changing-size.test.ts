@@ -33,3 +33,26 @@ test.each(['mp4', 'hls'])('are fitted in, not stretched, and %s has each of them
   expect(Math.min(...corners.slice(0, 25))).toBeGreaterThan(200)
   expect(Math.max(...corners.slice(25))).toBeLessThan(30)
 })
+
+test.each(['mp4', 'hls'])(
+  'sound that has more channels from the middle on goes on in %s, too',
+  async (format) => {
+    const part = async (layout: string, from: number) =>
+      await readFile(
+        await clips.make({
+          name: `${layout}.ts`,
+          ...{ picture: 'testsrc2=size=64x36:rate=25:duration=2', seconds: 2 },
+          options: [
+            ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+            ...['-af', `aformat=channel_layouts=${layout}`, '-c:a', 'ac3', '-output_ts_offset', String(from)],
+          ],
+        }),
+      )
+    const source = Buffer.concat([await part('stereo', 1), await part('5.1', 3)])
+    const { outcome } = await encodeHere(source, {}, { request: { outputs: [{ format, height: 36 }] } })
+    expect(outcome).toMatchObject({
+      kind: 'succeeded',
+      result: { source: { durationSeconds: expect.closeTo(4, 0) } },
+    })
+  },
+)
