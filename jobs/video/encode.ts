@@ -138,7 +138,7 @@ async function makeDirectory(parent: string, name: string): Promise<string> {
   return path
 }
 
-type EncodeOptions = Omit<EncodeCommand, 'encoders' | 'maxPixels' | 'sync' | 'threads'> & {
+type EncodeOptions = Omit<EncodeCommand, 'encoders' | 'maxPixels' | 'sync' | 'threads' | 'hasFineClock'> & {
   /** Default: as many as there are processors. */
   threads?: number
 }
@@ -160,6 +160,7 @@ export async function encodeOptions(
     encoders: findEncoders(abilities, new Set(codecs)),
     maxPixels: limits.video.pixels,
     sync: syncOption(abilities),
+    hasFineClock: abilities.fpsMode,
     threads,
   })
 }

@@ -36,6 +36,8 @@ export interface EncodeCommand {
   maxPixels: number
   /** From `syncOption`. */
   sync: string[]
+  /** Whether the last picture lasts on a clock of fine ticks, too: FFmpeg before 5.1 shows it for one, and so not at all. */
+  hasFineClock: boolean
   /** Of each encoder and of the decoder. */
   threads: number
 }
@@ -84,10 +86,16 @@ export function sourceOptions(
 }
 
 function targetOptions(target: Target | Stem, label: string, command: EncodeCommand): string[] {
-  const { encoders, picture, sync, threads } = command
+  const { encoders, hasFineClock, picture, sync, threads } = command
   return [
     ...('video' in target
-      ? ['-map', label, ...sync, ...clockOf(target.video), ...videoOptions(target.video, encoders, threads)]
+      ? [
+          '-map',
+          label,
+          ...sync,
+          ...clockOf(target.video, hasFineClock),
+          ...videoOptions(target.video, encoders, threads),
+        ]
       : []),
     ...('video' in target && (picture.hdr !== null || picture.isRgb) ? bt709 : []),
     ...soundsOf(target).flatMap((audio, number) => soundOptions(audio, number, target.kind, command)),
@@ -102,11 +110,11 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
 }
 
 /**
- * In ticks of MPEG. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it keeps those
+ * In ticks of MPEG, or of the fastest rate that there is as a rule. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it keeps those
  * that are as far apart as all are on average. Of the pictures alone: Opus counts in samples.
  */
-function clockOf({ pace }: VideoPlan): string[] {
-  return pace === null ? [] : ['-enc_time_base:v', '1:90000']
+function clockOf({ pace }: VideoPlan, hasFineClock: boolean): string[] {
+  return pace === null ? [] : ['-enc_time_base:v', hasFineClock ? '1:90000' : '1:60']
 }
 
 /** What tone mapping made of it must not be taken for HDR any more; and of what was RGB nothing says what it is now. */
