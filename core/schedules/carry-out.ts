@@ -2,6 +2,7 @@
 import type postgres from 'postgres'
 import { isFaultOfData, isInUse, type Sql } from '../db.ts'
 import { DomainError, wholeMessage } from '../errors.ts'
+import { groupsOf } from '../groups.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
 import { withFireSpans } from './fire-spans.ts'
@@ -20,7 +21,7 @@ export async function carryOut(
   turns: Turn[],
   errors: ScheduleError[],
 ): Promise<CarriedOut> {
-  const ofSchedules = [...Map.groupBy(turns, ({ schedule }) => schedule.id)]
+  const ofSchedules = [...groupsOf(turns, ({ schedule }) => schedule.id)]
   try {
     if (ofSchedules.length > 1) {
       return { turns: await tx.savepoint((inner) => writeAll(inner, turns)), busy: new Set() }

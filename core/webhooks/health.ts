@@ -3,6 +3,7 @@
  * an endpoint that says that it is gone, or that has failed for too long, is disabled.
  */
 import type { Sql } from '../db.ts'
+import { groupsOf } from '../groups.ts'
 import { jsonParameter } from '../queue/row.ts'
 
 /** So many attempts in a row must have failed: a webhook that is seldom used is not judged by one of them. */
@@ -27,7 +28,7 @@ export async function noteOutcomes(
   { disableAfterSeconds }: { disableAfterSeconds: number },
 ): Promise<string[]> {
   if (outcomes.length === 0) return []
-  const byWebhook = Map.groupBy(outcomes, ({ webhookId }) => webhookId)
+  const byWebhook = groupsOf(outcomes, ({ webhookId }) => webhookId)
   const rows = [...byWebhook].map(([id, ofOne]) => ({ id, ...summaryOf(ofOne) }))
   const disabled = await tx<{ id: string }[]>`
     with noted as (

@@ -9,7 +9,7 @@ import { Finisher } from '../../../worker/finisher.ts'
 import { WorkerMetrics } from '../../../worker/worker-metrics.ts'
 import { testDatabase } from '../../support/database.ts'
 import { parseExposition } from '../../support/exposition.ts'
-import { openLine } from '../../support/line.ts'
+import { openLossyPool } from '../../support/lost-answer.ts'
 import { testQueue } from '../../support/queue.ts'
 import { until } from '../../support/until.ts'
 
@@ -56,32 +56,20 @@ test('an end whose job another holds a lock on keeps none of the others waiting'
 })
 
 test('what follows from an end whose answer was lost is made up for', async () => {
-  let isToBreak = false
-  const line = await openLine(url, {
-    asGiven: (answer) => {
-      // What was asked for is done by then.
-      if (!isToBreak || !answer.includes('SELECT ')) return answer
-      isToBreak = false
-      line.drop()
-      void line.restore()
-      return Buffer.alloc(0)
-    },
-  })
-  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
-  await byLine`select 1`
-  const { finisher } = finishing(byLine)
+  const lossy = await openLossyPool(url)
+  const { finisher } = finishing(lossy.pool)
   const first = await queue.enqueue()
   const dependent = await queue.enqueue({ dependsOn: [first] })
   const { lease } = await queue.claimOne()
-  isToBreak = true
+  lossy.loseAnswer()
   expect(await finisher.finish(lease, { kind: 'succeeded', result: null })).toMatchObject({
     status: 'succeeded',
   })
-  expect(isToBreak).toBe(false)
+  expect(lossy.isToLose).toBe(false)
   const next = await until('the dependent to be ready', async () => (await queue.claim())[0])
   expect(next.lease.jobId).toBe(dependent)
   await finisher.finish(next.lease, { kind: 'succeeded', result: null })
-  await byLine.end()
+  await lossy.pool.end()
 })
 
 test('the time of a cancel runs from its request to its end', async () => {

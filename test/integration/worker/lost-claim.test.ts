@@ -1,34 +1,21 @@
 /** A claim that was carried out, and whose answer was lost with the connection. */
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { openPool } from '../../../core/db.ts'
 import { Claimer } from '../../../worker/claimer.ts'
 import { testDatabase } from '../../support/database.ts'
-import { openLine } from '../../support/line.ts'
+import { openLossyPool } from '../../support/lost-answer.ts'
 import { testQueue } from '../../support/queue.ts'
 
 const { sql, url } = await testDatabase()
 const queue = await testQueue(sql)
 
-/** By a line that breaks when the answer to the next claim has come that far. */
+/** By a connection that breaks before the answer to a claim is here. */
 async function breaking(workerId: string) {
-  let isToBreak = false
-  const line = await openLine(url, {
-    asGiven: (answer) => {
-      // What was asked for is done by then.
-      if (!isToBreak || !answer.includes('SELECT ')) return answer
-      isToBreak = false
-      line.drop()
-      void line.restore()
-      return Buffer.alloc(0)
-    },
-  })
-  const byLine = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
-  await byLine`select 1`
-  onTestFinished(() => byLine.end())
+  const lossy = await openLossyPool(url)
+  onTestFinished(() => lossy.pool.end())
   const served = { definitions: queue.definitions, queues: [] }
   const claimer = new Claimer({
-    sql: byLine,
+    sql: lossy.pool,
     served: () => served,
     found: () => {},
     log: pino({ level: 'silent' }),
@@ -36,11 +23,11 @@ async function breaking(workerId: string) {
   const claim = (limit: number) =>
     claimer.claim({ ...served, workerId, limit, leaseSeconds: 60 }, { limited: false })
   const loseClaim = async (limit: number) => {
-    isToBreak = true
+    lossy.loseAnswer()
     await expect(claim(limit)).rejects.toThrow()
-    expect(isToBreak).toBe(false)
+    expect(lossy.isToLose).toBe(false)
   }
-  return { claimer, claim, loseClaim, byLine }
+  return { claimer, claim, loseClaim, pool: lossy.pool }
 }
 
 const outcomes = async () =>
@@ -88,13 +75,13 @@ test('one that another of the same name keeps alive stays with it', async () => 
 })
 
 test('a claim that is refused takes nothing back: the database says that it did nothing', async () => {
-  const { claimer, claim, byLine } = await breaking('fourth')
+  const { claimer, claim, pool } = await breaking('fourth')
   await queue.enqueue()
   const [ofAnother] = await queue.claim({ workerId: 'fourth' })
   expect(ofAnother).toBeDefined()
   await sql.begin(async (tx) => {
     await tx`lock table job_server.jobs in access exclusive mode`
-    await byLine`set lock_timeout = '100ms'`
+    await pool`set lock_timeout = '100ms'`
     await expect(claim(1)).rejects.toMatchObject({ code: '55P03' })
   })
   await claimer.stop()
