@@ -33,6 +33,26 @@ export function openPool(
   })
 }
 
+/**
+ * Asks by a connection of its own, which is closed afterwards.
+ * @returns null where no answer comes in time, or an error does
+ */
+export async function askAnew<Answer>(
+  config: Omit<Parameters<typeof openPool>[0], 'DATABASE_POOL_SIZE'>,
+  applicationName: string,
+  patienceMs: number,
+  ask: (sql: Pool) => Promise<Answer>,
+): Promise<Answer | null> {
+  const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, applicationName)
+  try {
+    return await Promise.race([ask(sql), sleep(patienceMs, null)])
+  } catch {
+    return null
+  } finally {
+    await sql.end({ timeout: 0 })
+  }
+}
+
 /** What our statements rely on in a connection, whatever its other options are. */
 export const ourManners = {
   prepare: false,
@@ -145,10 +165,10 @@ export async function databaseTime(sql: Sql): Promise<Date> {
 
 /**
  * To be selected in a transaction: PostgreSQL ends it when it stands still for so long, as who is paused in the middle
- * keeps its locks. Before version 17 it does so only between two statements, not in the moment in which the text of one
+ * keeps its locks. A minute is beyond what the largest bulk takes; less is for what many wait for. Before version 17 it does so only between two statements, not in the moment in which the text of one
  * has come and its parameters have not.
  */
-export function endWhenStill(tx: Sql, seconds: number) {
+export function endWhenStill(tx: Sql, seconds = 60) {
   return tx`
     set_config(
       case

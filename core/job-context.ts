@@ -16,24 +16,36 @@ export const endings: Pick<JobContext, 'fail' | 'retryIn' | 'snooze' | 'enqueueC
   },
 }
 
+/** What a worker holds to, whatever the job's process says. */
+export const contextBounds = {
+  /** A year. */
+  seconds: 31_536_000,
+  eventTypeLength: 100,
+  storedName: /^[\w.-]{1,100}$/,
+  contentTypeLength: 200,
+}
+
 /** @throws RangeError */
 export function checkedSeconds(seconds: number): number {
-  if (Number.isFinite(seconds) && seconds >= 0 && seconds <= 31_536_000) return seconds
-  throw new RangeError(`expected 0 to 31536000 seconds, got ${seconds}`)
+  if (Number.isFinite(seconds) && seconds >= 0 && seconds <= contextBounds.seconds) return seconds
+  throw new RangeError(`expected 0 to ${contextBounds.seconds} seconds, got ${seconds}`)
 }
 
 /** @throws RangeError */
 export function checkEventType(eventType: string): void {
-  if (eventType === '' || eventType.length > 100)
-    throw new RangeError('expected a type of 1 to 100 characters')
+  const length = contextBounds.eventTypeLength
+  if (eventType === '' || eventType.length > length)
+    throw new RangeError(`expected a type of 1 to ${length} characters`)
 }
 
 /** @throws RangeError */
 export function checkUpload({ name, contentType }: { name: string; contentType: string }): void {
-  if (!/^[\w.-]{1,100}$/.test(name)) {
+  if (!contextBounds.storedName.test(name)) {
     throw new RangeError(
       `expected a name of 1 to 100 letters (a-z), digits, . _ or -, got ${JSON.stringify(name)}`,
     )
   }
-  if (contentType.length > 200) throw new RangeError('expected a content type of 200 characters at most')
+  const length = contextBounds.contentTypeLength
+  if (contentType.length > length)
+    throw new RangeError(`expected a content type of ${length} characters at most`)
 }

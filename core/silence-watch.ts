@@ -2,11 +2,10 @@
  * Notices a database from which nothing comes any more, no answer and no error: a host that vanished without a word is
  * waited for by the system for a quarter of an hour, and so by every loop of ours that has asked it something.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { openPool } from './db.ts'
+import { askAnew } from './db.ts'
 import type { Log } from './log.ts'
 
-type DatabaseConfig = Omit<Parameters<typeof openPool>[0], 'DATABASE_POOL_SIZE'>
+type DatabaseConfig = Parameters<typeof askAnew>[0]
 
 const patienceMs = 10_000
 
@@ -85,20 +84,14 @@ export async function isForgotten(
   config: DatabaseConfig,
   { seconds }: { seconds: number },
 ): Promise<boolean> {
-  const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server silence')
-  // Half of it: what came before the statement that it is at may have taken the rest.
-  const asked = sql<{ isBusy: boolean }[]>`
-    select exists (
-      select from pg_stat_activity
-      where datname = current_database() and backend_type = 'client backend' and state = 'active'
-        and query_start < now() - make_interval(secs => ${seconds / 2})
-    ) as is_busy`
-  try {
-    const rows = await Promise.race([asked, sleep(patienceMs, [])])
-    return rows[0]?.isBusy === false
-  } catch {
-    return false
-  } finally {
-    await sql.end({ timeout: 0 })
-  }
+  const rows = await askAnew(config, 'job-server silence', patienceMs, async (sql) => {
+    // Half of it: what came before the statement that it is at may have taken the rest.
+    return await sql<{ isBusy: boolean }[]>`
+      select exists (
+        select from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and state = 'active'
+          and query_start < now() - make_interval(secs => ${seconds / 2})
+      ) as is_busy`
+  })
+  return rows?.[0]?.isBusy === false
 }

@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os'
 import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
-import { openPool } from '../core/db.ts'
+import { askAnew } from '../core/db.ts'
 import { listWorkers, type WorkerView } from '../core/workers/read.ts'
 
 const patienceMs = 4000
@@ -30,9 +30,7 @@ async function apiAnswers(): Promise<boolean> {
 }
 
 async function isHeardOf(): Promise<boolean> {
-  const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server is-alive')
-  const listed = listWorkers(sql).catch(() => null)
-  const rows = await Promise.race([listed, Bun.sleep(patienceMs).then(() => null)])
+  const rows = await askAnew(config, 'job-server is-alive', patienceMs, listWorkers)
   if (rows === null) {
     console.log('The database does not answer, so nobody can tell.')
     return true

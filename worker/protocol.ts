@@ -31,6 +31,7 @@ import type {
   JobTools,
   TraceHeaders,
 } from '../core/job.ts'
+import { contextBounds } from '../core/job-context.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { bounds, isShallow } from './bounds.ts'
 
@@ -82,7 +83,7 @@ const run = z.int()
 const spanId = z.string().regex(/^(?!0{16})[\da-f]{16}$/)
 /** Milliseconds since 1970. */
 const atMs = z.number().nonnegative()
-const seconds = z.number().min(0).max(31_536_000)
+const seconds = z.number().min(0).max(contextBounds.seconds)
 
 const job = z.strictObject({
   definitionKey: z.string().min(1).max(255),
@@ -118,7 +119,12 @@ export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('began'), run }),
   z.object({ type: z.literal('progress'), run, progress: jsonObject }),
-  z.object({ type: z.literal('event'), run, eventType: z.string().min(1).max(100), payload: jsonObject }),
+  z.object({
+    type: z.literal('event'),
+    run,
+    eventType: z.string().min(1).max(contextBounds.eventTypeLength),
+    payload: jsonObject,
+  }),
   z.object({ type: z.literal('checkpoint'), run, value: json }),
   z.object({
     type: z.literal('log'),
@@ -158,8 +164,8 @@ export const fromChild = z.discriminatedUnion('type', [
       z.object({ kind: z.literal('get'), key: z.string() }),
       z.object({
         kind: z.literal('put'),
-        name: z.string().regex(/^[\w.-]{1,100}$/),
-        contentType: z.string().max(200),
+        name: z.string().regex(contextBounds.storedName),
+        contentType: z.string().max(contextBounds.contentTypeLength),
         sizeBytes: z.int().nonnegative(),
       }),
       z.object({

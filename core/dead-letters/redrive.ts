@@ -67,7 +67,7 @@ async function redriveAll(
   // dead_letters_pk, job_webhooks_pk, source_uses_job_idx, video_additions_job_idx; the row lock makes two who redrive the
   // same letter take turns, and the second sees the first's. It does not see the first's job, which is younger than its
   // snapshot: only a job that the snapshot knows of can be gone (jobs_pk, job_history_pk, dead_letters_original_job_unique;
-  // scalar, as \`exists\` may be hashed, which reads all history).
+  // scalar, as `exists` may be hashed, which reads all history).
   const redriven = await sql<Redriven[]>`
     with gone as materialized (
       select dead_letters.id, redriven_job_id

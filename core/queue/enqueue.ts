@@ -124,9 +124,6 @@ export async function enqueueMany(
   )
 }
 
-/** Who is paused in the middle keeps the rows of dependencies, for whose ends a whole worker waits. */
-const standstillSeconds = 60
-
 type Definitions = Map<string, RegisteredDefinition>
 
 interface EnqueueOptions {
@@ -250,7 +247,8 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
   }
   if (!isPool(sql)) return await run(sql)
   return await sql.begin(async (tx) => {
-    await tx`select ${endWhenStill(tx, standstillSeconds)}`
+    // Who is paused in the middle keeps the rows of dependencies, for whose ends a whole worker waits.
+    await tx`select ${endWhenStill(tx)}`
     return await run(tx)
   })
 }

@@ -41,9 +41,6 @@ export interface Children {
   onFailure: 'fail' | 'continue'
 }
 
-/** Who is paused in the middle keeps the job's row, and nobody can rescue the job meanwhile. */
-const standstillSeconds = 60
-
 export interface Finished {
   lease: Lease
   /** What became of the job; `queued` when it runs again. */
@@ -97,7 +94,8 @@ export async function finishWithChildren(
     child_failure: onFailure,
   }
   const ended = await sql.begin(async (tx) => {
-    await tx`select ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}`
+    // Who is paused in the middle keeps the job's row, and nobody can rescue the job meanwhile.
+    await tx`select ${endWhenStill(tx)}, ${waitBriefly(tx)}`
     const [job] = await endJobs(tx, endedAttempts(tx, [row]))
     if (job?.status === 'queued') {
       const [parent] = await tx<[ParentJob]>`

@@ -6,9 +6,6 @@ import { hintWork } from '../queue/wake.ts'
 import { jobOf, unendedJobs, whyNotAnother } from './overlap.ts'
 import { type Schedule, scheduleColumns } from './row.ts'
 
-/** Who is paused in the middle keeps the schedule from everybody else. */
-const standstillSeconds = 60
-
 /**
  * A disabled one too. The overlap policy holds: who asked that no two jobs run at once means it.
  * @returns the id of the job
@@ -18,7 +15,7 @@ export async function runNow(sql: Pool, id: string): Promise<string> {
   const jobId = await sql.begin(async (tx) => {
     // The lock makes a leader and others who run it now take turns, so that each sees the jobs of the others.
     const [schedule] = await tx<Schedule[]>`
-      select ${scheduleColumns(tx)}, ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx)}
+      select ${scheduleColumns(tx)}, ${endWhenStill(tx)}, ${waitBriefly(tx)}
       from job_server.schedules where id = ${id} for update`
     if (schedule === undefined) throw new ScheduleNotFound(id)
     const unended = (await unendedJobs(tx, [id])).get(id) ?? []

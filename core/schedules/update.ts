@@ -6,9 +6,6 @@ import { checkTiming, checkWork, type Limits } from './check.ts'
 import { type Aim, aimAfter } from './due.ts'
 import { type Schedule, type ScheduleSettings, scheduleColumns } from './row.ts'
 
-/** Who is paused in the middle keeps the schedule from everybody else. */
-const standstillSeconds = 60
-
 /**
  * A change of its times, or enabling it, makes it go on from now: nothing of before is caught up.
  * @throws ScheduleNotFound, ScheduleDefinedInCode, InvalidSchedule, DefinitionNotFound, InvalidParams, ScheduleNameTaken
@@ -23,7 +20,7 @@ export async function updateSchedule(
     return await sql.begin(async (tx) => {
       // The lock keeps a leader from moving the schedule on between our look and our write.
       const [before] = await tx<(Schedule & { now: Date })[]>`
-        select ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)} from job_server.schedules where id = ${id} for update`
+        select ${scheduleColumns(tx)}, now(), ${endWhenStill(tx)} from job_server.schedules where id = ${id} for update`
       if (before === undefined) throw new ScheduleNotFound(id)
       const { now, ...schedule } = before
       if (schedule.source === 'code' && Object.keys(changes).some((name) => name !== 'enabled')) {

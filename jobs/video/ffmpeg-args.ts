@@ -110,8 +110,9 @@ function targetOptions(target: Target | Stem, label: string, command: EncodeComm
 }
 
 /**
- * In ticks of MPEG, or of the fastest rate that there is as a rule. By itself FFmpeg counts in pictures of the average rate: of sixty that follow a pause, it keeps those
- * that are as far apart as all are on average. Of the pictures alone: Opus counts in samples.
+ * In ticks of MPEG, or of the fastest rate that there is as a rule. By itself FFmpeg counts in pictures of the average
+ * rate: of sixty that follow a pause, it keeps those that are as far apart as all are on average. Of the pictures alone:
+ * Opus counts in samples.
  */
 function clockOf({ pace }: VideoPlan, hasFineClock: boolean): string[] {
   return pace === null ? [] : ['-enc_time_base:v', hasFineClock ? '1:90000' : '1:60']

@@ -6,7 +6,7 @@ import { onOurs } from './ours.ts'
 import type { OutputUploads } from './output-uploads.ts'
 import { EmptyTrack, packageTrack, type Track, writePlaylist } from './package.ts'
 import { drawStoryboard, type PictureSource, takePicture } from './pictures.ts'
-import type { EncodePlan, SubtitlePlan, Target } from './plan.ts'
+import { type EncodePlan, perSecond, type SubtitlePlan, type Target } from './plan.ts'
 import { type Media, probe, probeSound } from './probe.ts'
 import { writeSubtitlePlaylist } from './subtitles.ts'
 import type { Trim } from './trim.ts'
@@ -123,7 +123,7 @@ async function finishRendition(
       width: seen.video.width,
       height: seen.video.height,
       codec,
-      frameRate: frameRate === null ? seen.video.frameRate : frameRate.num / frameRate.den,
+      frameRate: frameRate === null ? seen.video.frameRate : perSecond(frameRate),
       frameCount: track.sampleCount,
       ...describeTrack(track),
     },

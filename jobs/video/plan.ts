@@ -173,7 +173,10 @@ function hdrOf({ colorTransfer }: Media['video']): PicturePlan['hdr'] {
   return colorTransfer === 'smpte2084' || colorTransfer === 'arib-std-b67' ? colorTransfer : null
 }
 
-/** Of recordings of calls and of windows. Deinterlacing and turning take one size, and so does what pixels that are no squares ask for. */
+/**
+ * Of recordings of calls and of windows. Deinterlacing and turning take one size, and so does what pixels that are no
+ * squares ask for.
+ */
 function changingFrom({ container, video }: Media): PicturePlan['changingFrom'] {
   const { width, height, rotation, interlaced, sampleAspectRatio } = video
   const mayChange = /\b(matroska|webm|mpegts|flv)\b/.test(container)
@@ -273,7 +276,7 @@ function renditions(media: Media, streams: WantedOutput[], wish: EncodeWish): Ta
       ? ladderOf(lines, qualityBounds[wish.quality].height)
       : [Math.min(lines, wanted ?? lines)]
     return heights.map((height) => {
-      const maxBitrate = streamBitrate(height, frameRate.num / frameRate.den, codec)
+      const maxBitrate = streamBitrate(height, perSecond(frameRate), codec)
       const video = {
         ...sizeOf(media, height),
         codec,
@@ -335,7 +338,7 @@ function channelsOf({ channels }: AudioTrack, wanted: Channels): Channels {
  */
 function ownTimes(video: Media['video'], codec: VideoCodec): Pick<VideoPlan, 'frameRate' | 'pace'> {
   if (video.frameRate === 0 || keepsToNominal(video)) return { frameRate: null, pace: null }
-  if (codec === 'av1' && rateOf(video.nominalFrameRate) > fastestSvt) {
+  if (codec === 'av1' && perSecond(video.nominalFrameRate) > fastestSvt) {
     return { frameRate: constantFrameRate(video), pace: null }
   }
   return { frameRate: null, pace: video.frameRate }
@@ -348,21 +351,21 @@ const fastestSvt = 240
 function constantFrameRate(video: Media['video']): Fraction {
   const { nominalFrameRate: nominal, frameRate } = video
   if (!keepsToNominal(video)) {
-    const off = (rate: Fraction) => Math.abs(rateOf(rate) - frameRate) / frameRate
+    const off = (rate: Fraction) => Math.abs(perSecond(rate) - frameRate) / frameRate
     const [nearest] = commonFrameRates.toSorted((a, b) => off(a) - off(b))
     if (nearest !== undefined && off(nearest) < 0.02) return nearest
-    return commonFrameRates.find((rate) => rateOf(rate) > frameRate) ?? { num: maxFrameRate, den: 1 }
+    return commonFrameRates.find((rate) => perSecond(rate) > frameRate) ?? { num: maxFrameRate, den: 1 }
   }
   // Every second frame, or every third …, of what is faster.
-  const den = nominal.den * Math.max(1, Math.ceil(rateOf(nominal) / (maxFrameRate + 0.1)))
+  const den = nominal.den * Math.max(1, Math.ceil(perSecond(nominal) / (maxFrameRate + 0.1)))
   return { num: nominal.num, den }
 }
 
 function keepsToNominal({ nominalFrameRate: nominal, frameRate }: Media['video']): boolean {
-  return nominal.num > 0 && Math.abs(rateOf(nominal) - frameRate) < 0.01 * frameRate
+  return nominal.num > 0 && Math.abs(perSecond(nominal) - frameRate) < 0.01 * frameRate
 }
 
-function rateOf({ num, den }: Fraction): number {
+export function perSecond({ num, den }: Fraction): number {
   return num / den
 }
 
