@@ -23,6 +23,7 @@ import { requestLog } from './middleware/request-log.ts'
 import { RequestMetrics } from './middleware/request-metrics.ts'
 import { requireScope } from './middleware/scopes.ts'
 import { traceRequests } from './middleware/trace-requests.ts'
+import { createOpenAnswers, type OpenAnswersConfig } from './open-answers.ts'
 import { videoPlayedBy } from './playback/paths.ts'
 import { createPlaybackTokens } from './playback/token.ts'
 import { answerProblem, RequestProblem } from './problem.ts'
@@ -51,6 +52,8 @@ import { workerRoutes } from './routes/workers.ts'
 
 export interface AppDependencies {
   sql: Pool
+  /** A connection to ask whether the database is there: those of `sql` may all be busy with lists. */
+  readiness: Pool
   storage: Storage
   events: EventHub
   finishWatch: FinishWatch
@@ -69,7 +72,8 @@ export interface AppDependencies {
     | 'WEBHOOK_RETRY_SECONDS'
     | 'WEBHOOK_SECRET'
   > &
-    RateLimitConfig
+    RateLimitConfig &
+    OpenAnswersConfig
   log: Log
   tracing: Tracing
   openTo: OpenTo
@@ -78,11 +82,15 @@ export interface AppDependencies {
 }
 
 export interface ApiEnv {
-  /** `caller` is null for who needs no key; `playbackToken` is what a player was let in by. */
+  /**
+   * `caller` is null for who needs no key; `playbackToken` is what a player was let in by. `stillGood` tells of answers that
+   * last whether the caller would still be let in.
+   */
   Variables: {
     requestId: string
     log: Log
     caller: ApiKey | null
+    stillGood: () => Promise<boolean>
     playbackToken?: string
     traceId?: string
   }
@@ -110,11 +118,18 @@ export function createApp(dependencies: AppDependencies) {
   app.use(foreignPages(config))
   const limit = createRateLimit(config, connectionOf)
   const tokens = createPlaybackTokens(dependencies.sql)
+  const { streams, waits } = createOpenAnswers(config, dependencies)
   for (const path of guarded) {
     app.use(
       path,
       noStore,
-      authenticate({ ...dependencies, allowedHosts: config.ALLOWED_HOSTS, limit, tokens }),
+      authenticate({
+        ...dependencies,
+        allowedHosts: config.ALLOWED_HOSTS,
+        isBehindProxy: config.TRUSTED_PROXIES > 0,
+        limit,
+        tokens,
+      }),
       rateLimit(limit, openTo),
       requireScope,
     )
@@ -129,8 +144,8 @@ export function createApp(dependencies: AppDependencies) {
     .route('/', healthRoutes(dependencies))
     .route('/', prometheusRoutes(dependencies, requests))
     .route('/v1/jobs', jobRoutes(dependencies))
-    .route('/v1/jobs', jobActionRoutes(dependencies))
-    .route('/v1', eventRoutes(dependencies))
+    .route('/v1/jobs', jobActionRoutes({ ...dependencies, waits }))
+    .route('/v1', eventRoutes({ ...dependencies, streams }))
     .route('/v1/definitions', definitionRoutes(dependencies))
     .route('/v1/dlq', deadLetterRoutes(dependencies))
     .route('/v1/keys', keyRoutes(dependencies))

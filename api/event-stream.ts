@@ -1,13 +1,15 @@
 /**
  * Server-sent events (WHATWG HTML, 9.2). Each carries the cursor behind it as its id, which a client that comes back
  * gives as Last-Event-ID. The stream is pulled: nothing is made before the client has taken what came before, and one
- * that takes nothing while four heartbeats would have come is cut off.
+ * that takes nothing while four heartbeats would have come is cut off. One whose key has been revoked meanwhile ends with
+ * the next heartbeat: the client comes back, and hears why it is not let in.
  */
 import type { Context, TypedResponse } from 'hono'
 import { cursorText } from '../core/events/cursor.ts'
 import type { Step } from '../core/events/follow.ts'
 import type { StreamItem } from '../core/events/read.ts'
 import type { ApiEnv } from './app.ts'
+import type { OpenAnswers } from './open-answers.ts'
 
 /** The typed client's `json()` gives what the route's other answers give. */
 type NotJson = Response & TypedResponse<never, 200 | 204, 'text'>
@@ -15,19 +17,30 @@ type NotJson = Response & TypedResponse<never, 200 | 204, 'text'>
 const stallBeats = 4
 const reconnectMs = 1000
 
-/** @param abort ends the steps when the client is gone or the time is up */
+/**
+ * @param abort ends the steps when the client is gone or the time is up
+ * @param streams counts it among those of the caller, from its beginning to its end
+ * @throws RequestProblem rate_limited
+ */
 export function eventStream(
   c: Context<ApiEnv>,
-  steps: AsyncGenerator<Step>,
-  { abort, heartbeatMs }: { abort: AbortController; heartbeatMs: number },
+  given: AsyncGenerator<Step>,
+  { abort, heartbeatMs, streams }: { abort: AbortController; heartbeatMs: number; streams: OpenAnswers },
 ): NotJson {
+  streams.check(c)
+  const steps = whileGood(c, given, heartbeatMs)
   const encoder = new TextEncoder()
   let stall: NodeJS.Timeout | undefined
   let isFirst = true
   let isGone = false
+  let isStopped = false
+  let leave = () => {}
 
   function stop(): void {
+    isStopped = true
     clearTimeout(stall)
+    leave()
+    leave = () => {}
     abort.abort()
     // Where it waits, the signal ends it; where it rests, this does.
     void steps.return(undefined)
@@ -38,11 +51,14 @@ export function eventStream(
       async pull(controller) {
         clearTimeout(stall)
         try {
+          // Not before: a body that nobody takes, as that of an answer to HEAD, would be counted for ever.
+          if (isFirst && !isStopped) leave = streams.enter(c)
           // The head of the answer goes out with the first bytes.
           const frame = isFirst ? `retry: ${reconnectMs}\n\n` : await nextFrame(steps)
           isFirst = false
           if (isGone) return
           if (frame === null) {
+            stop()
             controller.close()
             return
           }
@@ -71,6 +87,23 @@ export function eventStream(
     // nginx would hold it back.
     'x-accel-buffering': 'no',
   }) as Response as NotJson
+}
+
+/** The steps, as long as the caller would be let in anew. */
+async function* whileGood(
+  c: Context<ApiEnv>,
+  steps: AsyncGenerator<Step>,
+  heartbeatMs: number,
+): AsyncGenerator<Step> {
+  let askedAt = performance.now()
+  for await (const step of steps) {
+    if (step.item === null || performance.now() >= askedAt + heartbeatMs) {
+      askedAt = performance.now()
+      // A database that does not answer says nothing against the key.
+      if (!(await c.var.stillGood().catch(() => true))) return
+    }
+    yield step
+  }
 }
 
 /** To who comes back to a stream that is over: browsers then come no more. */

@@ -28,6 +28,7 @@ const tracing = await openTracing(config, log, {
 })
 const app = createApp({
   sql,
+  readiness: sql,
   storage: createStorage(config),
   // Its one connection is for statements: it looks without hints.
   events: new EventHub({ sql, log }),

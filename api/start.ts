@@ -20,6 +20,7 @@ export interface Started {
   config: Config
   log: Log
   sql: Pool
+  readiness: Pool
   events: EventHub
   finishWatch: FinishWatch
   tracing: Tracing
@@ -34,6 +35,8 @@ export async function start(
   const log = createLog({ level: config.LOG_LEVEL, name: 'api' })
   const sql = openPool(config, 'job-server api')
   void prepareOnceReached(sql, config)
+  // Kept, as all others are: one that is asked again and again hears of a host that vanished.
+  const readiness = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server api readiness')
   const storage = createStorage(config, afterPart === undefined ? {} : { afterPart })
   const events = new EventHub({ sql, openListener: () => openListener(config, 'job-server api'), log })
   const finishWatch = createFinishWatch(sql)
@@ -41,6 +44,7 @@ export async function start(
   await accessOrExit(sql, config, log)
   const app = createApp({
     sql,
+    readiness,
     storage,
     events,
     finishWatch,
@@ -50,7 +54,7 @@ export async function start(
     openTo: openTo(config),
     connectionOf,
   })
-  return { app, config, log, sql, events, finishWatch, tracing }
+  return { app, config, log, sql, readiness, events, finishWatch, tracing }
 }
 
 /** The server that a runtime gave. */
@@ -64,7 +68,7 @@ export interface Listening {
 
 /** Says that it is up, and stops on a signal; a second one ends at once. */
 export function serveUntilSignal(
-  { log, sql, events, finishWatch, tracing }: Started,
+  { log, sql, readiness, events, finishWatch, tracing }: Started,
   server: Listening,
 ): void {
   log.info({ url: server.url }, 'api.started')
@@ -87,7 +91,7 @@ export function serveUntilSignal(
     await server.close()
     clearTimeout(patience)
     await tracing.stop()
-    await sql.end({ timeout: 1 })
+    await Promise.all([sql, readiness].map((pool) => pool.end({ timeout: 1 })))
     log.info('api.stopped')
     process.exit(0)
   }

@@ -9,7 +9,8 @@ export type Reach = (address: string, host: string) => boolean
 
 /** Unicast addresses of the public internet, IPv4 inside IPv6 seen through. */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
+  if (!ipaddr.isValid(address) || isWithin(address, notPublic) || compatible.test(address)) return false
+  return ipaddr.process(address).range() === 'unicast'
 }
 
 /**
@@ -28,6 +29,16 @@ export function isAllowable(entry: string): boolean {
 }
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** What looks like unicast and is none of the public internet's. */
+const notPublic: Range[] = [
+  // Azure's own services to its machines (WireServer), with their secrets among them.
+  [ipaddr.IPv4.parse('168.63.129.16'), 32],
+  // IPv4 inside IPv6 by a form that is not in use any more (RFC 4291, 2.5.5.1), which some still see through.
+  [ipaddr.IPv6.parse('::'), 96],
+]
+/** The same as systems write it, which the library takes for the form that is in use (`::ffff:10.0.0.7`). */
+const compatible = /^::[\d.]+(%|$)/
 
 function rangeOf(entry: string): Range | null {
   if (ipaddr.isValidCIDR(entry)) return ipaddr.parseCIDR(entry)

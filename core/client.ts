@@ -11,6 +11,9 @@
  *     await enqueueJob(tx, sendInvoice, { orderId: order.id })
  *   })
  *
+ * With another driver it is the client on which the transaction is open, such as one of `pg`, or what makes a `QueryClient`
+ * of it.
+ *
  * The definition must be registered (a worker does that when it starts). A job of an open transaction is seen once
  * that has committed; workers find it at their next poll, as NOTIFY is not sent from others' transactions. One that
  * `dependsOn` a job which ends while the transaction is open is found by the scheduler, within a minute. Meanwhile whoever
@@ -19,10 +22,12 @@
  */
 import type { z } from 'zod'
 import type { Sql } from './db.ts'
-import type { JobDefinition } from './job.ts'
-import type { JsonObject } from './json.ts'
+import { type AnyDefinition, jobOf } from './job.ts'
+import { type QueryClient, sqlOver } from './other-drivers.ts'
 import { type Enqueued, type EnqueueInput, enqueue, enqueueMany } from './queue/enqueue.ts'
 
+export type { AnyDefinition } from './job.ts'
+export type { QueryClient, QueryValue } from './other-drivers.ts'
 export type { Enqueued } from './queue/enqueue.ts'
 
 /** All that an enqueue takes beside the definition and its parameters, by the names that the API has for it. */
@@ -52,34 +57,30 @@ const optionNames = Object.keys({
   trace: true,
 } satisfies Record<keyof EnqueueOptions, true>)
 
-/** What `defineJob` gave; only key, version and the type of the parameters count here. */
-export type AnyDefinition<Schema extends z.ZodType> = Pick<
-  JobDefinition<Schema>,
-  'key' | 'version' | 'params'
->
-
 /**
- * @param sql a postgres.js pool or transaction, the caller's own or ours
+ * @param sql a postgres.js pool or transaction, the caller's own or ours; or a client of another driver, `QueryClient`, on
+ *   which a transaction is open. Without one, jobs come as well, but not with `dependsOn`, parameters that name what is
+ *   stored, or several at once with keys.
  * @throws DefinitionNotFound, InvalidParams, IdempotencyConflict; JobNotFound and DependencyFailed for `dependsOn`;
- *   TypeError for an option that there is none of
+ *   TypeError for an option that there is none of, or a transaction that is missing
  */
 export async function enqueueJob<Schema extends z.ZodType>(
-  sql: Sql,
+  sql: Sql | QueryClient,
   definition: AnyDefinition<Schema>,
   params: z.input<Schema>,
   options: EnqueueOptions = {},
 ): Promise<Enqueued> {
-  return await enqueue(sql, inputOf(definition, params, options))
+  return await enqueue(sqlOf(sql), inputOf(definition, params, options))
 }
 
 /** All or nothing; one answer for each, in order. @throws as `enqueueJob` */
 export async function enqueueJobs<Schema extends z.ZodType>(
-  sql: Sql,
+  sql: Sql | QueryClient,
   definition: AnyDefinition<Schema>,
   jobs: { params: z.input<Schema>; options?: EnqueueOptions }[],
 ): Promise<Enqueued[]> {
   return await enqueueMany(
-    sql,
+    sqlOf(sql),
     jobs.map(({ params, options = {}, ...others }) => {
       refuseUnknown(others, ['params', 'options'])
       return inputOf(definition, params, options)
@@ -87,20 +88,18 @@ export async function enqueueJobs<Schema extends z.ZodType>(
   )
 }
 
+function sqlOf(sql: Sql | QueryClient): Sql {
+  return typeof sql === 'function' ? sql : sqlOver(sql)
+}
+
 function inputOf<Schema extends z.ZodType>(
-  { key, version = 1 }: AnyDefinition<Schema>,
+  definition: AnyDefinition<Schema>,
   params: z.input<Schema>,
   options: EnqueueOptions,
 ): EnqueueInput {
   refuseUnknown(options, optionNames)
   const { uniqueFor, ...others } = options
-  return {
-    ...others,
-    uniqueForSeconds: uniqueFor,
-    definitionKey: key,
-    definitionVersion: version,
-    params: params as JsonObject,
-  }
+  return { ...others, uniqueForSeconds: uniqueFor, ...jobOf(definition, params) }
 }
 
 /** A misspelt `uniqueFor` that is passed over would be two jobs where one was meant, and not every caller has types. */

@@ -155,6 +155,17 @@ export const configFields = {
     about:
       'Proxies before the API that add to X-Forwarded-For; the address of a caller is read that many entries from its end.',
   }),
+  MAX_OPEN_STREAMS: field({
+    schema: integer(0, 1_000_000),
+    default: '100',
+    about:
+      'Event streams that one key, or without keys one address, may have open at one API process; 0: no limit. Who calls without a key from this machine has none.',
+  }),
+  MAX_OPEN_WAITS: field({
+    schema: integer(0, 1_000_000),
+    default: '1000',
+    about: 'The same for requests that wait for a job to finish.',
+  }),
   CORS_ORIGINS: field({
     schema: list,
     default: '',
@@ -337,7 +348,8 @@ export const configFields = {
   HISTORY_RETENTION_DAYS: field({
     schema: integer(1, 3650),
     default: '30',
-    about: 'Days that finished jobs, their attempts and events are kept; dropped by whole weeks.',
+    about:
+      'Days from their end that finished jobs, their attempts and events are kept; dropped by whole weeks.',
   }),
   DEAD_LETTER_RETENTION_DAYS: field({
     schema: integer(0, 3650),

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import type { Config } from './config.ts'
 import { passwordOf } from './db-auth.ts'
+import { ReadTooLong } from './errors.ts'
 
 /** A pool or a transaction: what every statement of ours takes. */
 export type Sql = postgres.Sql | postgres.TransactionSql
@@ -135,6 +136,32 @@ export function plannedAnew<Query extends Promise<unknown>>(query: Query): Query
   const { options } = query as unknown as { options: { prepare?: boolean } }
   options.prepare = false
   return query
+}
+
+/** Whoever asked is gone by then, or asks again. */
+const longestRead = '20s'
+
+/**
+ * Reads what may have to look at much, such as lists, whose statements are planned anew: each is ended after twenty
+ * seconds, where the session does not say less. Otherwise it would go on for nobody, and keep the connection from others.
+ * That takes two more ways to the database and back, and one connection for all of `read`.
+ * @param read is given the transaction to read in
+ * @throws ReadTooLong
+ */
+export async function readBounded<Answer>(sql: Sql, read: (tx: Sql) => Promise<Answer>): Promise<Answer> {
+  if (!('begin' in sql)) return await read(sql)
+  try {
+    const [, answer] = await sql.begin('read only', (tx) => {
+      // A statement of its own, as the time of one begins with it; on its way before the others, which don't wait for it.
+      const bound = tx`
+        select case when current_setting('statement_timeout') = '0' then set_config('statement_timeout', ${longestRead}, true) end`
+      return Promise.all([bound.execute(), read(tx)])
+    })
+    return answer as Answer
+  } catch (error) {
+    // query_canceled
+    throw hasClass(error, '57014') ? new ReadTooLong(error) : error
+  }
 }
 
 /** The one connection that LISTENs; nothing else is sent on it. */

@@ -13,6 +13,25 @@ export class DefinitionNotFound extends DomainError {
   }
 }
 
+/** Jobs of it are enqueued by their parents, which alone know what to ask of them. */
+export class OnlyAsChild extends DomainError {
+  readonly code = 'only_as_child'
+  constructor(readonly definitionKey: string) {
+    super(
+      `"${definitionKey}" runs only as a child of a job that divides its work: enqueue or retry that one.`,
+    )
+  }
+}
+
+/** Somebody still needs it. */
+export class DefinitionInUse extends DomainError {
+  readonly code = 'definition_in_use'
+  /** @param uses parts of a sentence */
+  constructor({ key, version }: { key: string; version: number }, uses: string[]) {
+    super(`Definition "${key}" version ${version} can't be removed: ${uses.join('; ')}.`)
+  }
+}
+
 export class InvalidParams extends DomainError {
   readonly code = 'invalid_params'
   constructor(
@@ -173,6 +192,14 @@ export class SourceNotFound extends DomainError {
   readonly code = 'source_not_found'
   constructor(key: string) {
     super(`There is no source ${JSON.stringify(key)} in the storage.`)
+  }
+}
+
+/** What was to be looked at was more than one request may cost. */
+export class ReadTooLong extends DomainError {
+  readonly code = 'busy'
+  constructor(cause: unknown) {
+    super('The database looked for too long: narrow the search, or ask for no total.', { cause })
   }
 }
 

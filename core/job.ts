@@ -124,6 +124,26 @@ export interface EnqueuedJob extends Omit<ChildJob, 'temporaryOutputs'> {
   metadata?: JsonObject
 }
 
+/** What `defineJob` gave; only key, version and the type of the parameters count here. */
+export type AnyDefinition<Schema extends z.ZodType> = Pick<
+  JobDefinition<Schema>,
+  'key' | 'version' | 'params'
+>
+
+/**
+ * Names a job whose parameters its definition's type checks, for `enqueue` and `enqueueChildren`; what else is to be said
+ * of it stands beside: `context.enqueue({ ...jobOf(sendInvoice, { orderId }), idempotencyKey: context.jobId })`.
+ *
+ * The definition may be imported from its file. Where types would go in a circle, as in a job that enqueues itself,
+ * `{ key: 'send.invoice', params: Params }` does as well.
+ */
+export function jobOf<Schema extends z.ZodType>(
+  { key, version = 1 }: AnyDefinition<Schema>,
+  params: z.input<Schema>,
+): { definitionKey: string; definitionVersion: number; params: JsonObject } {
+  return { definitionKey: key, definitionVersion: version, params: params as JsonObject }
+}
+
 /** How a child ended. */
 export interface ChildEnd {
   jobId: string
@@ -233,6 +253,7 @@ export interface JobContext {
   /**
    * Enqueues a job that is no child: it begins whatever becomes of this one, which does not wait for it. As an attempt
    * may be repeated, give it an `idempotencyKey`, such as one with this job's id; `created` is false when it met a job.
+   * `jobOf` checks the parameters by the definition's type.
    * @throws JobError invalid_job when it is not what the definition takes; enqueue_failed when it can't be enqueued now
    */
   enqueue(job: EnqueuedJob): Promise<{ jobId: string; created: boolean }>
@@ -241,6 +262,7 @@ export interface JobContext {
    * on in `onChildren`. With `onFailure: 'fail'` (the default) it fails with the first child that does not succeed, and
    * the others are cancelled; with `'continue'` it gets to know. When it ends otherwise, its children are cancelled.
    * At most 10,000 children and 8 MB of JSON; what can't be enqueued fails the job as `invalid_children`.
+   * `jobOf` checks the parameters by the definition's type.
    */
   enqueueChildren(jobs: ChildJob[], options?: { onFailure?: 'fail' | 'continue' }): never
 }
@@ -313,7 +335,7 @@ export interface JobStorage {
    */
   upload(path: string, as: { name: string; contentType: string }): Promise<StoredFile>
   /**
-   * Removes an object that the job's parameters name, for a source that can never be of use. `reason` is a
+   * Removes an object that the job's parameters name, for a source that can never be of use; a picture stays. `reason` is a
    * sentence that its uploader will read. @throws JobError storage_unavailable
    */
   discard(key: string, reason: string): Promise<void>

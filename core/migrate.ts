@@ -38,6 +38,8 @@ export interface MigrateOptions {
 }
 
 /**
+ * Any number of processes may do it at once, on a database that is empty or has the schema of an earlier version.
+ * @param sql a postgres.js pool, the caller's own or ours; one connection is enough
  * @returns the names of the migrations that this call applied
  * @throws MigrationChanged when an applied file was edited; MigrationBlocked; Error when PostgreSQL is older than 14
  */
@@ -104,6 +106,8 @@ async function applyOnce(sql: Pool, { name, text }: Migration): Promise<boolean>
   const checksum = createHash('sha256').update(text).digest('hex')
   return await sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(hashtext('job-server.migrate'))`
+    // Else whoever has the pool hears of all that was there already.
+    await tx`set local client_min_messages to warning`
     await tx`create schema if not exists job_server`
     await tx`set local search_path to job_server, pg_catalog`
     await tx`

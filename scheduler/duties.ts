@@ -17,6 +17,7 @@ import type { Duty } from '../core/upkeep/duties.ts'
 import { removeOldFires } from '../core/upkeep/fires.ts'
 import { removeExpiredKeys } from '../core/upkeep/idempotency.ts'
 import { removeIdleSources } from '../core/upkeep/idle-sources.ts'
+import { remakeLanes, removeUnusedLanes } from '../core/upkeep/lanes.ts'
 import { removeOldDeadLetters } from '../core/upkeep/old-dead-letters.ts'
 import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
 import { removeOrphans } from '../core/upkeep/orphans.ts'
@@ -36,10 +37,7 @@ const rescueLimit = 1000
 /** Keys and letters are rows alone, and come by the thousand a second. */
 const rowBatch = { size: 10_000, most: 100 }
 const tallyLimit = 100_000
-/**
- * Objects are removed in transactions of so many: what they lock is waited for by who enqueues. And so many batches in one
- * run at most: other duties wait meanwhile.
- */
+/** Each takes requests to the storage. So many batches in one run at most: other duties wait meanwhile. */
 const objectBatch = { size: 100, most: 5 }
 /** Links of parts live for an hour, and a transfer that began in the last second of one may end long after it. */
 const strayPartSeconds = 2 * hour
@@ -63,6 +61,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
   const retentionDays = config.HISTORY_RETENTION_DAYS
   const namespace = config.METRICS_NAMESPACE
   return [
+    ...(namespace === undefined ? [] : [measuring(sql, namespace, log)]),
     watch(
       'tallies',
       () => foldTallies(sql, { limit: tallyLimit }),
@@ -86,26 +85,37 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
       return null
     }),
     // Workers do so, and more often; this is for when none is there, and is to come for what waits.
-    duty('staging', minute, () => stageAll(sql)),
-    duty('uploads', minute, () => expireUploads(sql, storage)),
+    duty('staging', minute, (signal) => stageAll(sql, signal)),
+    duty('uploads', minute, (signal) => expireUploads(sql, storage, { signal })),
     duty('hooks', 5 * minute, async () => ({ givenUp: await giveUpHooks(sql) })),
     duty('rate-starts', 5 * minute, async () => ({ removed: await removeOldStarts(sql) })),
-    duty('stray-outputs', 5 * minute, async () => ({
-      attempts: await whileFull(objectBatch, (limit) => removeStrayOutputs(sql, storage, { limit })),
-      parts: await whileFull(objectBatch, (limit) =>
-        removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit }),
+    duty('stray-outputs', 5 * minute, async (signal) => ({
+      attempts: await whileFull(
+        objectBatch,
+        (limit) => removeStrayOutputs(sql, storage, { limit, signal }),
+        signal,
+      ),
+      parts: await whileFull(
+        objectBatch,
+        (limit) => removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit, signal }),
+        signal,
       ),
     })),
     ...retentionDuties({ sql, storage, config, log }),
-    duty('idempotency-keys', 5 * minute, async () => ({
-      removed: await whileFull(rowBatch, (limit) => removeExpiredKeys(sql, { limit })),
+    duty('idempotency-keys', 5 * minute, async (signal) => ({
+      removed: await whileFull(rowBatch, (limit) => removeExpiredKeys(sql, { limit }), signal),
     })),
+    duty('unused-lanes', 5 * minute, async (signal) => {
+      const removed = await whileFull(rowBatch, (limit) => removeUnusedLanes(sql, { limit }), signal)
+      const remade = await remakeLanes(sql)
+      if (remade > 0) log.info({ lanes: remade }, 'lanes.remade')
+      return { removed, remade }
+    }),
     duty('workers', 5 * minute, async () => ({
       forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
     })),
-    duty('partitions', hour, () => keepPartitions(sql, { retentionDays })),
+    duty('partitions', hour, async () => ({ ...(await keepPartitions(sql, { retentionDays })) })),
     duty('orphans', hour, () => removeOrphans(sql, { retentionDays })),
-    ...(namespace === undefined ? [] : [duty('measures', minute, () => logMeasures(sql, namespace, log))]),
     duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
     duty('webhook-deliveries', hour, async () => ({
       removed: await removeOldDeliveries(sql, { retentionDays }),
@@ -118,28 +128,33 @@ function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[
   const historyDays = config.HISTORY_RETENTION_DAYS
   const letterDays = config.DEAD_LETTER_RETENTION_DAYS
   const retentionDays = config.SOURCE_RETENTION_DAYS
-  const sources = duty('idle-sources', 5 * minute, async () => {
+  const sources = duty('idle-sources', 5 * minute, async (signal) => {
     let removed = 0
     let inUse = 0
-    await whileFull(objectBatch, async (limit) => {
-      const looked = await removeIdleSources(sql, storage, { retentionDays, historyDays, limit })
+    const remove = async (limit: number) => {
+      const looked = await removeIdleSources(sql, storage, { retentionDays, historyDays, limit, signal })
       removed += looked.removed
       inUse += looked.inUse
       return looked.removed + looked.inUse
-    })
+    }
+    await whileFull(objectBatch, remove, signal)
     if (removed > 0) log.info({ removed, retentionDays }, 'sources.removed')
     return { removed, inUse }
   })
-  const outputs = duty('old-outputs', 5 * minute, async () => {
-    const jobs = await whileFull(objectBatch, (limit) =>
-      removeOldOutputs(sql, storage, { retentionDays: historyDays, limit }),
+  const outputs = duty('old-outputs', 5 * minute, async (signal) => {
+    const jobs = await whileFull(
+      objectBatch,
+      (limit) => removeOldOutputs(sql, storage, { retentionDays: historyDays, limit, signal }),
+      signal,
     )
     if (jobs > 0) log.info({ jobs, retentionDays: historyDays }, 'outputs.removed')
     return { jobs }
   })
-  const letters = duty('dead-letters', 5 * minute, async () => {
-    const removed = await whileFull(rowBatch, (limit) =>
-      removeOldDeadLetters(sql, { retentionDays: letterDays, limit }),
+  const letters = duty('dead-letters', 5 * minute, async (signal) => {
+    const removed = await whileFull(
+      rowBatch,
+      (limit) => removeOldDeadLetters(sql, { retentionDays: letterDays, limit }),
+      signal,
     )
     if (removed > 0) log.info({ removed, retentionDays: letterDays }, 'dead_letters.removed')
     return { removed }
@@ -161,10 +176,16 @@ export function dispatchOptions(
 }
 
 /** What is due, and what waits although its key has room, becomes ready. */
-async function stageAll(sql: Pool) {
-  const staged = await whileFull(rowBatch, async (limit) => (await stage(sql, { limit })).staged)
-  for (let after = await admitWaiting(sql, null); after !== null; ) after = await admitWaiting(sql, after)
+async function stageAll(sql: Pool, signal: AbortSignal | undefined) {
+  const staged = await whileFull(rowBatch, async (limit) => (await stage(sql, { limit })).staged, signal)
+  for (let after = await admitWaiting(sql, null); after !== null && !signal?.aborted; )
+    after = await admitWaiting(sql, after)
   return { staged }
+}
+
+/** What fleets are scaled by, and alarms watch. */
+function measuring(sql: Pool, namespace: string, log: Log): Duty {
+  return { ...duty('measures', minute, () => logMeasures(sql, namespace, log)), comesFirst: true }
 }
 
 async function logMeasures(sql: Pool, namespace: string, log: Log) {
@@ -176,13 +197,14 @@ async function logMeasures(sql: Pool, namespace: string, log: Log) {
   return { ...measures }
 }
 
-/** One batch after another, until one is not full. @returns how many all of them did */
+/** One batch after another, until one is not full, or others wait. @returns how many all of them did */
 async function whileFull(
   batch: { size: number; most: number },
   run: (limit: number) => Promise<number>,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   let sum = 0
-  for (let batches = 0; batches < batch.most; batches++) {
+  for (let batches = 0; batches < batch.most && !signal?.aborted; batches++) {
     const done = await run(batch.size)
     sum += done
     if (done < batch.size) break
@@ -205,7 +227,7 @@ function watch<Outcome extends Json>(
 function duty<Outcome extends Json>(
   name: string,
   intervalSeconds: number,
-  run: () => Promise<Outcome>,
+  run: (signal?: AbortSignal) => Promise<Outcome>,
 ): Duty<Outcome> {
   return { name, intervalSeconds, run }
 }

@@ -11,14 +11,23 @@ import { dispatchOptions, dutiesOf } from './duties.ts'
 import { type Ticked, tick } from './tick.ts'
 
 const flushMs = 2000
+/** Of the time of a call, for what was begun to end, and for what comes after it. */
+const reserveSeconds = 15
+/** Where it is not known how long a call may take: one comes each minute. */
+const defaultSeconds = 40
 
 let prepared: Promise<{ config: Config; log: Log; tracing: Tracing }> | undefined
+
+/** What AWS Lambda tells of a call; others may tell nothing. */
+interface Call {
+  getRemainingTimeInMillis?(): number
+}
 
 /**
  * @returns what was done, in numbers
  * @throws ConfigError, or when the database can't be reached: so the call counts as failed
  */
-export async function handler(): Promise<Ticked> {
+export async function handler(_event?: unknown, call?: Call): Promise<Ticked> {
   prepared ??= prepare()
   const { config, log, tracing } = await prepared
   // One connection, and none between calls: a function is frozen then, and its connections die unseen.
@@ -26,7 +35,8 @@ export async function handler(): Promise<Ticked> {
   try {
     const duties = dutiesOf({ sql, storage: createStorage(config), config, log })
     const webhooks = dispatchOptions(config)
-    const ticked = await tick({ sql, duties, webhooks, tracer: tracing.tracer, log })
+    const seconds = secondsFor(call)
+    const ticked = await tick({ sql, duties, webhooks, tracer: tracing.tracer, log }, { seconds })
     log.info(ticked, 'tick.done')
     return ticked
   } finally {
@@ -34,6 +44,12 @@ export async function handler(): Promise<Ticked> {
     // Afterwards nothing of it goes on.
     await tracing.flush(flushMs)
   }
+}
+
+function secondsFor(call: Call | undefined): number {
+  const leftMs = call?.getRemainingTimeInMillis?.()
+  if (leftMs === undefined) return defaultSeconds
+  return Math.min(defaultSeconds, Math.max(1, leftMs / 1000 - reserveSeconds))
 }
 
 async function prepare(): Promise<{ config: Config; log: Log; tracing: Tracing }> {

@@ -30,6 +30,8 @@ export class Scheduler {
   #state: 'stopped' | 'running' = 'stopped'
   #stopping = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
+  /** Tells all that is under way to end soon. */
+  #stop = new AbortController()
   #pass: Promise<void> | undefined
   #upkeep: Promise<unknown> | undefined
   #telling: Promise<unknown> | undefined
@@ -44,6 +46,7 @@ export class Scheduler {
   start(): void {
     if (this.#state === 'running') return
     this.#state = 'running'
+    this.#stop = new AbortController()
     this.#wake()
   }
 
@@ -52,6 +55,7 @@ export class Scheduler {
     if (this.#state === 'stopped') return this.#stopping
     this.#state = 'stopped'
     clearTimeout(this.#timer)
+    this.#stop.abort()
     this.#stopping = this.#end()
     return this.#stopping
   }
@@ -76,8 +80,11 @@ export class Scheduler {
       if (nextDueInSeconds === null || nextDueInSeconds * 1000 > this.#pollMs) return this.#pollMs
       // A timer may be a little early by the database's clock.
       if (nextDueInSeconds > 0) return nextDueInSeconds * 1000 + 1
-      // Not watched: to catch up may rightly take minutes, in many transactions.
-      const fired = await fire(this.options)
+      // To catch up may rightly take minutes, but none of its transactions does.
+      const fired = await fire(this.options, {
+        signal: this.#stop.signal,
+        watch: (firing) => silence.over(firing),
+      })
       return Object.values(fired).some((count) => count > 0) ? 0 : otherIsFiringMs
     } catch (error) {
       log.warn({ err: error }, 'pass.failed')
@@ -100,7 +107,7 @@ export class Scheduler {
 
   /** Beside the schedules: however long it takes, they fire in time. */
   #doUpkeep(): void {
-    this.#upkeep ??= doDuties(this.options)
+    this.#upkeep ??= doDuties(this.options, this.#stop.signal)
       .catch((error) => this.options.log.warn({ err: error }, 'upkeep.failed'))
       .finally(() => {
         this.#upkeep = undefined
@@ -108,22 +115,27 @@ export class Scheduler {
   }
 
   #tellWebhooks(): void {
-    this.#telling ??= tellWebhooks(this.options).finally(() => {
+    this.#telling ??= tellWebhooks(this.options, this.#stop.signal).finally(() => {
       this.#telling = undefined
     })
   }
 
   async #end(): Promise<void> {
-    const { sql, id, log } = this.options
     await this.#pass
+    // Before the upkeep has ended: a duty may take a minute, and nothing fires while nobody leads.
+    await this.#leave(resign)
     await this.#upkeep
     await this.#telling
+    await this.#leave(signOff)
+    this.#epoch = null
+  }
+
+  async #leave(act: typeof resign | typeof signOff): Promise<void> {
+    const { sql, id, log } = this.options
     try {
-      await resign(sql, id)
-      await signOff(sql, id)
+      await act(sql, id)
     } catch (error) {
       log.warn({ err: error }, 'sign_off.failed')
     }
-    this.#epoch = null
   }
 }

@@ -1,20 +1,24 @@
+#!/usr/bin/env bun
 /** `bun run jobs …`: the command line, over the HTTP API. */
-import { parseArgs } from 'node:util'
 import { createApiClient } from '../api/client.ts'
-import { type Command, type Options, type Printer, Refused } from './cli/command.ts'
+import { type Command, NotNow, type Options, type Printer, Refused } from './cli/command.ts'
+import { definitionCommands } from './cli/definitions.ts'
 import { jobCommands } from './cli/jobs.ts'
 import { operationCommands } from './cli/operations.ts'
 import { givenKey } from './cli/refusal.ts'
 import { webhookCommands } from './cli/webhooks.ts'
-import { tableLines, UsageError } from './command-line.ts'
+import { readWords, refuseMore, tableLines, UsageError } from './command-line.ts'
 import { readStackInfo } from './stack.ts'
 
-const commands = [...jobCommands, ...operationCommands, ...webhookCommands]
+const commands = [...jobCommands, ...definitionCommands, ...operationCommands, ...webhookCommands]
 const everywhere = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 
 process.exit(await main(process.argv.slice(2)))
 
-/** @returns the exit status: 1 for what the API refused or a job that failed, 2 for what was asked wrongly */
+/**
+ * @returns the exit status: 1 for what the API refused or a job that failed, 2 for what was asked wrongly, 3 where a
+ * job was followed and the API no longer answered
+ */
 async function main(words: string[]): Promise<number> {
   const command = commands.find(({ words: own }) => own === words.slice(0, own.split(' ').length).join(' '))
   try {
@@ -32,24 +36,26 @@ async function main(words: string[]): Promise<number> {
     }
     if (!(error instanceof Refused)) throw error
     console.error(error.message)
-    return 1
+    return error.exitStatus
   }
 }
 
 async function run(command: Command, args: string[]): Promise<number> {
-  const { values, positionals } = parse(command, args)
+  const { words, values } = readWords(args, { ...command.options, ...everywhere })
   if (values.help) {
     console.log(help(command))
     return 0
   }
-  const url = process.env.JOB_SERVER_URL ?? (await readStackInfo())?.apiUrl ?? 'http://127.0.0.1:3000'
+  refuseMore(words, command.mostWords, command.whereElse)
+  // An empty one is none.
+  const url = process.env.JOB_SERVER_URL || ((await readStackInfo())?.apiUrl ?? 'http://127.0.0.1:3000')
   const api = createApiClient(url, {
     apiKey: givenKey(),
     fetch: Object.assign(reaching(url), fetch),
   })
   const context = {
     api,
-    given: positionals,
+    given: words,
     options: optionsOf(values),
     print: printer(values.json === true),
   }
@@ -61,22 +67,15 @@ function reaching(url: string) {
     try {
       return await fetch(...request)
     } catch (cause) {
-      throw new Refused(`There is no API at ${url}; JOB_SERVER_URL names another.`, { cause })
+      if (cause instanceof Error && cause.name === 'TimeoutError') {
+        throw new NotNow(`The API at ${url} does not answer.`, { cause })
+      }
+      throw new NotNow(`There is no API at ${url}; JOB_SERVER_URL names another.`, { cause })
     }
   }
 }
 
-type Values = Record<string, string | boolean | (string | boolean)[] | undefined>
-
-function parse({ options }: Command, args: string[]): { values: Values; positionals: string[] } {
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { ...options, ...everywhere } })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function optionsOf(values: Values): Options {
+function optionsOf(values: ReturnType<typeof readWords>['values']): Options {
   const text = (name: string) => {
     const value = values[name]
     return typeof value === 'string' ? value : undefined
@@ -123,6 +122,9 @@ function help(command?: Command): string {
     '',
     '  --json prints answers for programs, one a line. JOB_SERVER_URL names the API (the stack of this directory,',
     '  or http://127.0.0.1:3000, when left out), JOB_SERVER_API_KEY is the key to show.',
+    '',
+    '  Exit status: 1 when the API refused, or the job that was followed did not succeed; 2 when nothing was done as the',
+    '  command was put wrongly; 3 when the API no longer answered while a job was followed: how it ends is not known.',
   ].join('\n')
 }
 

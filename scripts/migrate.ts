@@ -1,3 +1,4 @@
+#!/usr/bin/env bun
 /** Brings the database of DATABASE_URL to the schema of this version. */
 import { configWithoutStorageOrExit } from '../core/config-or-exit.ts'
 import { openPool } from '../core/db.ts'

@@ -1,9 +1,8 @@
 /** `bun run schedules …`: schedules from the command line. */
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import type { ConfigWithoutStorage } from '../core/config.ts'
 import { databaseTime, openPool, type Pool } from '../core/db.ts'
-import { DomainError, InvalidParams } from '../core/errors.ts'
+import { DomainError, InvalidParams, ScheduleNotFound } from '../core/errors.ts'
 import { createSchedule, scheduleDefaults } from '../core/schedules/create.ts'
 import { describe } from '../core/schedules/describe.ts'
 import { findSchedule, listSchedules, readFires } from '../core/schedules/read.ts'
@@ -12,7 +11,7 @@ import { catchUpPolicies, overlapPolicies, type Schedule } from '../core/schedul
 import { runNow } from '../core/schedules/run-now.ts'
 import { nextTimes } from '../core/schedules/timetable.ts'
 import { updateSchedule } from '../core/schedules/update.ts'
-import { commandConfig, tableLines, UsageError } from './command-line.ts'
+import { commandConfig, readWords, refuseMore, refuseOthers, tableLines, UsageError } from './command-line.ts'
 
 const usage = `Usage
   bun run schedules list
@@ -35,21 +34,27 @@ const json = z.string().transform((text, context) => {
     return z.NEVER
   }
 })
+/** Number('') is 0. */
+const number = z.string().trim().min(1, 'expected a number').pipe(z.coerce.number())
 const optionShape = z.object({
   timezone: z.string().optional(),
   params: json.pipe(z.record(z.string(), z.json())).optional(),
-  priority: z.coerce.number().pipe(z.int32()).optional(),
+  priority: number.pipe(z.int32()).optional(),
   queue: z.string().min(1).max(100).optional(),
   'starts-at': time.optional(),
   'ends-at': time.optional(),
-  jitter: z.coerce.number().min(0).max(86_400).optional(),
+  jitter: number.pipe(z.number().min(0).max(86_400)).optional(),
   overlap: z.enum(overlapPolicies).optional(),
   'catch-up': z.enum(catchUpPolicies).optional(),
-  'catch-up-limit': z.coerce.number().pipe(z.int().min(1).max(1000)).optional(),
-  count: z.coerce.number().pipe(z.int().min(1).max(1000)).default(10),
+  'catch-up-limit': number.pipe(z.int().min(1).max(1000)).optional(),
+  count: number.pipe(z.int().min(1).max(1000)).optional(),
   disabled: z.boolean().optional(),
-  help: z.boolean().optional(),
 })
+const known = {
+  ...Object.fromEntries(Object.keys(optionShape.shape).map((name) => [name, { type: 'string' } as const])),
+  disabled: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
 type Options = z.output<typeof optionShape>
 
 interface Context {
@@ -58,63 +63,54 @@ interface Context {
   options: Options
 }
 
-const commands: Record<string, (context: Context, words: string[]) => Promise<string[]>> = {
-  list: async ({ sql }) => {
-    const { schedules } = await listSchedules(sql, { limit: 1000, offset: 0 })
-    return tableLines(
-      schedules.map(({ name, source, definitionKey, expression, timezone, enabled, nextFireAt }) => [
-        name,
-        definitionKey,
-        source,
-        enabled ? (nextFireAt?.toISOString() ?? 'done') : 'disabled',
-        describe(expression, timezone),
-      ]),
-    )
+interface Command {
+  mostWords: number
+  /** Said of more. */
+  whereElse?: string
+  options: string[]
+  /** @returns the lines to print */
+  run(context: Context, words: string[]): Promise<string[]>
+}
+
+const usualCount = 10
+const mostListed = 1000
+
+const commands: Record<string, Command> = {
+  list: { mostWords: 0, options: [], run: list },
+  add: {
+    mostWords: 3,
+    whereElse: 'An EXPRESSION of several words stands in quotes.',
+    options: Object.keys(optionShape.shape).filter((name) => name !== 'count'),
+    run: add,
   },
-  add: async ({ sql, limits, options }, words) => {
-    const schedule = await createSchedule(sql, settingsOf(words, options), limits)
-    return [`${describe(schedule.expression, schedule.timezone)}, next ${schedule.nextFireAt?.toISOString()}`]
-  },
-  next: async ({ sql, options }, [name]) => {
-    const times = nextTimes(await named(sql, name), await databaseTime(sql), options.count)
-    return times.map((at) => at.toISOString())
-  },
-  fires: async ({ sql, options }, [name]) => {
-    const fires = await readFires(sql, (await named(sql, name)).id, { limit: options.count })
-    return tableLines(
-      fires.map(({ fireAt, outcome, jobId, reason }) => [
-        fireAt.toISOString(),
-        outcome,
-        jobId ?? reason ?? '',
-      ]),
-    )
-  },
-  run: async ({ sql }, [name]) => [`job ${await runNow(sql, (await named(sql, name)).id)}`],
-  enable: (context, [name]) => setEnabled(context, name, true),
-  disable: (context, [name]) => setEnabled(context, name, false),
-  remove: async ({ sql }, [name]) => {
-    await removeSchedule(sql, (await named(sql, name)).id)
-    return ['removed']
-  },
+  next: { mostWords: 1, options: ['count'], run: next },
+  fires: { mostWords: 1, options: ['count'], run: fires },
+  run: { mostWords: 1, options: [], run },
+  enable: { mostWords: 1, options: [], run: (context, [name]) => setEnabled(context, name, true) },
+  disable: { mostWords: 1, options: [], run: (context, [name]) => setEnabled(context, name, false) },
+  remove: { mostWords: 1, options: [], run: remove },
 }
 
 process.exit(await main())
 
-/** @returns the exit status */
+/** @returns the exit status: 1 for what can't be, 2 for what was asked wrongly */
 async function main(): Promise<number> {
   try {
-    const { words, options } = read(process.argv.slice(2))
+    const { words, values } = readWords(process.argv.slice(2), known)
     const [name = '', ...rest] = words
-    const command = commands[name]
-    if (options.help) {
+    if (values.help) {
       console.log(usage)
       return 0
     }
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined
     if (command === undefined) throw new UsageError(name === '' ? 'No command.' : `No command "${name}".`)
+    refuseMore(rest, command.mostWords, command.whereElse)
+    refuseOthers(name, values, command.options)
+    const options = optionsOf(values)
     const config = await commandConfig()
     for (const line of await withPool(config, (sql) => {
       const limits = { minPeriodSeconds: config.SCHEDULE_MIN_PERIOD_SECONDS }
-      return command({ sql, limits, options }, rest)
+      return command.run({ sql, limits, options }, rest)
     })) {
       console.log(line)
     }
@@ -131,6 +127,46 @@ async function main(): Promise<number> {
   }
 }
 
+async function list({ sql }: Context): Promise<string[]> {
+  const { schedules, total } = await listSchedules(sql, { limit: mostListed, offset: 0 })
+  const lines = tableLines(
+    schedules.map(({ name, source, definitionKey, expression, timezone, enabled, nextFireAt }) => [
+      name,
+      definitionKey,
+      source,
+      enabled ? (nextFireAt?.toISOString() ?? 'done') : 'disabled',
+      describe(expression, timezone),
+    ]),
+  )
+  return total > schedules.length ? [...lines, `${schedules.length} of ${total}`] : lines
+}
+
+async function add({ sql, limits, options }: Context, words: string[]): Promise<string[]> {
+  const schedule = await createSchedule(sql, settingsOf(words, options), limits)
+  return [`${describe(schedule.expression, schedule.timezone)}, next ${schedule.nextFireAt?.toISOString()}`]
+}
+
+async function next({ sql, options: { count = usualCount } }: Context, [name]: string[]): Promise<string[]> {
+  const times = nextTimes(await named(sql, name), await databaseTime(sql), count)
+  return times.map((at) => at.toISOString())
+}
+
+async function fires({ sql, options: { count = usualCount } }: Context, [name]: string[]): Promise<string[]> {
+  const found = await readFires(sql, (await named(sql, name)).id, { limit: count })
+  return tableLines(
+    found.map(({ fireAt, outcome, jobId, reason }) => [fireAt.toISOString(), outcome, jobId ?? reason ?? '']),
+  )
+}
+
+async function run({ sql }: Context, [name]: string[]): Promise<string[]> {
+  return [`job ${await runNow(sql, (await named(sql, name)).id)}`]
+}
+
+async function remove({ sql }: Context, [name]: string[]): Promise<string[]> {
+  await removeSchedule(sql, (await named(sql, name)).id)
+  return ['removed']
+}
+
 async function withPool<Value>(
   config: ConfigWithoutStorage,
   run: (sql: Pool) => Promise<Value>,
@@ -143,24 +179,12 @@ async function withPool<Value>(
   }
 }
 
-function read(args: string[]): { words: string[]; options: Options } {
-  const flags = ['disabled', 'help']
-  const known = Object.keys(optionShape.shape).map((name) => {
-    return [name, { type: flags.includes(name) ? 'boolean' : 'string' }] as const
-  })
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: Object.fromEntries(known),
-    })
-    return { words: positionals, options: optionShape.parse(values) }
-  } catch (error) {
-    if (!(error instanceof z.ZodError)) throw new UsageError(error instanceof Error ? error.message : '')
-    throw new UsageError(
-      error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n'),
-    )
-  }
+function optionsOf(values: object): Options {
+  const outcome = optionShape.safeParse(values)
+  if (outcome.success) return outcome.data
+  throw new UsageError(
+    outcome.error.issues.map(({ path, message }) => `--${path[0]?.toString()}: ${message}`).join('\n'),
+  )
 }
 
 function settingsOf([name, definition, expression]: string[], options: Options) {
@@ -168,7 +192,8 @@ function settingsOf([name, definition, expression]: string[], options: Options) 
     throw new UsageError('A schedule needs a NAME, a DEFINITION and an EXPRESSION.')
   }
   if (name.includes('@')) throw new UsageError('Names with @ are for schedules that are defined in code.')
-  const [definitionKey = '', version = '1'] = definition.split('@')
+  const [definitionKey = '', ...versions] = definition.split('@')
+  const version = versions.length === 0 ? '1' : versions.join('@')
   if (!/^[1-9]\d{0,8}$/.test(version)) throw new UsageError(`"${version}" is no version.`)
   return {
     ...scheduleDefaults,
@@ -196,7 +221,8 @@ async function setEnabled({ sql, limits }: Context, name: string | undefined, en
 }
 
 async function named(sql: Pool, name: string | undefined): Promise<Schedule> {
-  const schedule = name === undefined ? null : await findSchedule(sql, name)
-  if (schedule !== null) return schedule
-  throw new UsageError(name === undefined ? 'Which schedule?' : `There is no schedule "${name}".`)
+  if (name === undefined || name === '') throw new UsageError('Which schedule? Its NAME is missing.')
+  const schedule = await findSchedule(sql, name)
+  if (schedule === null) throw new ScheduleNotFound(`"${name}"`)
+  return schedule
 }

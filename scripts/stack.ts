@@ -1,6 +1,6 @@
 /**
  * The whole product on one machine: embedded PostgreSQL and S3 (unless DATABASE_URL or S3_ENDPOINT name others),
- * migrations, definitions, then API, worker and scheduler, each in a process of its own. It stops in the other
+ * migrations, then API, worker and scheduler, each in a process of its own. It stops in the other
  * order, so that running jobs can still write their end.
  */
 import { Database } from 'bun:sqlite'
@@ -93,19 +93,18 @@ export async function startStack({ environment, onLine, onStep }: StackOptions):
       processes.push(s3.process)
       Object.assign(env, s3.environment)
     }
-    const run = async (name: string, entry: string) => {
-      const child = new ChildProcess({ name, entry, environment: env, onLine: (line) => onLine(name, line) })
-      if ((await child.exited) !== 0) throw new Error(`${name} failed:\n${child.lastLines}`)
-    }
-    onStep('migrating the database and registering the definitions')
-    await run('migrate', 'scripts/migrate.ts')
-    await run('register-definitions', 'scripts/register-definitions.ts')
+    onStep('migrating the database')
+    const spawn = (name: string, entry: string) =>
+      new ChildProcess({ name, entry, environment: env, onLine: (line) => onLine(name, line) })
+    const migration = spawn('migrate', 'scripts/migrate.ts')
+    if ((await migration.exited) !== 0) throw new Error(`migrate failed:\n${migration.lastLines}`)
 
     onStep('building the dashboard')
     await buildWebIfStale()
+    // The worker writes the definitions down, and is ready when it has.
     onStep('starting API, worker and scheduler')
     const start = (name: string, entry: string) => {
-      const child = new ChildProcess({ name, entry, environment: env, onLine: (line) => onLine(name, line) })
+      const child = spawn(name, entry)
       processes.push(child)
       return child
     }

@@ -1,5 +1,6 @@
 /** The API as the views use it: the typed client, with this tab's key, and failures as `ApiProblem`. */
 import { createApiClient } from '../api/client.ts'
+import { noteServerTime } from './server-clock.ts'
 import { keyInUse, refuse } from './session.ts'
 
 /** What the API said went wrong, or that it could not be reached. */
@@ -24,10 +25,12 @@ export async function sendSigned(input: RequestInfo | URL, init: RequestInit = {
   const apiKey = keyInUse()
   const headers = new Headers(init.headers)
   if (apiKey !== null) headers.set('authorization', `Bearer ${apiKey}`)
+  const sentAt = Date.now()
   const response = await fetch(input, { ...init, headers }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new ApiProblem('The server can’t be reached.', null, 'unreachable')
   })
+  noteServerTime(response, sentAt)
   if (response.status === 401) refuse(apiKey)
   return response
 }

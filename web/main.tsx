@@ -5,11 +5,13 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiProblem } from './api.ts'
 import { loadFonts } from './fonts.ts'
+import { createQueryCache } from './live/refetches.ts'
 import { router } from './router.tsx'
 
 const tries = 2
 
 const queries = new QueryClient({
+  queryCache: createQueryCache(),
   defaultOptions: {
     // What the browser calls offline says nothing about a server on this machine; and what was pressed while there is no
     // network shall fail at once, not be carried out hours later, when nobody expects it any more.

@@ -7,8 +7,7 @@ const slowlyMs = 5000
 
 export const queuesQuery = queryOptions({
   queryKey: ['queues'],
-  queryFn: () => read(api.v1.queues.$get()),
-  select: ({ queues }) => queues,
+  queryFn: () => read(api.v1.queues.$get({ query: {} })),
   refetchInterval: slowlyMs,
 })
 

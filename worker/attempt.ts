@@ -11,16 +11,16 @@ import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { readChildren } from '../core/queue/children.ts'
 import type { ClaimedJob } from '../core/queue/claim.ts'
-import type { Children, End } from '../core/queue/finish.ts'
+import { type Children, childrenRefused, type End } from '../core/queue/finish.ts'
 import type { Lease } from '../core/queue/row.ts'
 import type { Storage } from '../core/storage/client.ts'
 import { inScope } from '../core/trace/scope.ts'
 import type { Tracer } from '../core/trace/tracer.ts'
+import { answerEnqueue } from './answer-enqueue.ts'
 import { endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
 import { AttemptTrace } from './attempt-trace.ts'
 import { CapturedOutput } from './captured-output.ts'
-import { enqueueFromJob } from './enqueue-from-job.ts'
 import type { Written } from './finisher.ts'
 import type { JobListener, JobRun, JobToRun, ProcessEnd, StopReason } from './job-process.ts'
 import type { Reporter } from './reporter.ts'
@@ -123,16 +123,7 @@ export class Attempt {
         dependencies.finishWithChildren(job.lease, children),
       )
     } catch (error) {
-      const message = `The children could not be enqueued: ${wholeMessage(error)}`
-      return await dependencies.finish(job.lease, {
-        kind: 'failed',
-        outcome: 'threw',
-        errorCode: 'invalid_children',
-        message,
-        retry: false,
-        retryInSeconds: 0,
-        crashed: false,
-      })
+      return await dependencies.finish(job.lease, childrenRefused(wholeMessage(error)))
     }
   }
 
@@ -232,7 +223,7 @@ export class Attempt {
       storage: (message) => this.#storage.perform(message),
       enqueue: (message) => {
         const { sql, tracer } = this.dependencies
-        return inScope({ tracer, context: this.#trace.context }, () => enqueueFromJob(sql, message))
+        return inScope({ tracer, context: this.#trace.context }, () => answerEnqueue(sql, message))
       },
     }
   }

@@ -6,7 +6,7 @@
  * writer then blocks on the full socket, so a flood slows down the process it comes from and nobody else.
  */
 import { connect, type Socket } from 'node:net'
-import { bounds } from './bounds.ts'
+import { jobBounds } from '../core/job-bounds.ts'
 
 const momentMs = 100
 const messagesPerMoment = 1000
@@ -92,7 +92,8 @@ export class Channel {
     if (begin < chunk.length) {
       this.#pieces.push(chunk.subarray(begin))
       this.#pendingBytes += chunk.length - begin
-      if (this.#pendingBytes > bounds.message) this.#break(`a message of more than ${bounds.message} bytes`)
+      if (this.#pendingBytes > jobBounds.message)
+        this.#break(`a message of more than ${jobBounds.message} bytes`)
     }
     this.#slowDown(chunk.length)
   }
@@ -127,7 +128,7 @@ export class Channel {
 }
 
 function parsed(line: Buffer): unknown {
-  if (line.length > bounds.message) return undefined
+  if (line.length > jobBounds.message) return undefined
   try {
     return JSON.parse(line.toString('utf8'))
   } catch {

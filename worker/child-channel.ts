@@ -4,7 +4,7 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import { type EnqueuedJob, JobError, type JsonObject } from '../core/job.ts'
-import { bounds } from './bounds.ts'
+import { jobBounds } from '../core/job-bounds.ts'
 import type { Ask } from './child-storage.ts'
 import type { FromChild, StorageOperation, ToChild } from './protocol.ts'
 
@@ -91,7 +91,7 @@ export class ChildChannel {
   /** @throws JobError when it is refused or too large */
   async enqueue(run: number, job: EnqueuedJob): Promise<{ jobId: string; created: boolean }> {
     const answer = await this.#ask((request) =>
-      this.sendBounded({ type: 'enqueue', run, request, job: { ...job } as JsonObject }, bounds.enqueue),
+      this.sendBounded({ type: 'enqueue', run, request, job: { ...job } as JsonObject }, jobBounds.enqueue),
     )
     if (answer.type !== 'enqueued') throw new Error('the answer to another question')
     return { jobId: answer.jobId, created: answer.created }

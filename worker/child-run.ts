@@ -1,7 +1,14 @@
 /** One run of a job in its process, and the `JobContext` it gets: what it may do, as messages to the coordinator. */
 import type { JobContext, JobDefinition, JobLog, Json, JsonObject } from '../core/job.ts'
-import { checkEventType, checkedSeconds, endings } from '../core/job-context.ts'
-import { bounds } from './bounds.ts'
+import { clip, jobBounds } from '../core/job-bounds.ts'
+import {
+  checkEventType,
+  checkedJson,
+  checkedJsonObject,
+  described,
+  endings,
+  logFieldsOf,
+} from '../core/job-context.ts'
 import type { ChildChannel } from './child-channel.ts'
 import { createChildStorage } from './child-storage.ts'
 import { ChildTrace } from './child-trace.ts'
@@ -21,7 +28,7 @@ export class Run {
     private readonly channel: ChildChannel,
   ) {
     const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, fleet, run } = message
-    const trace = new ChildTrace(message, (told) => this.#report(told, bounds.report))
+    const trace = new ChildTrace(message, (told) => this.#report(told, jobBounds.report))
     this.context = {
       jobId,
       attempt,
@@ -38,26 +45,21 @@ export class Run {
         return trace.headers
       },
       span: (name, part, attributes) => trace.span(name, part, attributes),
-      progress: (progress) => this.#report({ type: 'progress', run, progress }, bounds.report),
-      event: (eventType, payload = {}) => {
-        checkEventType(eventType)
-        this.#report({ type: 'event', run, eventType, payload }, bounds.report)
+      progress: (given) => {
+        const progress = checkedJsonObject('progress', given)
+        this.#report({ type: 'progress', run, progress }, jobBounds.report)
       },
-      saveCheckpoint: (value) => this.#report({ type: 'checkpoint', run, value }, bounds.checkpoint),
+      event: (eventType, given = {}) => {
+        checkEventType(eventType)
+        const payload = checkedJsonObject('the payload of an event', given)
+        this.#report({ type: 'event', run, eventType, payload }, jobBounds.report)
+      },
+      saveCheckpoint: (given) => {
+        const value = checkedJson('a checkpoint', given)
+        this.#report({ type: 'checkpoint', run, value }, jobBounds.checkpoint)
+      },
       enqueue: (job) => channel.enqueue(run, job),
       ...endings,
-    }
-  }
-
-  /** What the definition's own function says; undefined when it has none, or nothing sensible to say. */
-  backoff(error: Error): number | undefined {
-    const backoff = this.definition?.backoff
-    if (typeof backoff !== 'function' || !this.message.asksBackoff) return undefined
-    try {
-      return checkedSeconds(backoff(this.message.attempt, error))
-    } catch (problem) {
-      this.context.log.warn(`the backoff function failed: ${problem}`)
-      return undefined
     }
   }
 
@@ -74,35 +76,25 @@ export class Run {
   }
 
   #log(): JobLog {
-    const log =
-      (level: keyof JobLog) =>
-      (text: string, fields: JsonObject = {}) => {
-        if (!this.#isOver) this.#sendLog(level, String(text), fields)
-      }
+    const log = (level: keyof JobLog) => (text: string, fields?: JsonObject) => {
+      if (!this.#isOver) this.#sendLog(level, described(text), fields)
+    }
     return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
   }
 
   /** Logging never throws. What is over the limit is not even sent: it costs the job nothing, nor anybody else. */
-  #sendLog(level: keyof JobLog, text: string, fields: JsonObject): void {
+  #sendLog(level: keyof JobLog, text: string, given: unknown): void {
     if (this.#loggedBytes > this.message.logLimitBytes) {
       this.#dropped.lines++
       this.#dropped.bytes += text.length
       return
     }
-    const kept = clip(text, bounds.logText)
+    const kept = clip(text, jobBounds.logText)
     const { run } = this.message
-    this.#loggedBytes += kept.length
-    try {
-      const sizeBytes = Buffer.byteLength(JSON.stringify(fields))
-      this.#loggedBytes += sizeBytes
-      const shown = sizeBytes > bounds.logFields ? { omitted: `${sizeBytes} bytes of fields` } : fields
-      this.channel.send({ type: 'log', run, level, text: kept, fields: shown })
-    } catch (error) {
-      this.channel.send({ type: 'log', run, level, text: kept, fields: { omitted: `fields: ${error}` } })
-    }
+    const fields = logFieldsOf(given)
+    const sizeBytes = Buffer.byteLength(JSON.stringify(fields))
+    this.#loggedBytes += kept.length + sizeBytes
+    const shown = sizeBytes > jobBounds.logFields ? { omitted: `${sizeBytes} bytes of fields` } : fields
+    this.channel.send({ type: 'log', run, level, text: kept, fields: shown })
   }
-}
-
-export function clip(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`
 }

@@ -4,8 +4,8 @@
  */
 import type { AsyncLocalStorage } from 'node:async_hooks'
 import { JobError, type TraceHeaders } from '../core/job.ts'
+import { jobBounds } from '../core/job-bounds.ts'
 import { randomHex } from '../core/trace/context.ts'
-import { bounds } from './bounds.ts'
 import type { FromChild, RunMessage } from './protocol.ts'
 
 type SpanMessageOf<Type extends 'span' | 'span_end'> = Extract<FromChild, { type: Type }>
@@ -63,13 +63,13 @@ function tellable(attributes: SpanMessageOf<'span'>['attributes']): SpanMessageO
   )
   return Object.fromEntries(
     tellables
-      .slice(0, bounds.spanAttributes)
+      .slice(0, jobBounds.spanAttributes)
       .map(([key, value]) => [clipped(key), typeof value === 'string' ? clipped(value) : value]),
   )
 }
 
 function clipped(text: unknown): string {
-  return String(text).slice(0, bounds.spanText)
+  return String(text).slice(0, jobBounds.spanText)
 }
 
 /** Finer than `Date.now()`. A process that waited long for its job may be off by what the clock was set meanwhile. */

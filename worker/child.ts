@@ -3,20 +3,24 @@
  * database, no keys of the storage, only the channel to its coordinator. When that closes, the coordinator is gone,
  * and the process ends itself and everything it started.
  */
-import { type HookEvent, type JobDefinition, JobError, type JobHooks } from '../core/job.ts'
+import { type HookEvent, type JobDefinition, JobError, type JobHooks, type Json } from '../core/job.ts'
+import { described } from '../core/job-context.ts'
+import { runDefinition } from '../core/job-run.ts'
 import { ChildChannel } from './child-channel.ts'
-import { endOfThrown, resultOf } from './child-last-word.ts'
+import { endOfThrown } from './child-last-word.ts'
 import { isAsBefore } from './child-leftovers.ts'
 import { flushOutput } from './child-output.ts'
 import { Run } from './child-run.ts'
 import { provideZod } from './child-zod.ts'
 import { endOfOutput } from './end-of-output.ts'
-import type { RunMessage, ToChild } from './protocol.ts'
+import type { FromChild, RunMessage, ToChild } from './protocol.ts'
 
 const EX_PROTOCOL = 76
 const patienceMs = 100
 /** A job that is done sooner can't be stopped sooner either. */
 const deafMs = 5
+/** One that hangs is not to keep the other from its turn; both are given half a minute. */
+const ownHookAloneMs = 10_000
 
 const coordinator = process.ppid
 const channel = new ChildChannel(receive, channelClosed)
@@ -83,7 +87,7 @@ async function perform(run: Run): Promise<void> {
     workIn(message.scratchDirectory)
     nameTrace(message.trace)
     run.definition = await load(message)
-    end(run, resultOf(message.run, await runOf(run, run.definition)))
+    end(run, { type: 'result', run: message.run, result: await runOf(run, run.definition) })
   } catch (error) {
     fail(error, 'threw', run)
   }
@@ -104,21 +108,13 @@ function nameTrace(trace: RunMessage['trace']): void {
   }
 }
 
-async function runOf({ message, context }: Run, definition: JobDefinition): Promise<unknown> {
-  if (message.hook !== null) {
-    await runHooks(message, message.hook, definition, context)
-    return null
-  }
-  const params = parseParams(definition, message.params)
-  if (message.children === null) return await definition.run(params, context)
-  if (definition.onChildren !== undefined) {
-    return await definition.onChildren(params, context, message.children)
-  }
-  const text = 'The job waited for children, but its definition has no onChildren to go on in.'
-  throw new JobError('no_on_children', text, { retry: false })
+async function runOf({ message, context }: Run, definition: JobDefinition): Promise<Json> {
+  if (message.hook === null) return await runDefinition(definition, message.params, context, message.children)
+  await runHooks(message, message.hook, definition, context)
+  return null
 }
 
-/** The definition's own hook, then that of its directory. */
+/** The definition's own hook, then that of its directory, whatever became of the other. */
 async function runHooks(
   { definition: { key, version }, jobId, attempt }: RunMessage,
   { name, file, payload }: NonNullable<RunMessage['hook']>,
@@ -134,10 +130,17 @@ async function runHooks(
     definitionKey: key,
     definitionVersion: version,
   } as HookEvent
-  await definition.hooks?.[name]?.(event, context)
-  if (file === null) return
-  const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
-  await module.default[name]?.(event, context)
+  const own = Promise.try(async () => await definition.hooks?.[name]?.(event, context))
+  await Promise.race([own.catch(() => {}), Bun.sleep(ownHookAloneMs)])
+  const shared = async () => {
+    if (file === null) return
+    const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
+    await module.default[name]?.(event, context)
+  }
+  const failed = (await Promise.allSettled([own, shared()])).filter(({ status }) => status === 'rejected')
+  if (failed.length === 0) return
+  const reasons = (failed as PromiseRejectedResult[]).map(({ reason }) => reason)
+  throw reasons.length === 1 ? reasons[0] : new AggregateError(reasons, reasons.map(described).join('; '))
 }
 
 /** @throws JobError definition_not_loaded, which another attempt may survive: the file can be in the making */
@@ -158,25 +161,15 @@ async function load({ file, definition: wanted }: RunMessage): Promise<JobDefini
   return found
 }
 
-/** @throws JobError invalid_params */
-function parseParams(definition: JobDefinition, given: unknown): unknown {
-  const params = definition.params.safeParse(given)
-  if (params.success) return params.data
-  const problems = params.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')
-  const message = `The parameters are not what the definition takes: ${problems}`
-  throw new JobError('invalid_params', message, { retry: false })
-}
-
 function fail(error: unknown, code: string, run = current): void {
   // Of a job that is done: nobody may run here any more.
   if (run === undefined) process.exit(1)
-  end(
-    run,
-    endOfThrown(run.message.run, error, code, (thrown) => run.backoff(thrown)),
-  )
+  const { definition, message, context } = run
+  const { attempt, asksBackoff } = message
+  end(run, endOfThrown(message.run, error, code, { definition, attempt, asksBackoff, log: context.log }))
 }
 
-function end(run: Run, last: ReturnType<typeof resultOf>): void {
+function end(run: Run, last: FromChild): void {
   // It has ended before, by an error outside its promise.
   if (current !== run) return
   current = undefined

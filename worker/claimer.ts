@@ -11,7 +11,7 @@
  */
 import { isUnanswered, type Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
-import { type ClaimedJob, type ClaimRequest, claim } from '../core/queue/claim.ts'
+import { type ClaimedJob, type ClaimOptions, type ClaimRequest, claim } from '../core/queue/claim.ts'
 import { giveBackUnknown } from '../core/queue/give-back.ts'
 import { LaneCursors } from '../core/queue/lane-cursors.ts'
 import type { Served } from '../core/queue/lanes.ts'
@@ -56,7 +56,7 @@ export class Claimer {
   }
 
   /** One at a time. */
-  async claim(request: ClaimRequest, options: { limited: boolean }): Promise<ClaimedJob[]> {
+  async claim(request: ClaimRequest, options: ClaimOptions): Promise<ClaimedJob[]> {
     await this.#giveBack()
     const beganAt = performance.now()
     let jobs: ClaimedJob[]

@@ -106,12 +106,14 @@ export class Coordinator {
   #tendTimer: NodeJS.Timeout | undefined
   #leasesWanted = false
   #limited = false
+  #crowded = false
   #admittedUpTo: string | null = null
   #beatAt = Number.NEGATIVE_INFINITY
   /** Nothing is claimed before: it could not be run. */
   #ableFrom = Number.NEGATIVE_INFINITY
   #pollTimer: NodeJS.Timeout | undefined
   #beatTimer: NodeJS.Timeout | undefined
+  #beating: Promise<void> | undefined
   #dueTimer: NodeJS.Timeout | undefined
   #leaseTimer: NodeJS.Timeout | undefined
 
@@ -301,7 +303,7 @@ export class Coordinator {
     const { sql } = this.options
     const leases = this.#leasesWanted
     const pass = this.#stagings.begin()
-    const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, blocked } = await stage(sql, {
+    const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, crowded, blocked } = await stage(sql, {
       limit: stageLimit,
       withinSeconds: pass.withinSeconds,
       leases,
@@ -311,6 +313,7 @@ export class Coordinator {
     if (leases) this.#leasesWanted = false
     if (staged === stageLimit) this.wake()
     this.#limited = limited
+    this.#crowded = crowded
     this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => {
       this.#tendedAt = Number.NEGATIVE_INFINITY
       this.wake()
@@ -349,7 +352,7 @@ export class Coordinator {
     return await silence.over(
       this.#claimer.claim(
         { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
-        { limited: this.#limited },
+        { limited: this.#limited, crowded: this.#crowded },
       ),
     )
   }
@@ -384,15 +387,19 @@ export class Coordinator {
 
   #beatIfDue(): void {
     if (performance.now() < this.#beatAt) return
-    this.#beat().catch((error) => this.#log.warn({ err: error }, 'beat.failed'))
+    this.#beating = this.#beat().catch((error) => this.#log.warn({ err: error }, 'beat.failed'))
   }
 
   async #beat(): Promise<void> {
     const { sql, config, workerId, tracing } = this.options
     this.#beatAt = performance.now() + beatMs
+    // One that drains lives, and takes up nothing any more: nobody is to count on it.
+    const isOpen = this.#state === 'running'
+    const definitions = isOpen ? [...this.#definitions.values()] : []
     const info = {
       queues: config.QUEUES,
-      definitions: [...this.#definitions.keys()],
+      definitions: definitions.map(definitionName),
+      schedules: definitions.filter(({ schedule }) => schedule !== null).map(definitionName),
       pid: process.pid,
       bun: Bun.version,
       ffmpeg: { ...this.options.ffmpeg },
@@ -402,7 +409,7 @@ export class Coordinator {
       spansDropped: tracing.dropped(),
     })
     const metrics = [...this.#metrics.families(), ...limits, ...usageFamilies('job_server_worker')]
-    const slots = config.MAX_CONCURRENT_EXECUTIONS
+    const slots = isOpen ? config.MAX_CONCURRENT_EXECUTIONS : this.#turns.size
     await beat(sql, { id: workerId, kind: 'worker', slots, info, metrics })
   }
 
@@ -500,7 +507,6 @@ export class Coordinator {
   async #drain(): Promise<void> {
     this.#state = 'draining'
     clearInterval(this.#pollTimer)
-    clearInterval(this.#beatTimer)
     clearTimeout(this.#dueTimer)
     clearTimeout(this.#tendTimer)
     clearTimeout(this.#leaseTimer)
@@ -519,6 +525,9 @@ export class Coordinator {
     await this.#listener.stop()
     await this.#standby.stop()
     await this.#scratch.stop()
+    clearInterval(this.#beatTimer)
+    // It would come after the sign-off.
+    await this.#beating
     await this.#signOff()
     this.#state = 'stopped'
     this.#stopping = undefined

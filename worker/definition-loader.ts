@@ -7,8 +7,9 @@
  * every job runs the file as it is now. If nothing can be loaded at all (no process, no database), everything stays
  * as it was, and it is tried again.
  *
- * A file that is taken away takes the schedule of its definition with it. One that is gone at the start was nobody's to
- * see: another worker may have it, so its schedule stays until it is removed by hand.
+ * A file that is taken away takes the schedule of its definition with it, and so does one that is changed to have none. What is
+ * gone at the start was nobody's to see: another worker may have it, so the schedule stays. Of a file that is there without
+ * it, `core/schedules/sync.ts` says what becomes of the schedule.
  */
 import { dirname, resolve } from 'node:path'
 import type { Pool } from '../core/db.ts'
@@ -107,12 +108,13 @@ export class DefinitionLoader {
     // A directory that can't be read stands for all its files.
     const isBroken = ({ file }: DefinitionRecord) =>
       broken.some((other) => [file, dirname(file)].includes(resolve(other.file)))
-    const names = new Set(definitions.map(definitionName))
-    const missing = this.#known.filter((definition) => !names.has(definitionName(definition)))
-    await removeCodeSchedules(
-      sql,
-      missing.filter((definition) => !isBroken(definition)),
+    const found = new Map(definitions.map((definition) => [definitionName(definition), definition]))
+    const missing = this.#known.filter((definition) => !found.has(definitionName(definition)))
+    const unscheduled = this.#known.filter(
+      (definition) =>
+        definition.schedule !== null && found.get(definitionName(definition))?.schedule === null,
     )
+    await removeCodeSchedules(sql, [...missing.filter((definition) => !isBroken(definition)), ...unscheduled])
     this.#known = [...definitions, ...missing.filter(isBroken)]
     onLoaded(definitions)
     log.info({ definitions: definitions.map(definitionName) }, 'definitions.loaded')

@@ -8,7 +8,7 @@ import { definitionNameOf } from '../core/definitions/name.ts'
 import type { JobLimits, JobTools } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
 import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
-import { enqueueFromJob } from './enqueue-from-job.ts'
+import { answerEnqueue } from './answer-enqueue.ts'
 import type { JobRun, NotBegun, ProcessEnd } from './job-process.ts'
 import type { Scratch } from './scratch.ts'
 import type { Standby } from './standby.ts'
@@ -122,7 +122,7 @@ export class HookRunner {
           message: 'Hooks have no storage.',
           retry: false,
         }),
-        enqueue: (message) => enqueueFromJob(sql, message),
+        enqueue: (message) => answerEnqueue(sql, message),
       },
     )
     this.#runs.add(run)

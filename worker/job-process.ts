@@ -14,6 +14,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Subprocess } from 'bun'
+import { childJobs, faultsIn } from '../core/job-shapes.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Children } from '../core/queue/finish.ts'
@@ -24,10 +25,8 @@ import { ProcessOutput, within } from './process-output.ts'
 import { beNice, sacrificeFirst } from './process-priority.ts'
 import { hasChildren, markName, ProcessTree } from './process-tree.ts'
 import {
-  childJobs,
   type EnqueueRequest,
   type FromChild,
-  faultsIn,
   fromChild,
   type RunMessage,
   type StorageRequest,

@@ -21,19 +21,15 @@
  * child needs no schema library to start.
  */
 import { z } from 'zod'
-import type {
-  ChildEnd,
-  ChildJob,
-  EnqueuedJob,
-  Fleet,
-  HookName,
-  JobLimits,
-  JobTools,
-  TraceHeaders,
-} from '../core/job.ts'
+import type { ChildEnd, Fleet, HookName, JobLimits, JobTools, TraceHeaders } from '../core/job.ts'
+import { jobBounds } from '../core/job-bounds.ts'
 import { contextBounds } from '../core/job-context.ts'
-import type { Json, JsonObject } from '../core/json.ts'
-import { bounds, isShallow } from './bounds.ts'
+import {
+  jsonShape as json,
+  jsonObjectShape as jsonObject,
+  secondsShape as seconds,
+} from '../core/job-shapes.ts'
+import type { JsonObject } from '../core/json.ts'
 
 export interface RunMessage {
   type: 'run'
@@ -73,47 +69,10 @@ export type ToChild =
   | { type: 'enqueued'; request: number; jobId: string; created: boolean }
   | { type: 'refused'; request: number; code: string; message: string; retry: boolean }
 
-// It was parsed from JSON, so it is JSON; a full walk by the schema would cost the coordinator seconds.
-const json = z.custom<Json>((value) => value !== undefined && isShallow(value), 'expected JSON')
-const jsonObject = z.custom<JsonObject>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value),
-  'expected a JSON object',
-)
 const run = z.int()
 const spanId = z.string().regex(/^(?!0{16})[\da-f]{16}$/)
 /** Milliseconds since 1970. */
 const atMs = z.number().nonnegative()
-const seconds = z.number().min(0).max(contextBounds.seconds)
-
-const job = z.strictObject({
-  definitionKey: z.string().min(1).max(255),
-  definitionVersion: z.int32().positive().optional(),
-  params: jsonObject.optional(),
-  queue: z.string().min(1).max(100).optional(),
-  priority: z.int32().optional(),
-  maxAttempts: z.int().min(1).max(1000).optional(),
-  timeoutSeconds: z.number().positive().max(604_800).optional(),
-  delaySeconds: seconds.optional(),
-  concurrencyKey: z.string().min(1).max(255).optional(),
-  concurrencyKeyLimit: z.int32().positive().optional(),
-})
-
-export const childJobs = z
-  .array(job.extend({ temporaryOutputs: z.boolean().optional() }) satisfies z.ZodType<ChildJob>)
-  .max(10_000)
-
-export const enqueuedJob = job.extend({
-  idempotencyKey: z.string().min(1).max(255).optional(),
-  uniqueFor: z.number().positive().max(31_536_000).optional(),
-  tags: z.array(z.string().min(1).max(100)).max(50).optional(),
-  metadata: jsonObject.optional(),
-}) satisfies z.ZodType<EnqueuedJob>
-
-/** @param what was parsed */
-export function faultsIn({ issues }: z.ZodError, what: string): string {
-  const faults = issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`)
-  return faults.slice(0, 10).join('; ')
-}
 
 export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
@@ -139,21 +98,21 @@ export const fromChild = z.discriminatedUnion('type', [
     id: spanId,
     /** Another span of the job; null: the attempt itself. */
     parent: spanId.nullable(),
-    name: z.string().min(1).max(bounds.spanText),
+    name: z.string().min(1).max(jobBounds.spanText),
     atMs,
     attributes: z
       .record(
-        z.string().max(bounds.spanText),
-        z.union([z.string().max(bounds.spanText), z.number(), z.boolean()]),
+        z.string().max(jobBounds.spanText),
+        z.union([z.string().max(jobBounds.spanText), z.number(), z.boolean()]),
       )
-      .refine((attributes) => Object.keys(attributes).length <= bounds.spanAttributes),
+      .refine((attributes) => Object.keys(attributes).length <= jobBounds.spanAttributes),
   }),
   z.object({
     type: z.literal('span_end'),
     run,
     id: spanId,
     atMs,
-    error: z.string().max(bounds.spanText).nullable(),
+    error: z.string().max(jobBounds.spanText).nullable(),
   }),
   z.object({ type: z.literal('logs_dropped'), run, lines: z.int(), bytes: z.int() }),
   z.object({

@@ -1,7 +1,7 @@
 /**
  * Who calls: the key of `Authorization: Bearer <key>`, a player with a token for the video that it plays, or, where that
- * is allowed, anybody. A key that was found is
- * believed for a few seconds without asking the database again, so that long a revoked one may still be taken.
+ * is allowed, anybody. A key that was found is believed for a few seconds without asking the database again, so that long a
+ * revoked one may still be taken. Answers that last ask again by `stillGood`.
  */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
@@ -24,32 +24,50 @@ interface AuthenticateOptions {
   openTo: OpenTo
   /** Names that callers without a key may use; empty: see `requireName`. */
   allowedHosts: readonly string[]
+  /** Whether all requests come by one: then nobody is this machine. */
+  isBehindProxy: boolean
   limit: RateLimit
   tokens: PlaybackTokens
 }
 
-export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: AuthenticateOptions) {
+export function authenticate({
+  sql,
+  openTo,
+  allowedHosts,
+  isBehindProxy,
+  limit,
+  tokens,
+}: AuthenticateOptions) {
   const known = new Map<string, { key: ApiKey; until: number }>()
   const keysAreNeeded = keyWatch(sql)
 
   async function keyOf(secret: string, c: Context<ApiEnv>): Promise<ApiKey> {
-    const now = Date.now()
     const remembered = known.get(secret)
-    if (remembered !== undefined && remembered.until > now) return remembered.key
+    if (remembered !== undefined && remembered.until > Date.now()) return remembered.key
     // Who tries out keys is slowed down before the database hears of it; a key that was good is no guess, and others at
     // its address that guess must not keep it out.
     if (remembered === undefined) limit.check(c)
+    const key = await lookUp(secret)
+    if (key !== null) return key
+    limit.count(c)
+    throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
+  }
+
+  async function lookUp(secret: string): Promise<ApiKey | null> {
+    const now = Date.now()
     const key = looksLikeSecret(secret) ? await findKey(sql, secret) : null
     // What is found goes to the end: the oldest is who was longest not looked up.
     known.delete(secret)
-    if (key === null) {
-      limit.count(c)
-      throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
-    }
+    if (key === null) return null
     const oldest = known.size < rememberedKeys ? undefined : known.keys().next().value
     if (oldest !== undefined) known.delete(oldest)
     known.set(secret, { key, until: Math.min(now + believedMs, key.expiresAt?.getTime() ?? Infinity) })
     return key
+  }
+
+  async function isStillGood(secret: string): Promise<boolean> {
+    const remembered = known.get(secret)
+    return (remembered !== undefined && remembered.until > Date.now()) || (await lookUp(secret)) !== null
   }
 
   /** @throws RequestProblem unauthorized when there is a token that is not good here */
@@ -68,17 +86,20 @@ export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: Authe
 
   return createMiddleware<ApiEnv>(async (c, next) => {
     const header = c.req.header('authorization')
-    if (openTo === 'everybody') {
-      requireName(c, { openTo, allowedHosts })
-      c.set('caller', null)
-    } else if (header !== undefined) c.set('caller', await keyOf(secretIn(header), c))
-    else if (await playsWithToken(c)) c.set('caller', null)
-    else {
+    c.set('caller', null)
+    c.set('stillGood', async () => true)
+    if (openTo === 'everybody') requireName(c, { openTo, allowedHosts })
+    else if (header !== undefined) {
+      const secret = secretIn(header)
+      c.set('caller', await keyOf(secret, c))
+      c.set('stillGood', () => isStillGood(secret))
+    } else if (!(await playsWithToken(c))) {
       if (openTo === 'nobody' || (await keysAreNeeded())) {
         throw unauthorized('An API key is needed: Authorization: Bearer <key>.')
       }
+      requireDirect(c, isBehindProxy)
       requireName(c, { openTo, allowedHosts })
-      c.set('caller', null)
+      c.set('stillGood', async () => !(await keysAreNeeded()))
     }
     await next()
   })
@@ -101,6 +122,24 @@ function secretIn(header: string): string {
   const [, secret] = /^Bearer +(\S+) *$/i.exec(header) ?? []
   if (secret === undefined) throw unauthorized('The Authorization header must be: Bearer <key>.')
   return secret
+}
+
+/** What proxies add to a request: each of them something else. */
+const marksOfProxies = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'forwarded',
+  'via',
+]
+
+/** A proxy on this machine lets the whole network speak by this machine's name. */
+function requireDirect(c: Context<ApiEnv>, isBehindProxy: boolean): void {
+  if (!isBehindProxy && marksOfProxies.every((name) => c.req.header(name) === undefined)) return
+  throw unauthorized(
+    'By a proxy the API serves callers with a key only: make the first (bun run keys create).',
+  )
 }
 
 /** A name that a page's owner points at this machine (DNS rebinding) would make the page ours. */

@@ -39,7 +39,7 @@ export function createRateLimit(
 
   function check(c: Context<ApiEnv>, what?: 'playback'): { name: string; next: number; time: number } {
     const time = now()
-    const caller = c.var.caller?.id ?? addressOf(c, connectionOf, proxies)
+    const caller = callerOf(c, connectionOf, proxies)
     const name = what === undefined ? caller : `${what} ${caller}`
     const next = Math.max(doneAt.get(name) ?? 0, time) + intervalMs
     const waitMs = next - time - burst * intervalMs
@@ -74,6 +74,15 @@ function sweep(doneAt: Map<string, number>, time: number): void {
     if (doneAt.size <= callersBeforeSweep / 2) return
     doneAt.delete(name)
   }
+}
+
+/** By the id of the key, or by the address where there is none. */
+export function callerOf(
+  c: Context<ApiEnv>,
+  connectionOf: (c: Context) => ConnInfo,
+  proxies: number,
+): string {
+  return c.var.caller?.id ?? addressOf(c, connectionOf, proxies)
 }
 
 /** Entries of X-Forwarded-For beyond our own proxies were written by the caller, who may write anything. */

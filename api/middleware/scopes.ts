@@ -1,6 +1,6 @@
 /** What a caller's key must allow. One list for all routes: who adds a route need not think of it to be safe. */
 import { createMiddleware } from 'hono/factory'
-import type { Scope } from '../../core/keys/key.ts'
+import type { ApiKey, Scope } from '../../core/keys/key.ts'
 import type { ApiEnv } from '../app.ts'
 import { RequestProblem } from '../problem.ts'
 
@@ -27,12 +27,18 @@ export function scopeFor(method: string, path: string): Scope {
 
 /** After `authenticate`. Who needs no key may do everything. */
 export const requireScope = createMiddleware<ApiEnv>(async (c, next) => {
-  const { caller } = c.var
   const scope = scopeFor(c.req.method, c.req.path)
-  if (caller !== null && !caller.scopes.includes(scope) && !caller.scopes.includes('admin')) {
-    throw new RequestProblem('forbidden', `The API key does not have the scope "${scope}".`, [], {
-      headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-    })
-  }
+  if (!mayAs(c.var.caller, scope)) throw insufficientScope(scope)
   await next()
 })
+
+/** Whether the caller may do what is for that scope. */
+export function mayAs(caller: ApiKey | null, scope: Scope): boolean {
+  return caller === null || caller.scopes.includes(scope) || caller.scopes.includes('admin')
+}
+
+export function insufficientScope(scope: Scope): RequestProblem {
+  return new RequestProblem('forbidden', `The API key does not have the scope "${scope}".`, [], {
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+  })
+}

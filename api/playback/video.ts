@@ -54,6 +54,11 @@ const Picture = z.looseObject({
 const Output = z.discriminatedUnion('kind', [File, Rendition, Sound, Subtitles, Picture])
 export type Output = z.output<typeof Output>
 
+type MadeOutput = Output & {
+  /** Of the encode that made it: one that is done again has another. */
+  jobId: string
+}
+
 /** What `encode.video` returns, as far as clients see it. */
 const EncodeResult = z.object({ outputs: z.array(Output), source: z.looseObject({}) })
 
@@ -63,7 +68,7 @@ export interface Video {
   /** Null until an encode has succeeded. */
   source: Record<string, unknown> | null
   /** Of those by one name the latest. */
-  outputs: Output[]
+  outputs: MadeOutput[]
 }
 
 /** @throws JobNotFound */
@@ -73,9 +78,11 @@ export async function readVideo(sql: Sql, videoId: string): Promise<Video> {
   const job = await asOneJob(sql, first)
   const additions = []
   for (const addition of await readAdditions(sql, videoId)) additions.push(await asOneJob(sql, addition))
-  const outputs = new Map<string, Output>()
+  const outputs = new Map<string, MadeOutput>()
   for (const each of [job, ...additions]) {
-    for (const output of resultOf(each)?.outputs ?? []) outputs.set(output.name, output)
+    for (const output of resultOf(each)?.outputs ?? []) {
+      outputs.set(output.name, { ...output, jobId: each.jobId })
+    }
   }
   const result = [job, ...additions].map(resultOf).find((each) => each !== null)
   return { job, additions, source: result?.source ?? null, outputs: [...outputs.values()] }

@@ -77,6 +77,8 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
       '/redrive',
       operation({
         summary: 'Retry the dead letters that match, oldest first',
+        description:
+          'Those of definitions that were removed are passed over; where all are such, it is an error.',
         example: { definitionKey: 'echo', limit: 100 },
         answers: {
           200: {
@@ -88,6 +90,7 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
             example: { jobs: [{ dlqJobId: exampleId, jobId: exampleId }], redriven: 1 },
           },
         },
+        problems: ['definition_not_found'],
       }),
       jsonBody,
       validate('json', RedriveBody),
@@ -136,7 +139,7 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
             example: { jobId: exampleId, status: 'queued', message: 'The job is queued again.' },
           },
         },
-        problems: ['dead_letter_not_found'],
+        problems: ['dead_letter_not_found', 'definition_not_found', 'only_as_child'],
       }),
       validate('param', LetterParam),
       optionalJsonBody,

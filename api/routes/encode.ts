@@ -7,7 +7,7 @@ import { problemOfUrl } from '../../core/outside-url.ts'
 import { enqueue } from '../../core/queue/enqueue.ts'
 import { isKeyHeld } from '../../core/queue/read.ts'
 import { rejectUpload } from '../../core/uploads/reject.ts'
-import { usableUpload } from '../../core/uploads/usable.ts'
+import { refusePicture, usableUpload } from '../../core/uploads/usable.ts'
 import { requireEncoders } from '../../core/workers/encoders.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
@@ -64,7 +64,10 @@ export function encodeRoutes(dependencies: AppDependencies) {
       return { source: { key: upload.objectKey }, filename: upload.filename }
     }
     const key = sourceKey ?? ''
-    if (!isRepeated && (await storage.head(key)) === null) throw new SourceNotFound(key)
+    if (!isRepeated) {
+      await refusePicture(sql, key)
+      if ((await storage.head(key)) === null) throw new SourceNotFound(key)
+    }
     return { source: { key }, filename: filename ?? 'video' }
   }
 

@@ -13,10 +13,13 @@ import {
   usableCursor,
 } from '../../core/events/read.ts'
 import { isFinal, jobStatuses } from '../../core/job-state.ts'
-import { statusIfAny } from '../../core/queue/read.ts'
+import { definitionOf, statusIfAny } from '../../core/queue/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { eventStream, noMoreEvents, viewItem } from '../event-stream.ts'
+import { mayAs } from '../middleware/scopes.ts'
+import type { OpenAnswers } from '../open-answers.ts'
 import { operation } from '../openapi/operation.ts'
+import { withoutAnswer } from '../own-jobs.ts'
 import { id, validate, validateHeaders } from '../validate.ts'
 import {
   AllQuery,
@@ -34,7 +37,7 @@ const JobParam = z.object({ jobId: id })
 const streamed =
   'With `Accept: text/event-stream` as server-sent events: each has one of these events as its data and a cursor as its id.'
 
-export function eventRoutes({ sql, events, config }: AppDependencies) {
+export function eventRoutes({ sql, events, config, streams }: AppDependencies & { streams: OpenAnswers }) {
   const heartbeatMs = config.STREAM_HEARTBEAT_SECONDS * 1000
   const open = (request: Pick<FollowRequest, 'jobId' | 'logs' | 'from'>) => {
     const abort = new AbortController()
@@ -71,6 +74,8 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
         const status = await statusIfAny(sql, jobId)
         if (status === null) throw new JobNotFound(jobId)
         const wants = ({ eventType }: StreamItem) => types?.has(eventType) ?? true
+        const definitionKey = mayAs(c.var.caller, 'admin') ? null : await definitionOf(sql, jobId)
+        const shown = (item: StreamItem) => withoutAnswer(item, definitionKey)
         const from = (await usable(lastEventId(c.req.header('last-event-id')) ?? after)) ?? beginning
         if (wantsStream(c.req.header('accept'))) {
           const scope = { jobId, logs: logs ?? true }
@@ -80,7 +85,7 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
           }
           const { abort, steps } = open({ ...scope, from })
           const whole = untilOver(steps, isFinal(status), () => isOver(jobId))
-          return eventStream(c, only(whole, wants, heartbeatMs), { abort, heartbeatMs })
+          return eventStream(c, only(whole, { wants, shown, heartbeatMs }), { abort, heartbeatMs, streams })
         }
         const isWhole = limit === undefined && after === undefined
         const pageLimit = { items: limit ?? pageItems, bytes: pageBytes }
@@ -90,7 +95,7 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
           page = await readJobPage(sql, { jobId, logs: logs ?? false }, page.cursor, pageLimit)
           items.push(...page.items)
         }
-        const events = items.filter(wants).map(viewItem)
+        const events = items.filter(wants).map(shown).map(viewItem)
         return c.json({ jobId, events, cursor: cursorText(page.cursor), more: !page.isLast })
       },
     )
@@ -121,18 +126,20 @@ export function eventRoutes({ sql, events, config }: AppDependencies) {
             ? queue !== undefined || !isInternal(item.definitionKey)
             : item.definitionKey === definitionKey) &&
           (queue === undefined || item.queue === queue)
+        const seesAnswers = mayAs(c.var.caller, 'admin')
+        const shown = (item: StreamItem) => (seesAnswers ? item : withoutAnswer(item, item.definitionKey))
         const given = await usable(lastEventId(c.req.header('last-event-id')) ?? after)
         const from = given ?? (await cursorOfNow(sql))
         if (wantsStream(c.req.header('accept'))) {
           const { abort, steps } = open({ logs, from })
-          return eventStream(c, only(steps, wants, heartbeatMs), { abort, heartbeatMs })
+          return eventStream(c, only(steps, { wants, shown, heartbeatMs }), { abort, heartbeatMs, streams })
         }
         const pageLimit = { items: limit ?? pageItems, bytes: pageBytes }
         const page =
           given === null
             ? { items: [], cursor: from, isLast: true }
             : await readAllPage(sql, { logs, origin: true }, from, pageLimit)
-        const events = page.items.filter(wants).map(viewItem)
+        const events = page.items.filter(wants).map(shown).map(viewItem)
         return c.json({ events, cursor: cursorText(page.cursor), more: !page.isLast })
       },
     )
@@ -174,14 +181,21 @@ function isEnd({ eventType }: StreamItem): boolean {
 /** What is not wanted is passed over; where there is much of it, how far the stream has come is told meanwhile. */
 async function* only(
   steps: AsyncGenerator<Step>,
-  wants: (item: StreamItem) => boolean,
-  heartbeatMs: number,
+  {
+    wants,
+    shown,
+    heartbeatMs,
+  }: {
+    wants: (item: StreamItem) => boolean
+    shown: (item: StreamItem) => StreamItem
+    heartbeatMs: number
+  },
 ): AsyncGenerator<Step> {
   let toldAt = performance.now()
   for await (const step of steps) {
     const isWanted = step.item === null || wants(step.item)
     if (!isWanted && performance.now() < toldAt + heartbeatMs) continue
-    yield isWanted ? step : { ...step, item: null }
+    yield { ...step, item: step.item !== null && isWanted ? shown(step.item) : null }
     toldAt = performance.now()
   }
 }

@@ -12,12 +12,12 @@ const believedMs = 1000
 /** A host that vanished without a word is waited for by the system for a quarter of an hour; new connections are quicker. */
 const silentMs = 60_000
 
-export function healthRoutes({ sql, storage }: Pick<AppDependencies, 'sql' | 'storage'>) {
+export function healthRoutes({ readiness, storage }: Pick<AppDependencies, 'readiness' | 'storage'>) {
   let databaseAskedAt = Number.POSITIVE_INFINITY
   const checkedDatabase = async () => {
     databaseAskedAt = performance.now()
     try {
-      await checkDatabase(sql)
+      await checkDatabase(readiness)
     } finally {
       databaseAskedAt = Number.POSITIVE_INFINITY
     }

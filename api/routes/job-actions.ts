@@ -10,7 +10,9 @@ import { retryJob } from '../../core/queue/retry.ts'
 import { updateJob } from '../../core/queue/update.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { longestSilenceSeconds } from '../idle-time.ts'
+import type { OpenAnswers } from '../open-answers.ts'
 import { operation } from '../openapi/operation.ts'
+import { requireRightToChange } from '../own-jobs.ts'
 import { jsonBody, queryInteger, time, validate } from '../validate.ts'
 import { Enqueued, exampleId, exampleJob, Job, messageOfRetry } from './job-answers.ts'
 import { jobFilter, maxTags, tag } from './job-filter.ts'
@@ -45,7 +47,12 @@ const WaitQuery = z.object({
 
 const Message = z.object({ message: z.string() })
 
-export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) {
+export function jobActionRoutes({
+  sql,
+  storage,
+  finishWatch,
+  waits,
+}: AppDependencies & { waits: OpenAnswers }) {
   return new Hono<ApiEnv>()
     .post(
       '/cancel',
@@ -81,6 +88,7 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
       validate('param', JobParam),
       async (c) => {
         const { jobId } = c.req.valid('param')
+        await requireRightToChange(c, sql, jobId)
         const outcome = await cancel(sql, jobId)
         switch (outcome.kind) {
           case 'not_found':
@@ -111,6 +119,7 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
           'job_not_found',
           'job_not_in_status',
           'definition_not_found',
+          'only_as_child',
           'invalid_params',
           'source_gone',
         ],
@@ -118,6 +127,7 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
       validate('param', JobParam),
       async (c) => {
         const { jobId } = c.req.valid('param')
+        await requireRightToChange(c, sql, jobId)
         const outcome = await retryJob(sql, jobId)
         if (outcome.kind === 'not_found') throw new JobNotFound(jobId)
         if (outcome.kind === 'not_finished') throw new JobNotInStatus(jobId, outcome.status, 'finished')
@@ -141,7 +151,13 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
         if (status === null) throw new JobNotFound(jobId)
         if (!isFinal(status)) {
           const timeoutMs = 1000 * Math.min(c.req.valid('query').timeout, longestSilenceSeconds)
-          await finishWatch.wait(jobId, { timeoutMs, signal: c.req.raw.signal })
+          waits.check(c)
+          const leave = waits.enter(c)
+          try {
+            await finishWatch.wait(jobId, { timeoutMs, signal: c.req.raw.signal })
+          } finally {
+            leave()
+          }
         }
         return c.json(await viewJob(sql, jobId))
       },
@@ -159,6 +175,7 @@ export function jobActionRoutes({ sql, storage, finishWatch }: AppDependencies) 
       validate('json', ChangeBody),
       async (c) => {
         const { jobId } = c.req.valid('param')
+        await requireRightToChange(c, sql, jobId)
         const outcome = await updateJob(sql, jobId, c.req.valid('json'))
         if (outcome.kind === 'not_found') throw new JobNotFound(jobId)
         if (outcome.kind === 'not_queued') {

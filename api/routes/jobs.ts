@@ -27,6 +27,7 @@ const enqueueProblems = [
   'invalid_params',
   'invalid_webhook',
   'definition_not_found',
+  'only_as_child',
   'idempotency_conflict',
   'source_gone',
 ] as const

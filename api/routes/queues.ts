@@ -6,34 +6,31 @@ import { pauseQueue, resumeQueue } from '../../core/queues/pause.ts'
 import { listQueues } from '../../core/queues/read.ts'
 import type { ApiEnv, AppDependencies } from '../app.ts'
 import { operation } from '../openapi/operation.ts'
-import { text, validate } from '../validate.ts'
+import { queryInteger, text, validate } from '../validate.ts'
 import { liveCounted } from './metrics.ts'
 
 const QueueParam = z.object({ name: text(100) })
 
+const ListQuery = z.strictObject({
+  limit: queryInteger(1, 1000).default(1000),
+  offset: queryInteger(0, 2_147_483_647).default(0),
+})
+
+const depth = {
+  ready: z.int().describe('Claimable now.'),
+  blocked: z.int().describe('Held back by a concurrency key.'),
+  scheduled: z.int().describe('Due later: delayed, or backing off.'),
+  running: z.int(),
+  waiting: z.int().describe('Waiting for other jobs.'),
+  oldestAgeSeconds: z.number().nullable().describe('How long the oldest claimable job has stood in line.'),
+}
+const QueueDepth = z.object(depth).meta({ id: 'QueueDepth' })
 const Queue = z
-  .object({
-    name: z.string(),
-    pausedAt: z.iso.datetime().nullable(),
-    ready: z.int().describe('Claimable now.'),
-    blocked: z.int().describe('Held back by a concurrency key.'),
-    scheduled: z.int().describe('Due later: delayed, or backing off.'),
-    running: z.int(),
-    waiting: z.int().describe('Waiting for other jobs.'),
-    oldestAgeSeconds: z.number().nullable().describe('How long the oldest claimable job has stood in line.'),
-  })
+  .object({ name: z.string(), pausedAt: z.iso.datetime().nullable(), ...depth })
   .meta({ id: 'Queue' })
 
-const example = {
-  name: 'default',
-  pausedAt: null,
-  ready: 12,
-  blocked: 0,
-  scheduled: 3,
-  running: 4,
-  waiting: 0,
-  oldestAgeSeconds: 0.8,
-}
+const exampleDepth = { ready: 12, blocked: 0, scheduled: 3, running: 4, waiting: 0, oldestAgeSeconds: 0.8 }
+const example = { name: 'default', pausedAt: null, ...exampleDepth }
 
 const Done = z.object({ name: z.string(), message: z.string() })
 
@@ -45,15 +42,25 @@ export function queueRoutes({ sql }: AppDependencies) {
         summary: 'List the queues',
         answers: {
           200: {
-            description: 'By name: those that have jobs, are paused or are named by a definition.',
-            schema: z.object({ queues: z.array(Queue), liveCountedAt: liveCounted }),
-            example: { queues: [example], liveCountedAt: null },
+            description:
+              'A page by name of those that have jobs or had some in the last days, are paused or are named by a definition; how many there are, and what stands in all of them.',
+            schema: z.object({
+              queues: z.array(Queue),
+              total: z.int(),
+              all: QueueDepth,
+              liveCountedAt: liveCounted,
+            }),
+            example: { queues: [example], total: 1, all: exampleDepth, liveCountedAt: null },
           },
         },
       }),
+      validate('query', ListQuery),
       async (c) => {
-        const [queues, countedAt] = await Promise.all([listQueues(sql), liveCountedAt(sql)])
-        return c.json({ queues, liveCountedAt: countedAt })
+        const [page, countedAt] = await Promise.all([
+          listQueues(sql, c.req.valid('query')),
+          liveCountedAt(sql),
+        ])
+        return c.json({ ...page, liveCountedAt: countedAt })
       },
     )
     .post(

@@ -28,7 +28,11 @@ export const ScheduleAnswer = z
     overlap: z.enum(overlapPolicies),
     catchUp: z.enum(catchUpPolicies),
     catchUpLimit: z.int(),
-    nextFireAt: moment.nullable().describe('Without jitter; null when disabled or when no time is to come.'),
+    nextFireAt: moment
+      .nullable()
+      .describe(
+        'Without jitter; null when disabled, when no time is to come, or while the code of no worker has the schedule.',
+      ),
     lastFireAt: moment.nullable(),
     lastJobId: z.uuid().nullable(),
     createdAt: moment,

@@ -52,7 +52,7 @@ export function scheduleTimeRoutes({ sql, config }: AppDependencies) {
         summary: 'Show what an expression would do',
         answers: {
           200: {
-            description: 'In English, and its next times.',
+            description: 'In English, and its next times; of those beyond ten years one at most.',
             schema: z.object({ description: z.string(), times }),
             example: {
               description: 'At 02:30, Monday through Friday (Europe/Berlin)',
@@ -79,7 +79,7 @@ export function scheduleTimeRoutes({ sql, config }: AppDependencies) {
         description: 'Of a disabled one, those it would have.',
         answers: {
           200: {
-            description: 'Without jitter.',
+            description: 'Without jitter; of those beyond ten years one at most.',
             schema: z.object({ scheduleId: z.uuid(), enabled: z.boolean(), times }),
             example: { scheduleId: exampleId, enabled: true, times: exampleTimes },
           },

@@ -12,7 +12,14 @@ export const VideoStatus = z
     progress: loose.nullable().describe('percent, fps, speed, etaSeconds'),
     source: loose.optional().describe('What ffprobe found in the source.'),
     outputs: z
-      .array(z.looseObject({ filename: z.string(), contentType: z.string(), url: z.string() }))
+      .array(
+        z.looseObject({
+          filename: z.string(),
+          contentType: z.string(),
+          jobId: z.uuid().describe('The encode that made it: another one when it is done again.'),
+          url: z.string(),
+        }),
+      )
       .optional(),
     playback: z
       .looseObject({ expiresInSeconds: z.int(), token: z.string() })

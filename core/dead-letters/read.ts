@@ -1,9 +1,10 @@
 /** Reads dead letters: jobs that failed for good. */
-import { plannedAnew, type Sql } from '../db.ts'
+import { plannedAnew, readBounded, type Sql } from '../db.ts'
+import { neverRedriven } from '../definitions/children-only.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
 import type { JsonObject } from '../json.ts'
 
-export interface DeadLetterView {
+interface DeadLetterView {
   dlqJobId: string
   originalJobId: string
   definitionKey: string
@@ -34,11 +35,26 @@ export interface DeadLetterFilter {
   redriven?: boolean | undefined
 }
 
-/** One page, newest first, and how many there are in all; those of our own only where their definition is named. */
+interface DeadLetterPage {
+  jobs: DeadLetterView[]
+  total: number
+}
+
+/**
+ * One page, newest first, and how many there are in all; those of our own only where their definition is named.
+ * @throws ReadTooLong
+ */
 export async function listDeadLetters(
   sql: Sql,
   filter: DeadLetterFilter & { limit: number; offset: number },
-): Promise<{ jobs: DeadLetterView[]; total: number }> {
+): Promise<DeadLetterPage> {
+  return await readBounded(sql, (tx) => readPage(tx, filter))
+}
+
+async function readPage(
+  sql: Sql,
+  filter: DeadLetterFilter & { limit: number; offset: number },
+): Promise<DeadLetterPage> {
   const { definitionKey, errorCode, redriven, limit, offset } = filter
   const matching = sql`
     ${definitionKey === undefined ? sql`definition_key <> all(${internalDefinitions}::text[])` : sql`definition_key = ${definitionKey}`}
@@ -67,7 +83,7 @@ export interface DeadLetterGroup {
   errorSummary: string | null
 }
 
-/** Those that nobody has redriven yet, by definition and error, none of our own; the largest groups first. */
+/** Those that nobody has redriven yet and somebody could, by definition and error; the largest groups first. */
 export async function groupDeadLetters(sql: Sql): Promise<DeadLetterGroup[]> {
   // dead_letters_open_idx finds them, as many as there is work to do; dead_letters_definition_idx the newest of each.
   return await sql<DeadLetterGroup[]>`
@@ -75,7 +91,7 @@ export async function groupDeadLetters(sql: Sql): Promise<DeadLetterGroup[]> {
       select
         definition_key, error_code, count(*)::float8 as count, min(moved_to_dlq_at) as first_at, max(moved_to_dlq_at) as last_at
       from job_server.dead_letters
-      where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
+      where redriven_at is null and definition_key <> all(${neverRedriven}::text[])
       group by definition_key, error_code
       order by count desc, definition_key, error_code
       limit 500

@@ -1,8 +1,10 @@
 /** Redrives dead letters: each becomes a new job with the parameters and limits of the old. */
 import { plannedAnew, type Sql } from '../db.ts'
-import { internalDefinitions } from '../definitions/internal.ts'
+import { neverRedriven, requireAlone } from '../definitions/children-only.ts'
+import { DefinitionNotFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
+import { makeLanes } from '../queue/lanes.ts'
 import { statusWhileKnown } from '../queue/read.ts'
 import { withSendSpan } from '../queue/send-span.ts'
 import { hintWork } from '../queue/wake.ts'
@@ -27,7 +29,8 @@ const batch = 1000
 /**
  * A letter is redriven once, however often and by however many at once; afresh once its job is gone, removed or past
  * retention, and has left no letter of its own. Unknown ids have no answer, nor have letters of our own: a delivery is
- * sent again from its log, which would not know of it otherwise.
+ * sent again from its log, which would not know of it otherwise; nor those of children-only definitions, and of those that
+ * were removed: they stay as they are.
  */
 export async function redrive(
   sql: Sql,
@@ -42,7 +45,7 @@ export async function redrive(
   )
 }
 
-/** @returns null for a letter that `redrive` has no answer for */
+/** @returns null for a letter that `redrive` has no answer for. @throws OnlyAsChild, DefinitionNotFound */
 export async function redriveOne(
   sql: Sql,
   deadLetterId: string,
@@ -50,7 +53,16 @@ export async function redriveOne(
 ): Promise<(Redriven & { status: JobStatus }) | null> {
   for (;;) {
     const [redriven] = await redrive(sql, [deadLetterId], options)
-    if (redriven === undefined) return null
+    if (redriven === undefined) {
+      // dead_letters_pk
+      const [letter] = await sql<(LetterDefinition & { isRegistered: boolean })[]>`
+        select definition_key, definition_version, ${isRegistered(sql)} as is_registered
+        from job_server.dead_letters where id = ${deadLetterId}`
+      if (letter === undefined) return null
+      requireAlone(letter.definitionKey)
+      if (!letter.isRegistered) throw notRegistered(letter)
+      return null
+    }
     const status = redriven.created ? 'queued' : await statusWhileKnown(sql, redriven.jobId)
     if (status !== null) return { ...redriven, status }
     // It went between the two looks, and the next one redrives the letter afresh.
@@ -83,20 +95,22 @@ async function redriveAll(
       select dead_letters.*, new_job_id
       from unnest(${deadLetterIds}::uuid[], ${jobIds}::uuid[]) as given (id, new_job_id)
       join job_server.dead_letters using (id)
-      where definition_key <> all(${internalDefinitions}::text[])
+      where definition_key <> all(${neverRedriven}::text[])
       order by id
       for update of dead_letters
     ),
-    fresh as materialized (
+    due as materialized (
       select * from letters
       where redriven_at is null or (id, redriven_job_id) in (select id, redriven_job_id from gone)
     ),
-    laned as (
-      insert into job_server.lanes (queue, definition_key, definition_version)
-      select distinct queue, definition_key, definition_version from fresh
-      order by queue, definition_key, definition_version
-      on conflict do nothing
+    -- Until we have committed no definition of theirs is removed (definitions_pk).
+    fresh as materialized (
+      select due.*
+      from due
+      join job_server.definitions on definitions.key = definition_key and definitions.version = definition_version
+      for key share of definitions
     ),
+    laned as (${makeLanes(sql, sql`fresh`)}),
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, max_attempts, timeout_seconds, backoff,
@@ -137,14 +151,16 @@ async function redriveAll(
       letters.id as dead_letter_id,
       case when fresh.id is null then letters.redriven_job_id else letters.new_job_id end as job_id,
       fresh.id is not null as created
-    from letters left join fresh using (id)`
+    from letters left join fresh using (id)
+    where fresh.id is not null or letters.id not in (select id from due)`
   hintWork(sql)
   return redriven
 }
 
 /**
  * Up to `limit` letters that match and were not redriven yet, oldest first, a batch after the other: what fails half-way
- * leaves whole batches, and the next call goes on behind them.
+ * leaves whole batches, and the next call goes on behind them. Those of definitions that were removed are passed over.
+ * @throws DefinitionNotFound when all that match are such
  */
 export async function redriveMatching(
   sql: Sql,
@@ -152,18 +168,39 @@ export async function redriveMatching(
   options: { limit: number; maxAttempts?: number | undefined },
 ): Promise<Redriven[]> {
   const { definitionKey, errorCode } = filter
+  const matches = sql`
+    redriven_at is null and definition_key <> all(${neverRedriven}::text[])
+      ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
+      ${errorCode === undefined ? sql`` : errorCode === null ? sql`and error_code is null` : sql`and error_code = ${errorCode}`}`
   // dead_letters_definition_idx where a definition is named
   const letters = await plannedAnew(sql<{ id: string }[]>`
     select id from job_server.dead_letters
-    where redriven_at is null and definition_key <> all(${internalDefinitions}::text[])
-      ${definitionKey === undefined ? sql`` : sql`and definition_key = ${definitionKey}`}
-      ${errorCode === undefined ? sql`` : errorCode === null ? sql`and error_code is null` : sql`and error_code = ${errorCode}`}
+    where ${matches} and ${isRegistered(sql)}
     order by moved_to_dlq_at
     limit ${options.limit}`)
   const ids = letters.map(({ id }) => id)
+  if (ids.length === 0) {
+    const [passedOver] = await plannedAnew(sql<LetterDefinition[]>`
+      select definition_key, definition_version from job_server.dead_letters where ${matches} limit 1`)
+    if (passedOver !== undefined) throw notRegistered(passedOver)
+  }
   const redriven: Redriven[] = []
   for (let from = 0; from < ids.length; from += batch) {
     redriven.push(...(await redrive(sql, ids.slice(from, from + batch), options)))
   }
   return redriven
+}
+
+interface LetterDefinition {
+  definitionKey: string
+  definitionVersion: number
+}
+
+/** Of a row of `dead_letters`. */
+function isRegistered(sql: Sql) {
+  return sql`(definition_key, definition_version) in (select key, version from job_server.definitions)`
+}
+
+function notRegistered({ definitionKey: key, definitionVersion: version }: LetterDefinition) {
+  return new DefinitionNotFound({ key, version })
 }

@@ -10,6 +10,7 @@ import type { JsonObject } from '../json.ts'
 import { type DefinitionSchedule, refusedParams, scheduleShape } from '../schedules/in-code.ts'
 import { findJobFiles, isHooksFile, type JobFile } from './job-files.ts'
 import { definitionName } from './name.ts'
+import { paramsSchemaOf } from './params-schema.ts'
 
 /** A definition as plain data: what is registered, and where its code is. */
 export interface DefinitionRecord {
@@ -195,7 +196,7 @@ export function recordOf(
   { file, hooks: shared }: { file: string; hooks: SharedHooks },
 ): DefinitionRecord {
   const { run: _run, onChildren, params, hooks, ...rest } = parsed(shape, definition)
-  const paramsSchema = z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }) as JsonObject
+  const paramsSchema = paramsSchemaOf(params)
   const hasChildren = onChildren !== undefined
   return withHooks({ file, ...rest, hasChildren, hooks, hooksFile: null, paramsSchema }, shared)
 }

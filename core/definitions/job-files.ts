@@ -1,6 +1,7 @@
 /**
- * Finds job files: every file directly in the given directories whose name does not begin with `_` or `.`, and the
- * `_hooks.ts` of a directory, which holds hooks for all definitions in it. Nothing is loaded here.
+ * Finds job files: every file directly in the given directories whose name does not begin with `_` or `.`, but for
+ * tests (`*.test.ts`, `*.spec.ts`), and the `_hooks.ts` of a directory, which holds hooks for all definitions in it.
+ * Nothing is loaded here.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
@@ -39,7 +40,7 @@ export function isHooksFile(path: string): boolean {
 }
 
 function isJobFile(name: string): boolean {
-  if (!sourceName.test(name) || name.endsWith('.d.ts')) return false
+  if (!sourceName.test(name) || /\.(d|test|spec)\.\w+$/.test(name)) return false
   return !name.startsWith('_') || isHooksFile(name)
 }
 

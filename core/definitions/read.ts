@@ -34,11 +34,12 @@ export async function listDefinitions(sql: Sql): Promise<DefinitionView[]> {
  * Those that the inputs name, by `key@version`; the version is 1 where none is given. Read on connections of others too,
  * hence the quoted names, and the schema as text: such a connection may rename what stands in JSON too.
  * @param options.internal whether there are definitions of our own, too
+ * @param options.hold keeps them from being removed until the transaction has ended
  */
 export async function readDefinitions(
   sql: Sql,
   inputs: { definitionKey: string; definitionVersion?: number }[],
-  options: { internal?: boolean } = {},
+  options: { internal?: boolean; hold?: boolean } = {},
 ): Promise<Map<string, RegisteredDefinition>> {
   const names = new Map(
     inputs
@@ -56,7 +57,8 @@ export async function readDefinitions(
       concurrency_limit as "concurrencyLimit", queue, key_concurrency_limit as "keyConcurrencyLimit",
       params_schema::text as schema, definitions.xmin::text as stamp
     from job_server.definitions
-    join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)`
+    join unnest(${keys}::text[], ${versions}::int[]) as wanted (key, version) using (key, version)
+    ${options.hold ? sql`for key share of definitions` : sql``}`
   return new Map(
     rows.map(({ schema, ...row }) => [definitionName(row), { ...row, paramsSchema: JSON.parse(schema) }]),
   )

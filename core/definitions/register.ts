@@ -1,5 +1,6 @@
 /** Writes down what was discovered, so that the API can accept jobs for it. */
 import type { Sql } from '../db.ts'
+import { makeLanes } from '../queue/lanes.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { syncSchedules } from '../schedules/sync.ts'
 import type { DefinitionRecord } from './discover.ts'
@@ -25,10 +26,7 @@ export async function registerDefinitions(sql: Sql, definitions: DefinitionRecor
     ),
     -- Here already, so that enqueues in long transactions don't wait for one another over the first of a lane.
     laned as (
-      insert into job_server.lanes (queue, definition_key, definition_version)
-      select queue, key, version from given
-      order by queue, key, version
-      on conflict do nothing
+      ${makeLanes(sql, sql`(select queue, key as definition_key, version as definition_version from given)`)}
     )
     insert into job_server.definitions (
       key, version, queue, default_max_attempts, timeout_seconds, concurrency_limit, key_concurrency_limit,

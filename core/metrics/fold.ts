@@ -4,6 +4,7 @@
  */
 import type { Sql } from '../db.ts'
 import { internalDefinitions } from '../definitions/internal.ts'
+import { noteUse } from '../queue/lanes.ts'
 import { claimGroups, endGroups } from './groups.ts'
 
 /** Longer than throughput looks back. */
@@ -78,7 +79,8 @@ async function foldClaims(sql: Sql, limit: number): Promise<number> {
       on conflict on constraint claim_totals_pk do update set
         claims = total.claims + excluded.claims,
         wait_seconds = total.wait_seconds + excluded.wait_seconds
-    )
+    ),
+    used as (${noteUse(sql, sql`queue in (select queue from taken)`)})
     select count(*)::int as folded from taken`
   return row?.folded ?? 0
 }

@@ -12,10 +12,11 @@ import { endWhenStill, type Fragment, type Pool, type Sql } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { tallyClaims } from '../metrics/tally.ts'
+import { candidates } from './candidates.ts'
 import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
 import { probe } from './probe.ts'
-import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
+import { turnsBefore, turnText } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -57,22 +58,26 @@ export interface ClaimRequest extends Served {
   cursors?: LaneCursors | undefined
 }
 
-/**
- * Up to `limit` jobs, highest priority first, oldest first among equals. Jobs others hold are passed over.
- * @param options.limited whether definitions with a limit are looked at too, which takes a transaction (`stage` knows
- *   whether jobs of such definitions wait)
- */
+/** What `stage` knows. */
+export interface ClaimOptions {
+  /** Whether definitions with a limit are looked at too, which takes a transaction. */
+  limited: boolean
+  /** Whether there are very many lanes; the claim is the same, by another way. Default false. */
+  crowded?: boolean
+}
+
+/** Up to `limit` jobs, highest priority first, oldest first among equals. Jobs others hold are passed over. */
 export async function claim(
   sql: Pool,
   request: ClaimRequest,
-  options: { limited: boolean },
+  { limited: isLimited, crowded = false }: ClaimOptions,
 ): Promise<ClaimedJob[]> {
   if (request.limit < 1 || request.definitions.length === 0) return []
-  if (!options.limited) return await claimFrom(sql, request, [])
+  if (!isLimited) return await claimFrom(sql, request, { limited: [], crowded })
   return await sql.begin(async (tx) => {
     const limited = await lockLimited(tx, request)
     // A statement of its own: its snapshot is from after the locks, so it counts what the last holders claimed.
-    return await claimFrom(tx, request, limited)
+    return await claimFrom(tx, request, { limited, crowded })
   })
 }
 
@@ -100,7 +105,11 @@ async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Pro
   return limited
 }
 
-async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionName[]): Promise<ClaimedJob[]> {
+async function claimFrom(
+  sql: Sql,
+  request: ClaimRequest,
+  { limited, crowded }: { limited: DefinitionName[]; crowded: boolean },
+): Promise<ClaimedJob[]> {
   const { workerId, limit, leaseSeconds, mostlyFrom, cursors } = request
   // What only limits need stands in the statement only with limits: its planning is not free.
   // lanes_pk, then jobs_ready_idx lane by lane; jobs_running_idx and rate_starts_idx for limited definitions alone.
@@ -109,6 +118,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
       select
         lanes.*, definitions.rate_limit_count is not null as is_rated, definitions.hooks,
         ${limited.length === 0 ? sql`${limit}::bigint` : roomOf(sql, limit)} as room,
+        ${crowded ? sql`${hasLimit(sql)} as is_limited,` : sql``}
         ${mostlyFrom === undefined ? sql`${limit}::bigint as share` : sharesOf(sql, limit, mostlyFrom.priority)}
       from (${servedLanes(sql, request)}) as lanes
       join job_server.definitions on definitions.key = lanes.definition_key and definitions.version = lanes.definition_version
@@ -119,24 +129,7 @@ async function claimFrom(sql: Sql, request: ClaimRequest, limited: DefinitionNam
           : sql`(not ${hasLimit(sql)} or (definitions.key, definitions.version) in (select key, version from (${namesOf(sql, limited)}) as limited))`
       }
     ),
-    candidates as materialized (
-      select next.*, definition_key, definition_version, room
-      from open_lanes
-      cross join lateral (${readyJobs(
-        sql,
-        {
-          lane: sql`open_lanes`,
-          columns: sql`
-            jobs.id, priority, jobs.turn_at,
-            case when started_at is null or scheduled_at is not null then greatest(jobs.turn_at, scheduled_at) end as claimable_at`,
-          limit: sql`greatest(least(room, share), 0)`,
-          ...(mostlyFrom === undefined ? {} : { lowest: sql`open_lanes.lowest` }),
-          lock: true,
-        },
-        cursors,
-      )}
-      ) as next
-    ),
+    ${candidates(sql, { limit, hasRooms: limited.length > 0, hasShares: mostlyFrom !== undefined, crowded }, cursors)},
     -- A definition with jobs in several queues has one room for them all.
     placed as (
       select *, row_number() over (partition by definition_key, definition_version order by priority desc, turn_at, id) as place

@@ -1,28 +1,43 @@
 /** What is asked for, with all that the definition and the parent say where it says nothing: the row of a job to be. */
 import { createHash } from 'node:crypto'
 import { checkParams } from '../definitions/check-params.ts'
+import { requireAlone } from '../definitions/children-only.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { RegisteredDefinition } from '../definitions/read.ts'
-import { DefinitionNotFound, IdempotencyConflict, InvalidParams, InvalidWebhook } from '../errors.ts'
+import {
+  DefinitionNotFound,
+  IdempotencyConflict,
+  InvalidParams,
+  InvalidWebhook,
+  OnlyAsChild,
+} from '../errors.ts'
 import { newId } from '../ids.ts'
 import { isStorable, type Json } from '../json.ts'
 import { isWebUrl } from '../outside-url.ts'
 import { ownersNamedIn } from '../storage/keys.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import type { EnqueueInput, ParentJob } from './enqueue.ts'
+import { problemOfKey } from './own-keys.ts'
 
 /** A job as `insertJobs` writes it. */
 export type EnqueueRow = ReturnType<typeof rowOf>
 
+interface RowOptions {
+  parent?: ParentJob
+  /** Whether it is we who enqueue. */
+  internal?: boolean
+  trace: TraceHeaders | null
+}
+
 /**
  * In their order. Where there are several, and always where a parent has them, an error says which of them is meant:
  * `jobs.2.params.name`.
- * @throws DefinitionNotFound, InvalidParams, InvalidWebhook
+ * @throws DefinitionNotFound, OnlyAsChild, InvalidParams, InvalidWebhook
  */
 export function rowsOf(
   inputs: EnqueueInput[],
   definitions: Map<string, RegisteredDefinition>,
-  options: { parent?: ParentJob; trace: TraceHeaders | null },
+  options: RowOptions,
 ): EnqueueRow[] {
   const isOneOfMany = inputs.length > 1 || options.parent !== undefined
   return inputs.map((input, place) => {
@@ -36,6 +51,7 @@ export function rowsOf(
 
 function withPlace(error: unknown, place: string, { definitionKey }: EnqueueInput): unknown {
   if (error instanceof DefinitionNotFound) return new DefinitionOfManyNotFound(error.definition, place)
+  if (error instanceof OnlyAsChild) return new OneOfManyOnlyAsChild(definitionKey, place)
   if (!(error instanceof InvalidParams || error instanceof InvalidWebhook)) return error
   const issues = error.issues.map(({ path, message }) => ({ path: `${place}.${path}`, message }))
   return error instanceof InvalidParams
@@ -50,20 +66,30 @@ class DefinitionOfManyNotFound extends DefinitionNotFound {
   }
 }
 
+class OneOfManyOnlyAsChild extends OnlyAsChild {
+  constructor(definitionKey: string, place: string) {
+    super(definitionKey)
+    this.message = `${place}.definitionKey: ${this.message}`
+  }
+}
+
 function rowOf(
   input: EnqueueInput,
   definitions: Map<string, RegisteredDefinition>,
-  { parent, trace }: { parent?: ParentJob; trace: TraceHeaders | null },
+  { parent, internal = false, trace }: RowOptions,
 ) {
   const { definitionKey: key, definitionVersion: version = 1, params = {} } = input
   const definition = definitions.get(definitionName({ key, version }))
   if (definition === undefined) throw new DefinitionNotFound({ key, version })
+  if (parent === undefined) requireAlone(key)
   const { metadata = {} } = input
   for (const [path, value] of Object.entries({ params, metadata })) {
     if (isStorable(value)) continue
     const message = 'Text with NUL characters or lone surrogates can not be stored.'
     throw new InvalidParams(key, [{ path, message }])
   }
+  const keyProblem = internal ? null : problemOfKey(input.concurrencyKey ?? '')
+  if (keyProblem !== null) throw new InvalidParams(key, [{ path: 'concurrencyKey', message: keyProblem }])
   checkParams(definition, params)
   if (input.webhookUrl !== undefined && !isWebUrl(input.webhookUrl)) {
     throw new InvalidWebhook([{ path: 'webhookUrl', message: 'expected an http:// or https:// URL' }])

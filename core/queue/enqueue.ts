@@ -14,6 +14,7 @@ import { DependencyFailed, IdempotencyConflict, InvalidParams, JobNotFound, Sour
 import type { EnqueuedJob } from '../job.ts'
 import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
+import { requireTransaction } from '../other-drivers.ts'
 import type { TraceHeaders } from '../trace/context.ts'
 import { holdOwners } from '../uploads/hold.ts'
 import { type EnqueueRow, rowsOf, withoutRepeats } from './enqueue-row.ts'
@@ -71,7 +72,7 @@ export interface Enqueued {
 }
 
 /**
- * @throws DefinitionNotFound, InvalidParams, InvalidWebhook, IdempotencyConflict, JobNotFound and DependencyFailed for
+ * @throws DefinitionNotFound, OnlyAsChild, InvalidParams, InvalidWebhook, IdempotencyConflict, JobNotFound and DependencyFailed for
  *   `dependsOn`, SourceGone when the parameters name an upload that is no longer kept; on a pool what `isInUse` knows, when
  *   a transaction that is open has enqueued under the same key or as the first of the same lane, and goes on for seconds
  */
@@ -100,7 +101,7 @@ export interface ParentJob {
 
 /**
  * All or nothing.
- * @param options.internal whether definitions of our own may be named
+ * @param options.internal whether definitions and concurrency keys of our own may be named
  * @returns one answer for each input, in order
  * @throws as `enqueue`; what is wrong with one of several is told with its place, as `jobs.2.params.name`
  */
@@ -196,7 +197,13 @@ function together(sql: Pool): Together {
         : undefined,
     readDefinitions: gather(async (inputs: EnqueueInput[][]) => {
       const read = await readDefinitions(sql, inputs.flat())
-      for (const [name, definition] of read) definitions.set(name, definition)
+      for (const { definitionKey: key, definitionVersion: version = 1 } of inputs.flat()) {
+        const name = definitionName({ key, version })
+        const definition = read.get(name)
+        // One that was removed would make stale what is written together with jobs of it.
+        if (definition === undefined) definitions.delete(name)
+        else definitions.set(name, definition)
+      }
       return read
     }),
     insert: insertTogether(sql),
@@ -245,7 +252,10 @@ async function write(sql: Sql, rows: EnqueueRow[]): Promise<Written> {
     }
     return written
   }
-  if (!isPool(sql)) return await run(sql)
+  if (!isPool(sql)) {
+    await requireTransaction(sql)
+    return await run(sql)
+  }
   return await sql.begin(async (tx) => {
     // Who is paused in the middle keeps the rows of dependencies, for whose ends a whole worker waits.
     await tx`select ${endWhenStill(tx)}`

@@ -111,6 +111,19 @@ export async function finishWithChildren(
   return { lease, status: ended.status }
 }
 
+/** The end of a job whose children can't be enqueued. */
+export function childrenRefused(problem: string): End {
+  return {
+    kind: 'failed',
+    outcome: 'threw',
+    errorCode: 'invalid_children',
+    message: `The children could not be enqueued: ${problem}`,
+    retry: false,
+    retryInSeconds: 0,
+    crashed: false,
+  }
+}
+
 function asInput({ temporaryOutputs = false, ...job }: ChildJob): EnqueueInput {
   return temporaryOutputs ? { ...job, metadata: temporaryMark } : job
 }

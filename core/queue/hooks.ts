@@ -5,10 +5,13 @@
 import type { Sql } from '../db.ts'
 import type { HookName } from '../job.ts'
 import { type JsonObject, storable } from '../json.ts'
+import { silentSeconds } from '../workers/read.ts'
 import { jsonParameter } from './row.ts'
 
 /** A hook whose worker died is given to others so often. */
 const triesLimit = 3
+/** So long a hook waits at least for a worker that has its code. */
+const orphanSeconds = 86_400
 
 export interface HookRun {
   id: string
@@ -26,20 +29,28 @@ export async function claimHooks(
 ): Promise<HookRun[]> {
   const { definitions, limit, leaseSeconds } = request
   if (limit < 1 || definitions.length === 0) return []
-  // hook_runs_pk, oldest first: the table holds only what is not done. hook_runs_job_idx: those of a job take turns.
+  // hook_runs_definition_idx, oldest first of each: what waits for other code is not read. hook_runs_job_idx: those of a job
+  // take turns.
   return await sql<HookRun[]>`
     with next as (
-      select id from job_server.hook_runs
-      where lease_expires_at < now() and tries < ${triesLimit} and (definition_key, definition_version) in (
-        select * from unnest(${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[])
-      )
-        and not exists (
-          select from job_server.hook_runs as earlier
-          where earlier.job_id = hook_runs.job_id and earlier.id < hook_runs.id
-        )
-      order by id
+      select run.id
+      from unnest(
+        ${definitions.map(({ key }) => key)}::text[], ${definitions.map(({ version }) => version)}::int[]
+      ) as loaded (key, version)
+      cross join lateral (
+        select id from job_server.hook_runs
+        where definition_key = loaded.key and definition_version = loaded.version
+          and lease_expires_at < now() and tries < ${triesLimit}
+          and not exists (
+            select from job_server.hook_runs as earlier
+            where earlier.job_id = hook_runs.job_id and earlier.id < hook_runs.id
+          )
+        order by id
+        limit ${limit}
+        for update skip locked
+      ) as run
+      order by run.id
       limit ${limit}
-      for update skip locked
     )
     update job_server.hook_runs set
       tries = tries + 1,
@@ -59,15 +70,41 @@ export async function endHook(sql: Sql, run: HookRun, error: string | null): Pro
     where ${error}::text is not null`
 }
 
-/** Gives up hooks whose workers died again and again. @returns how many */
+/** Gives up hooks whose workers died again and again, and those that nobody has had the code of for long. @returns how many */
 export async function giveUpHooks(sql: Sql): Promise<number> {
+  const isWorn = sql`tries >= ${triesLimit}`
+  // All that waits is read: it is little, and this comes seldom.
   const rows = await sql`
     with given_up as (
-      delete from job_server.hook_runs where tries >= ${triesLimit} and lease_expires_at < now()
-      returning job_id, hook
+      delete from job_server.hook_runs
+      where lease_expires_at < now() and (
+        ${isWorn}
+        or created_at < now() - make_interval(secs => ${orphanSeconds}) and not ${hasCode(sql)}
+      )
+      returning job_id, hook, ${isWorn} as is_worn
     )
     insert into job_server.events (job_id, event_type, payload)
-    select job_id, 'hook_failed', jsonb_build_object('hook', hook, 'error', 'The workers that ran it died.')
+    select job_id, 'hook_failed', jsonb_build_object(
+      'hook', hook,
+      'error', case when is_worn then 'The workers that ran it died.' else 'No worker has its code.' end
+    )
     from given_up`
   return rows.count
+}
+
+/** Whether the code of the definition has hooks, and a worker that lives has the code. */
+function hasCode(sql: Sql) {
+  // definitions_pk; workers are few.
+  return sql`
+    (
+      exists (
+        select from job_server.definitions
+        where key = definition_key and version = definition_version and hooks <> '{}'
+      )
+      and exists (
+        select from job_server.workers
+        where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})
+          and info -> 'definitions' ? (definition_key || '@' || definition_version)
+      )
+    )`
 }

@@ -6,6 +6,7 @@ import { type Sql, waitBriefly } from '../db.ts'
 import { definitionName } from '../definitions/name.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { EnqueueRow } from './enqueue-row.ts'
+import { makeLanes } from './lanes.ts'
 import { jsonParameter } from './row.ts'
 import { isPool } from './wake.ts'
 
@@ -38,8 +39,16 @@ export async function insertJobs(
           ${stamps.map(({ definition_version }) => definition_version)}::int[],
           ${stamps.map(({ definition_stamp }) => definition_stamp)}::text[]
         ) as stamped (key, version, stamp)
-        left join job_server.definitions using (key, version)
-        where definitions.xmin::text is distinct from stamp
+        left join lateral (
+          select definitions.xmin::text as stamp from job_server.definitions
+          where definitions.key = stamped.key and definitions.version = stamped.version
+          ${
+            // Until we have committed it is not removed; who registers it anew waits for nobody. A statement of its own
+            // needs no lock for that: who removes waits for all of them.
+            isPool(sql) ? sql`` : sql`for key share`
+          }
+        ) as held on true
+        where held.stamp is distinct from stamped.stamp
       ) as is_stale
     ),
     given as materialized (
@@ -76,18 +85,7 @@ export async function insertJobs(
           : sql``
       }
     ),
-    laned as (
-      insert into job_server.lanes (queue, definition_key, definition_version)
-      select distinct queue, definition_key, definition_version from met
-      where job_id = id and not exists (
-        select from job_server.lanes
-        where lanes.queue = met.queue and lanes.definition_key = met.definition_key
-          and lanes.definition_version = met.definition_version
-      )
-      -- One order for all: two that make several lanes at once wait for one another, and not in a circle.
-      order by queue, definition_key, definition_version
-      on conflict do nothing
-    ),
+    laned as (${makeLanes(sql, sql`(select * from met where job_id = id)`)}),
     created as (
       insert into job_server.jobs (
         id, definition_key, definition_version, queue, state, priority, turn_at, max_attempts, timeout_seconds, backoff,

@@ -1,5 +1,5 @@
 /** Lists jobs wherever they are, newest first. */
-import { plannedAnew, type Sql } from '../db.ts'
+import { plannedAnew, readBounded, type Sql } from '../db.ts'
 import { isFinal } from '../job-state.ts'
 import { type JobFilter, matching, ofDefinition } from './filter.ts'
 import { finishedColumns, liveColumns } from './read.ts'
@@ -15,23 +15,26 @@ export interface JobPage {
   nextAfter: string | null
 }
 
+interface PageRequest {
+  limit: number
+  offset: number
+  after?: string | undefined
+  total: boolean
+  lookAt?: number | undefined
+}
+
 /**
  * @param page.after the last job that is already known; `offset` counts from there
  * @param page.total whether to count all that match, which costs more the more there are
  * @param page.lookAt how many jobs are looked at for this page: a search for what is rare then ends early, with a page
- *   that is not full, and the next one goes on behind. Left out: all of them, however long that takes.
+ *   that is not full, and the next one goes on behind. Left out: all of them.
+ * @throws ReadTooLong
  */
-export async function listJobs(
-  sql: Sql,
-  filter: JobFilter,
-  page: {
-    limit: number
-    offset: number
-    after?: string | undefined
-    total: boolean
-    lookAt?: number | undefined
-  },
-): Promise<JobPage> {
+export async function listJobs(sql: Sql, filter: JobFilter, page: PageRequest): Promise<JobPage> {
+  return await readBounded(sql, (tx) => readPage(tx, filter, page))
+}
+
+async function readPage(sql: Sql, filter: JobFilter, page: PageRequest): Promise<JobPage> {
   const { limit, offset, after, total, lookAt } = page
   const { live, finished } = matching(sql, filter)
   const behind = after === undefined ? sql`` : sql`and id < ${after}`

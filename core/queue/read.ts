@@ -46,6 +46,16 @@ export async function statusIfAny(sql: Sql, jobId: string): Promise<JobStatus | 
   return row?.status ?? null
 }
 
+/** @returns its key; null for a job that is not known */
+export async function definitionOf(sql: Sql, jobId: string): Promise<string | null> {
+  // jobs_pk, then the one partition's job_history pk
+  const [row] = await sql<{ definitionKey: string }[]>`
+    select definition_key from job_server.jobs where id = ${jobId}
+    union all
+    select definition_key from job_server.job_history where id = ${jobId}`
+  return row?.definitionKey ?? null
+}
+
 /** Ended attempts, oldest first; the one that runs is not among them. */
 export async function readAttempts(sql: Sql, jobId: string): Promise<AttemptView[]> {
   // Ends are written in one form, whatever they have to tell: of one without an error that is an empty object.

@@ -4,6 +4,7 @@ import type { JobStatus } from '../job-state.ts'
 import type { JsonObject } from '../json.ts'
 import type { Storage } from '../storage/client.ts'
 import { outputPrefix } from '../storage/keys.ts'
+import { removeBelow } from '../storage/remove-below.ts'
 import { hashOf, uniqueKeyOf } from './enqueue-row.ts'
 import { statusIfAny } from './read.ts'
 
@@ -20,7 +21,7 @@ export async function removeJob(sql: Sql, storage: Storage, jobId: string): Prom
     return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
   }
   // Before the row: should the storage fail, there is still something to repeat the removal by.
-  for await (const { key } of storage.list(outputPrefix(jobId))) await storage.remove(key)
+  await removeBelow(storage, outputPrefix(jobId))
   const uniqueKey = uniqueKeyOf(finished.definitionVersion, hashOf(finished.params))
   // Each by its primary key, in one partition; dead_letters_original_job_unique, source_uses_job_idx, idempotency_keys_pk.
   await sql`

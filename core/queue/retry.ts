@@ -34,7 +34,7 @@ interface Finished {
 /**
  * A failed job is redriven out of the dead letters, however often it is asked for: that makes one job. Any other is
  * enqueued anew each time.
- * @throws DefinitionNotFound, InvalidParams when the definition changed since
+ * @throws OnlyAsChild; DefinitionNotFound, InvalidParams when the definition changed since
  */
 export async function retryJob(sql: Sql, jobId: string): Promise<Retried> {
   const [job] = await sql<Finished[]>`

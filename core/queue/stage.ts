@@ -10,11 +10,16 @@ export interface Staged {
   nextDueInSeconds: number | null
   /** Whether jobs of definitions with a limit of their own are ready. */
   limited: boolean
+  /** Whether there are so many lanes that a claim has to go another way. */
+  crowded: boolean
   /** Whether jobs are blocked by their concurrency key. */
   blocked: boolean
   /** Until the next lease runs out unless it is renewed; null: none is held, or that was not asked for. */
   nextLeaseEndInSeconds: number | null
 }
+
+/** By far more than a worker has definitions. */
+const fewLanes = 200
 
 /**
  * Whether a row of `lanes` has jobs ready. Not `exists`: for that the planner may well choose to read the whole table,
@@ -88,13 +93,21 @@ export async function stage(
         )
       )::float8 as next_due_in_seconds,
       exists (select from limited) as limited,
+      exists (select from job_server.lanes offset ${fewLanes}) as crowded,
       (
         (select id from job_server.jobs where state = 'blocked' order by concurrency_key limit 1) is not null
         or exists (select from staged where state = 'blocked')
       ) as blocked,
       ${options.leases ? nextLeaseEnd(sql) : sql`null::float8`} as next_lease_end_in_seconds`
   return (
-    row ?? { staged: 0, nextDueInSeconds: null, limited: false, blocked: false, nextLeaseEndInSeconds: null }
+    row ?? {
+      staged: 0,
+      nextDueInSeconds: null,
+      limited: false,
+      crowded: false,
+      blocked: false,
+      nextLeaseEndInSeconds: null,
+    }
   )
 }
 

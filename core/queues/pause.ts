@@ -14,6 +14,6 @@ export async function pauseQueue(sql: Sql, name: string): Promise<void> {
 }
 
 export async function resumeQueue(sql: Sql, name: string): Promise<void> {
-  await sql`update job_server.queues set paused_at = null where name = ${name}`
+  await sql`delete from job_server.queues where name = ${name}`
   hintWork(sql)
 }

@@ -2,9 +2,7 @@
 import type { Sql } from '../db.ts'
 import { liveGroups } from '../metrics/live.ts'
 
-export interface QueueView {
-  name: string
-  pausedAt: Date | null
+interface QueueDepth {
   /** Claimable now, and held back by a concurrency key. */
   ready: number
   blocked: number
@@ -17,9 +15,26 @@ export interface QueueView {
   oldestAgeSeconds: number | null
 }
 
-/** Every queue that has jobs, is paused, or is a definition's, by name. */
-export async function listQueues(sql: Sql): Promise<QueueView[]> {
-  return await sql<QueueView[]>`
+interface QueueView extends QueueDepth {
+  name: string
+  pausedAt: Date | null
+}
+
+export interface QueuePage {
+  queues: QueueView[]
+  /** How many queues there are in all. */
+  total: number
+  /** Of all of them together. */
+  all: QueueDepth
+}
+
+/** Every queue that has jobs or lately had some, is paused, or is a definition's, by name. */
+export async function listQueues(
+  sql: Sql,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<QueuePage> {
+  // What the page leaves out is grouped too, by the same reading of the jobs.
+  const rows = await sql<(Partial<QueueView> & { total: number; all: QueueDepth })[]>`
     with counted as (
       select
         queue,
@@ -33,15 +48,34 @@ export async function listQueues(sql: Sql): Promise<QueueView[]> {
       group by queue
     ),
     names as (
-      select name from job_server.queues
+      select name from job_server.queues where paused_at is not null
       union
       select queue from job_server.lanes
+    ),
+    whole as (
+      select jsonb_build_object(
+        'ready', coalesce(sum(ready), 0), 'blocked', coalesce(sum(blocked), 0), 'scheduled', coalesce(sum(scheduled), 0),
+        'running', coalesce(sum(running), 0), 'waiting', coalesce(sum(waiting), 0), 'oldestAgeSeconds', max(oldest_age_seconds)
+      ) as all
+      from counted
+    ),
+    page as (
+      select
+        name, paused_at, coalesce(ready, 0) as ready, coalesce(blocked, 0) as blocked, coalesce(scheduled, 0) as scheduled,
+        coalesce(running, 0) as running, coalesce(waiting, 0) as waiting, oldest_age_seconds
+      from names
+      left join job_server.queues using (name)
+      left join counted on counted.queue = names.name
+      order by name
+      limit ${limit} offset ${offset}
     )
-    select
-      name, paused_at, coalesce(ready, 0) as ready, coalesce(blocked, 0) as blocked, coalesce(scheduled, 0) as scheduled,
-      coalesce(running, 0) as running, coalesce(waiting, 0) as waiting, oldest_age_seconds
-    from names
-    left join job_server.queues using (name)
-    left join counted on counted.queue = names.name
+    select page.*, whole.all, (select count(*)::int from names) as total
+    from whole left join page on true
     order by name`
+  const [first] = rows
+  if (first === undefined) throw new Error('the queues gave no sum')
+  const queues = rows.flatMap(({ total: _total, all: _all, ...queue }) =>
+    queue.name === null ? [] : [queue as QueueView],
+  )
+  return { queues, total: first.total, all: first.all }
 }

@@ -1,12 +1,19 @@
 /** Enqueues the jobs of fire times and records them, both or neither. */
 import type postgres from 'postgres'
-import { isFaultOfData, isInUse, type Sql } from '../db.ts'
+import { endWhenStill, isFaultOfData, isInUse, type Sql } from '../db.ts'
 import { DomainError, wholeMessage } from '../errors.ts'
 import { groupsOf } from '../groups.ts'
 import { enqueueMany } from '../queue/enqueue.ts'
 import type { ScheduleError, Turn } from './decide.ts'
 import { withFireSpans } from './fire-spans.ts'
 import { recordFires } from './record.ts'
+
+/** Whoever holds something for half a second holds it for longer: the next that need it too are not to wait as long. */
+const shortPatience = '20ms'
+/** Those that are not tried by then are for the next look, as are those that met what somebody holds. */
+const triesMs = 3000
+/** Far above what the work of a transaction takes, as it is bounded in schedules and in jobs of each. */
+export const standstillSeconds = 5
 
 export interface CarriedOut {
   /** As they were recorded; a time that was fired before is not among them. */
@@ -22,9 +29,10 @@ export async function carryOut(
   errors: ScheduleError[],
 ): Promise<CarriedOut> {
   const ofSchedules = [...groupsOf(turns, ({ schedule }) => schedule.id)]
+  const end = performance.now() + triesMs
   try {
     if (ofSchedules.length > 1) {
-      return { turns: await tx.savepoint((inner) => writeAll(inner, turns)), busy: new Set() }
+      return { turns: await part(tx, (inner) => writeAll(inner, turns)), busy: new Set() }
     }
   } catch (error) {
     if (!isRefusal(error) && !isInUse(error)) throw error
@@ -32,6 +40,10 @@ export async function carryOut(
   // Each by itself, so that what can't be had is recorded, and the others go on.
   const done: CarriedOut = { turns: [], busy: new Set() }
   for (const [scheduleId, own] of ofSchedules) {
+    if (done.busy.size > 0 && performance.now() > end) {
+      done.busy.add(scheduleId)
+      continue
+    }
     try {
       done.turns.push(...(await ofOne(tx, own, errors)))
     } catch (error) {
@@ -42,13 +54,33 @@ export async function carryOut(
   return done
 }
 
+/**
+ * What may fail without the rest. After any error PostgreSQL measures no longer how long the transaction takes, until it is
+ * asked to again; and who had to wait in vain once waits less from then on.
+ */
+async function part<Result>(
+  tx: postgres.TransactionSql,
+  act: (inner: postgres.TransactionSql) => Promise<Result>,
+) {
+  try {
+    return await tx.savepoint(act)
+  } catch (error) {
+    if (isFaultOfData(error)) await tx`select ${endWhenStill(tx, standstillSeconds)}`
+    if (isInUse(error)) {
+      await tx`
+        select ${endWhenStill(tx, standstillSeconds)}, set_config('lock_timeout', ${shortPatience}, true)`
+    }
+    throw error
+  }
+}
+
 async function ofOne(tx: postgres.TransactionSql, turns: Turn[], errors: ScheduleError[]): Promise<Turn[]> {
   try {
-    return await tx.savepoint((inner) => writeAll(inner, turns))
+    return await part(tx, (inner) => writeAll(inner, turns))
   } catch (error) {
     if (!isRefusal(error)) throw error
   }
-  return await tx.savepoint((inner) => oneByOne(inner, turns, errors))
+  return await part(tx, (inner) => oneByOne(inner, turns, errors))
 }
 
 /** Turns of one schedule. */
@@ -63,7 +95,7 @@ async function oneByOne(
   for (const turn of turns) {
     try {
       if (refusal !== undefined && turn.record.outcome === 'enqueued') throw refusal
-      written.push(...(await tx.savepoint((inner) => writeAll(inner, [turn]))))
+      written.push(...(await part(tx, (inner) => writeAll(inner, [turn]))))
     } catch (error) {
       if (!isRefusal(error)) throw error
       if (error instanceof FiredBefore) continue

@@ -1,6 +1,7 @@
 /** Refuses schedules that could not do what they say, with every reason at once. */
 import type { Sql } from '../db.ts'
 import { checkParams } from '../definitions/check-params.ts'
+import { requireAlone } from '../definitions/children-only.ts'
 import { definitionName } from '../definitions/name.ts'
 import { readDefinitions } from '../definitions/read.ts'
 import { DefinitionNotFound, InvalidParams, InvalidSchedule } from '../errors.ts'
@@ -43,14 +44,18 @@ export function checkTiming(timing: Timing, now: Date, { minPeriodSeconds }: Lim
   if (issues.length > 0) throw new InvalidSchedule(issues)
 }
 
-/** @throws DefinitionNotFound, InvalidParams */
+/**
+ * In the transaction that writes the schedule: until it has ended, the definition stays.
+ * @throws DefinitionNotFound, OnlyAsChild, InvalidParams
+ */
 export async function checkWork(
-  sql: Sql,
+  tx: Sql,
   work: Pick<ScheduleSettings, 'definitionKey' | 'definitionVersion' | 'params'>,
 ): Promise<void> {
   const { definitionKey: key, definitionVersion: version, params } = work
-  const definition = (await readDefinitions(sql, [work])).get(definitionName({ key, version }))
+  const definition = (await readDefinitions(tx, [work], { hold: true })).get(definitionName({ key, version }))
   if (definition === undefined) throw new DefinitionNotFound({ key, version })
+  requireAlone(key)
   if (!isStorable(params)) {
     const message = 'Text with NUL characters or lone surrogates can not be stored.'
     throw new InvalidParams(key, [{ path: 'params', message }])

@@ -1,5 +1,5 @@
 /** Makes a schedule, if it can do what it says. */
-import { databaseTime, isUniqueViolation, type Pool } from '../db.ts'
+import { databaseTime, endWhenStill, isUniqueViolation, type Pool, waitBriefly } from '../db.ts'
 import { ScheduleNameTaken } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { jsonParameter } from '../queue/row.ts'
@@ -30,7 +30,6 @@ export async function createSchedule(
 ): Promise<Schedule> {
   const createdAt = await databaseTime(sql)
   checkTiming({ ...settings, createdAt }, createdAt, limits)
-  await checkWork(sql, settings)
   const id = newId()
   const row = {
     ...settings,
@@ -40,10 +39,14 @@ export async function createSchedule(
     params: sql.json(jsonParameter(settings.params)),
   }
   try {
-    const [schedule] = await sql<Schedule[]>`
-      insert into job_server.schedules ${sql(row)} returning ${scheduleColumns(sql)}`
-    if (schedule === undefined) throw new Error('the new schedule was not returned')
-    return schedule
+    return await sql.begin(async (tx) => {
+      await tx`select ${endWhenStill(tx)}, ${waitBriefly(tx)}`
+      await checkWork(tx, settings)
+      const [schedule] = await tx<Schedule[]>`
+        insert into job_server.schedules ${tx(row)} returning ${scheduleColumns(tx)}`
+      if (schedule === undefined) throw new Error('the new schedule was not returned')
+      return schedule
+    })
   } catch (error) {
     if (isUniqueViolation(error, 'schedules_name_unique')) throw new ScheduleNameTaken(settings.name)
     throw error

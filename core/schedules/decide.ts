@@ -4,7 +4,12 @@ import { planFires } from './plan.ts'
 import type { FireRecord } from './record.ts'
 import type { Schedule } from './row.ts'
 
-export type DueSchedule = Schedule & { nextFireAt: Date; now: Date }
+export type DueSchedule = Schedule & {
+  nextFireAt: Date
+  now: Date
+  /** Of code, and neither that with which workers start nor that of any who lives has it any more. */
+  isAbandoned: boolean
+}
 
 /** A record to be written. One that is `enqueued` and has no job yet gets it then. */
 export interface Turn {
@@ -42,6 +47,10 @@ export function decide(schedule: DueSchedule, unended: string[], errors: Schedul
       ...record,
     },
   })
+  if (schedule.isAbandoned) {
+    const reason = 'The code of no worker has it any more; it rests until one starts that has it.'
+    return { schedule, turns: [turn({ outcome: 'skipped', reason })], next: null }
+  }
   try {
     const { fires, missed, next } = planFires(schedule, schedule.now)
     const turns: Turn[] = []

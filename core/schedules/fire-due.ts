@@ -10,7 +10,8 @@ import type postgres from 'postgres'
 import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
-import { carryOut } from './carry-out.ts'
+import { silentSeconds } from '../workers/read.ts'
+import { carryOut, standstillSeconds } from './carry-out.ts'
 import { type Decision, type DueSchedule, decide, type ScheduleError, type Turn } from './decide.ts'
 import { aimAt } from './due.ts'
 import { unendedJobs } from './overlap.ts'
@@ -18,8 +19,6 @@ import { scheduleColumns } from './row.ts'
 
 const schedulesPerPass = 50
 const passes = 100
-/** Far above what a pass takes, as it is bounded in schedules and in jobs of each. */
-const standstillSeconds = 5
 /** An open transaction of somebody may hold what a job needs: it is for the schedules of that job to wait. */
 const patience = '500ms'
 
@@ -32,10 +31,21 @@ export interface Fired {
   errors: ScheduleError[]
 }
 
-export async function fireDue(sql: Pool): Promise<Fired> {
+export interface FireOptions {
+  /** To stop: what is still due is for the next who looks. */
+  signal?: AbortSignal | undefined
+  /** Is given each pass, which never takes long. */
+  watch?: (<Passed>(pass: Promise<Passed>) => Promise<Passed>) | undefined
+}
+
+export async function fireDue(
+  sql: Pool,
+  { signal, watch = (pass) => pass }: FireOptions = {},
+): Promise<Fired> {
   const fired: Fired = { enqueued: 0, skipped: 0, missed: 0, failed: 0, errors: [] }
-  for (let pass = 0, isMore = true; isMore && pass < passes; pass++) {
-    const passed = await sql.begin((tx) => firePass(tx, fired.errors))
+  const busy = new Set<string>()
+  for (let pass = 0, isMore = true; isMore && pass < passes && !signal?.aborted; pass++) {
+    const passed = await watch(sql.begin((tx) => firePass(tx, busy, fired.errors)))
     for (const { record } of passed.turns) fired[record.outcome]++
     isMore = passed.isMore
   }
@@ -43,16 +53,18 @@ export async function fireDue(sql: Pool): Promise<Fired> {
   return fired
 }
 
+/** @param busy ids of schedules that met what somebody holds: they are left out, and those that do are added */
 async function firePass(
   tx: postgres.TransactionSql,
+  busy: Set<string>,
   errors: ScheduleError[],
 ): Promise<{ turns: Turn[]; isMore: boolean }> {
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
     select
-      ${scheduleColumns(tx)}, now(), ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx, patience)}
+      ${scheduleColumns(tx)}, ${isAbandoned(tx)} as is_abandoned, now(), ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx, patience)}
     from job_server.schedules
-    where due_at <= now()
+    where due_at <= now() ${busy.size === 0 ? tx`` : tx`and id <> all(${[...busy]}::uuid[])`}
     order by due_at
     limit ${schedulesPerPass}
     for update skip locked`
@@ -65,12 +77,26 @@ async function firePass(
   )
   const decided = due.map((schedule) => decide(schedule, unended.get(schedule.id) ?? [], errors))
   const planned = decided.flatMap(({ turns }) => turns)
-  const { turns, busy } = await carryOut(tx, planned, errors)
-  // Those that met what somebody holds stay due, and are tried again with the next look.
+  const carried = await carryOut(tx, planned, errors)
+  // They stay due, and are tried again with the next look.
+  for (const id of carried.busy) busy.add(id)
   const carriedOut = decided.filter(({ schedule }) => !busy.has(schedule.id))
-  await moveOn(tx, carriedOut, turns)
+  await moveOn(tx, carriedOut, carried.turns)
   const goesOn = carriedOut.some(({ next }) => next !== null && next <= first.now)
-  return { turns, isMore: goesOn || (busy.size === 0 && due.length === schedulesPerPass) }
+  return { turns: carried.turns, isMore: goesOn || due.length === schedulesPerPass }
+}
+
+/** A worker that starts writes its schedules down some time before it first says that it lives. */
+function isAbandoned(tx: Sql) {
+  return tx`
+    (
+      coalesce(absent_since < now() - make_interval(secs => ${silentSeconds}), false)
+      and not exists (
+        select from job_server.workers
+        where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})
+          and info -> 'schedules' ? schedules.name
+      )
+    )`
 }
 
 async function moveOn(tx: Sql, decided: Decision[], written: Turn[]): Promise<void> {

@@ -26,7 +26,9 @@ export type Expression =
   /** Without an offset the time is one of the schedule's zone. */
   | { kind: 'once'; time: string }
 
-const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** The calendar of the language ends some time. */
+const longestDays = 36_525
 const interval = /^every((?:\s*\d+(?:\.\d+)?(?:ms|s|m|h|d))+)$/i
 const isoTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:[0-5]\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/
 
@@ -70,11 +72,18 @@ export function nextTime(table: Timetable, after: Date): Date | null {
   return timesOf(table).next(after)
 }
 
-/** The next `count` fire times after a moment, or as many as there are. */
+/** Some ten years. To look further takes long where times are rare: a 29 February that is a Monday comes every 28 years. */
+const horizonMs = 3653 * unitMs.d
+
+/** The next `count` fire times after a moment, or as many as there are; beyond the next ten years one at most. */
 export function nextTimes(table: Timetable, after: Date, count: number): Date[] {
   const { next } = timesOf(table)
+  const horizon = after.getTime() + horizonMs
   const times: Date[] = []
-  for (let time = next(after); time !== null && times.length < count; time = next(time)) times.push(time)
+  for (let time = next(after); time !== null && times.length < count; ) {
+    times.push(time)
+    time = time.getTime() > horizon ? null : next(time)
+  }
   return times
 }
 
@@ -175,9 +184,10 @@ function onlyAt(time: Date | null): Times {
 function sumOf(parts: string): number {
   let sum = 0
   for (const [, amount, unit = ''] of parts.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gi)) {
-    sum += Number(amount) * (unitMs[unit.toLowerCase()] ?? 0)
+    sum += Number(amount) * unitMs[unit.toLowerCase() as keyof typeof unitMs]
   }
   if (sum < 1) throw new SyntaxError('expected an interval of a millisecond or more')
+  if (sum > longestDays * unitMs.d) throw new SyntaxError(`expected an interval of ${longestDays} d or less`)
   return Math.round(sum)
 }
 

@@ -28,7 +28,11 @@ export async function updateSchedule(
       }
       const after = { ...schedule, ...changes }
       if (timingDiffers(schedule, after)) checkTiming(after, now, limits)
-      if (changes.definitionKey ?? changes.definitionVersion ?? changes.params) await checkWork(tx, after)
+      // While it was switched off, its definition may have been removed.
+      const isSwitchedOn = after.enabled && !schedule.enabled
+      if (isSwitchedOn || (changes.definitionKey ?? changes.definitionVersion ?? changes.params)) {
+        await checkWork(tx, after)
+      }
       const row = {
         ...changes,
         ...aim(schedule, after, now),

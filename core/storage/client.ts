@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Config } from '../config.ts'
 import { createMultipart, type MultipartStorage } from './multipart.ts'
+import { type Patience, patience } from './patience.ts'
 import { createPresigner, type Presigner } from './presign.ts'
 import { type PutOptions, putStream } from './put-stream.ts'
 
@@ -65,9 +66,11 @@ export type StorageConfig = Pick<
 /** @param options.afterPart called when a part of a stream is stored */
 export function createStorage(
   config: StorageConfig,
-  { afterPart }: { afterPart?: () => void } = {},
+  { afterPart, ...waits }: { afterPart?: () => void } & Partial<Patience> = {},
 ): Storage {
-  const client = openClient(config, config.S3_ENDPOINT)
+  const client = openClient(config, config.S3_ENDPOINT, waits)
+  // Whoever is sent the bytes of an object may rest for as long as they like, as players do.
+  const reader = openClient(config, config.S3_ENDPOINT, { ...waits, idleSeconds: 0 })
   const publicClient = openClient(config, config.S3_PUBLIC_ENDPOINT ?? config.S3_ENDPOINT)
   const Bucket = config.S3_BUCKET
   return {
@@ -86,7 +89,7 @@ export function createStorage(
 
     async get(key, range) {
       try {
-        const object = await client.send(new GetObjectCommand({ Bucket, Key: key, Range: range }))
+        const object = await reader.send(new GetObjectCommand({ Bucket, Key: key, Range: range }))
         if (object.Body === undefined) return null
         return {
           body: object.Body.transformToWebStream(),
@@ -130,9 +133,19 @@ export function createStorage(
 }
 
 /** The client of an endpoint; `createStorage` is what the product works with. */
-export function openClient(config: StorageConfig, endpoint: string | undefined): S3Client {
+export function openClient(
+  config: StorageConfig,
+  endpoint: string | undefined,
+  waits: Partial<Patience> = {},
+): S3Client {
+  const { answerSeconds, idleSeconds } = { ...patience, ...waits }
   const client = new S3Client({
     region: config.S3_REGION,
+    requestHandler: {
+      requestTimeout: answerSeconds * 1000,
+      throwOnRequestTimeout: true,
+      socketTimeout: idleSeconds * 1000,
+    },
     forcePathStyle: config.S3_FORCE_PATH_STYLE,
     // Checksums beyond what an operation asks for are AWS's own; other servers answer them with errors.
     requestChecksumCalculation: 'WHEN_REQUIRED',

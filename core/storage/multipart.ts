@@ -7,6 +7,7 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
+import { untilIdle } from './patience.ts'
 
 export interface StoredPart {
   /** From 1. */
@@ -76,6 +77,7 @@ export function createMultipart(client: S3Client, Bucket: string): MultipartStor
             Parts: parts.map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag })),
           },
         }),
+        untilIdle,
       )
     },
 

@@ -2,6 +2,7 @@
 import type { Pool, Sql } from '../db.ts'
 import type { Lease } from '../queue/row.ts'
 import type { Storage } from './client.ts'
+import { oneByOne } from './one-by-one.ts'
 
 export interface OpenParts {
   key: string
@@ -59,27 +60,31 @@ export async function abortParts(sql: Sql, storage: Storage, { epoch }: Lease): 
 export async function removeStrayParts(
   sql: Pool,
   storage: Storage,
-  options: { linkSeconds: number; limit: number },
+  options: { linkSeconds: number; limit: number; signal?: AbortSignal | undefined },
 ): Promise<number> {
-  return await sql.begin(async (tx) => {
-    // output_parts_begun_idx and jobs_pk; skip locked lets any number of callers share the work.
-    const stray = await tx<(OpenParts & { leaseEpoch: string })[]>`
-      select object_key as key, multipart_id, lease_epoch from job_server.output_parts
-      where begun_at < now() - make_interval(secs => ${options.linkSeconds})
-        and not exists (
-          select from job_server.jobs where jobs.id = output_parts.job_id and jobs.lease_epoch = output_parts.lease_epoch
-        )
-      order by begun_at
-      limit ${options.limit}
-      for update skip locked`
-    if (stray.length === 0) return 0
-    for (const { key, multipartId } of stray) await storage.abortMultipart(key, multipartId)
-    await tx`
-      delete from job_server.output_parts as parts
-      using unnest(
-        ${stray.map(({ leaseEpoch }) => leaseEpoch)}::bigint[], ${stray.map(({ multipartId }) => multipartId)}::text[]
-      ) as stray (lease_epoch, multipart_id)
-      where parts.lease_epoch = stray.lease_epoch and parts.multipart_id = stray.multipart_id`
-    return stray.length
-  })
+  // output_parts_begun_idx and jobs_pk
+  const stray = await sql<(OpenParts & { leaseEpoch: string })[]>`
+    select object_key as key, multipart_id, lease_epoch from job_server.output_parts
+    where begun_at < now() - make_interval(secs => ${options.linkSeconds})
+      and not exists (
+        select from job_server.jobs where jobs.id = output_parts.job_id and jobs.lease_epoch = output_parts.lease_epoch
+      )
+    order by begun_at
+    limit ${options.limit}
+    for update skip locked`
+  return await oneByOne(
+    sql,
+    stray,
+    async (tx, { key, multipartId, leaseEpoch }, still) => {
+      const isThis = tx`lease_epoch = ${leaseEpoch} and multipart_id = ${multipartId}`
+      // output_parts_pk; skip locked lets any number of callers share the work.
+      const [held] = await tx`
+        select ${still} from job_server.output_parts where ${isThis} for update skip locked`
+      if (held === undefined) return false
+      await storage.abortMultipart(key, multipartId)
+      await tx`delete from job_server.output_parts where ${isThis}`
+      return true
+    },
+    options.signal,
+  )
 }

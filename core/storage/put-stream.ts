@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { PutObjectCommand, type S3Client, S3ServiceException, UploadPartCommand } from '@aws-sdk/client-s3'
 import { backoffSeconds } from '../backoff.ts'
 import { createMultipart, type StoredPart } from './multipart.ts'
+import { untilIdle } from './patience.ts'
 
 const laneCount = 2
 const pieceBytes = 64 * 1024
@@ -52,7 +53,7 @@ export async function putStream(
 
   async function sendAll({ bytes }: Part): Promise<void> {
     const command = new PutObjectCommand({ Bucket, Key, ContentType, Body: bytes })
-    await client.send(command, { abortSignal: abort.signal })
+    await client.send(command, { ...untilIdle, abortSignal: abort.signal })
   }
 
   async function begin(): Promise<string> {
@@ -77,7 +78,10 @@ export async function putStream(
     }
     const { ETag: etag } = await persistently(
       () =>
-        client.send(new UploadPartCommand({ ...part, Body: piecesOf(bytes) }), { abortSignal: abort.signal }),
+        client.send(new UploadPartCommand({ ...part, Body: piecesOf(bytes) }), {
+          ...untilIdle,
+          abortSignal: abort.signal,
+        }),
       abort.signal,
     )
     if (etag === undefined) throw new Error(`the storage gave no ETag for part ${partNumber}`)

@@ -5,6 +5,8 @@
  *   await placeOrder(sql, order)
  *   expect(await drain(sql, [sendInvoice])).toMatchObject([{ definitionKey: 'send.invoice', status: 'succeeded' }])
  *
+ * Hooks are not run: that is what workers do beside their jobs.
+ *
  * The pool may be the program's own: the queue is read over connections beside it, so what its transactions have not
  * committed is not there yet.
  */
@@ -13,12 +15,15 @@ import type { Pool } from '../db.ts'
 import { type DefinitionRecord, recordOf } from '../definitions/discover.ts'
 import { definitionName, definitionNameOf } from '../definitions/name.ts'
 import { registerDefinitions } from '../definitions/register.ts'
+import { DomainError, wholeMessage } from '../errors.ts'
 import type { JobDefinition } from '../job.ts'
+import { childJobs, faultsIn } from '../job-shapes.ts'
 import { admitWaiting } from '../queue/admit.ts'
 import { readChildren } from '../queue/children.ts'
 import { type ClaimedJob, claim } from '../queue/claim.ts'
-import { enqueueAnother } from '../queue/enqueue.ts'
-import { type End, type Finished, finish, finishWithChildren } from '../queue/finish.ts'
+import { enqueueFromJob } from '../queue/enqueue-from-job.ts'
+import { childrenRefused, type End, type Finished, finish, finishWithChildren } from '../queue/finish.ts'
+import type { Lease } from '../queue/row.ts'
 import { stage } from '../queue/stage.ts'
 import { flushHints } from '../queue/wake.ts'
 import { poolBeside } from './pool-beside.ts'
@@ -46,7 +51,7 @@ export interface DrainOptions {
 /**
  * @param sql a postgres.js pool, the caller's own or ours
  * @returns every attempt that was run, in order
- * @throws what kept an attempt from its end, such as children that can't be enqueued; the job is in the queue again then
+ * @throws what kept an attempt from its end, such as a database that is gone; the job is in the queue again then
  */
 export async function drain(
   sql: Pool,
@@ -102,12 +107,12 @@ async function perform(
   definition: JobDefinition,
   record: DefinitionRecord,
 ): Promise<DrainedJob> {
-  const { lease, attempt, maxAttempts, checkpoint, childrenSince } = job
+  const { lease, attempt, maxAttempts, checkpoint, childrenSince, backoff } = job
   const children =
     childrenSince === null ? {} : { children: await readChildren(sql, lease.jobId, childrenSince) }
   const run = await runJob(definition, job.params, {
-    ...{ attempt, maxAttempts, checkpoint, ...children },
-    enqueue: (another) => enqueueAnother(sql, another),
+    ...{ jobId: lease.jobId, attempt, maxAttempts, checkpoint, ...children, asksBackoff: backoff === null },
+    enqueue: (another) => enqueueFromJob(sql, another),
   })
   const finished = await end(sql, job, run, record)
   if (finished === undefined || finished === 'lost')
@@ -122,9 +127,7 @@ async function end(
   record: DefinitionRecord,
 ) {
   const { outcome } = run
-  if (outcome.kind === 'waits') {
-    return await finishWithChildren(sql, lease, { jobs: outcome.children, onFailure: outcome.onFailure })
-  }
+  if (outcome.kind === 'waits') return await wait(sql, lease, outcome)
   const ended: End =
     outcome.kind === 'failed'
       ? {
@@ -135,6 +138,25 @@ async function end(
           crashed: false,
         }
       : outcome
-  const { finished } = await finish(sql, [{ lease, end: ended }])
+  return await finishOne(sql, lease, ended)
+}
+
+async function wait(
+  sql: Pool,
+  lease: Lease,
+  { children, onFailure }: Extract<JobRun['outcome'], { kind: 'waits' }>,
+) {
+  const asked = childJobs.safeParse(children)
+  if (!asked.success) return await finishOne(sql, lease, childrenRefused(faultsIn(asked.error, 'jobs')))
+  try {
+    return await finishWithChildren(sql, lease, { jobs: asked.data, onFailure })
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    return await finishOne(sql, lease, childrenRefused(wholeMessage(error)))
+  }
+}
+
+async function finishOne(sql: Pool, lease: Lease, end: End): Promise<Finished | undefined> {
+  const { finished } = await finish(sql, [{ lease, end }])
   return finished[0]
 }

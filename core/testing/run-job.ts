@@ -11,29 +11,38 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
-import {
-  type ChildEnd,
-  type ChildJob,
-  type EnqueuedJob,
-  type JobContext,
-  type JobDefinition,
-  JobError,
-  type JobLog,
-  JobSnooze,
-  JobWaits,
-  type Json,
-  type JsonObject,
+import type {
+  ChildEnd,
+  ChildJob,
+  EnqueuedJob,
+  JobContext,
+  JobDefinition,
+  JobLog,
+  Json,
+  JsonObject,
 } from '../job.ts'
-import { checkEventType, endings } from '../job-context.ts'
+import {
+  checkEventType,
+  checkedJson,
+  checkedJsonObject,
+  described,
+  endings,
+  logFieldsOf,
+} from '../job-context.ts'
 import { defaultJobLimits } from '../job-limits.ts'
+import { runDefinition, type Thrown, whatWasThrown } from '../job-run.ts'
 import { MemoryStorage } from './memory-storage.ts'
 
 export interface RunJobOptions {
+  /** Default: one that is always the same. */
+  jobId?: string
   /** From 1, default 1. */
   attempt?: number
   maxAttempts?: number
   /** What an earlier attempt stored. */
   checkpoint?: Json
+  /** Whether the definition's own backoff function is asked, default true: not when a job has figures of its own. */
+  asksBackoff?: boolean
   /** How the children ended that the job has waited for: `onChildren` is run instead of `run`. */
   children?: ChildEnd[]
   /** Default: one that never aborts. */
@@ -59,6 +68,7 @@ export interface JobRun {
         errorCode: string
         message: string
         retry: boolean
+        /** When the job, or the definition's own backoff function, says so. */
         retryInSeconds?: number
         details?: JsonObject
       }
@@ -80,7 +90,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
   params: z.input<Schema>,
   options: RunJobOptions = {},
 ): Promise<JobRun> {
-  const { attempt = 1, maxAttempts = definition.maxAttempts ?? 3, children } = options
+  const { attempt = 1, maxAttempts = definition.maxAttempts ?? 3, children = null } = options
   const scratchDirectory = await mkdtemp(join(options.scratchRoot ?? tmpdir(), 'job-server-run-job-'))
   const storage = new MemoryStorage(options.objects ?? {})
   const run: Omit<JobRun, 'outcome'> = {
@@ -91,13 +101,11 @@ export async function runJob<Schema extends z.ZodType, Result>(
     enqueued: [],
     objects: storage.objects,
   }
-  const log =
-    (level: keyof JobLog) =>
-    (text: string, fields: JsonObject = {}) => {
-      run.logs.push({ level, text, fields })
-    }
+  const log = (level: keyof JobLog) => (text: string, fields?: JsonObject) => {
+    run.logs.push({ level, text: described(text), fields: logFieldsOf(fields) })
+  }
   const context: JobContext = {
-    jobId: '00000000-0000-7000-8000-000000000000',
+    jobId: options.jobId ?? '00000000-0000-7000-8000-000000000000',
     attempt,
     maxAttempts,
     signal: options.signal ?? new AbortController().signal,
@@ -110,13 +118,13 @@ export async function runJob<Schema extends z.ZodType, Result>(
     storage,
     trace: null,
     span: async (_name, part) => await part(),
-    progress: (progress) => run.progress.push(progress),
+    progress: (progress) => run.progress.push(checkedJsonObject('progress', progress)),
     event: (type, payload = {}) => {
       checkEventType(type)
-      run.events.push({ type, payload })
+      run.events.push({ type, payload: checkedJsonObject('the payload of an event', payload) })
     },
     saveCheckpoint: (value) => {
-      run.checkpoint = value
+      run.checkpoint = checkedJson('a checkpoint', value)
     },
     enqueue: async (job) => {
       const place = run.enqueued.push(job)
@@ -126,42 +134,28 @@ export async function runJob<Schema extends z.ZodType, Result>(
     ...endings,
   }
   try {
-    const parsed = definition.params.parse(params)
-    const result =
-      children === undefined
-        ? await definition.run(parsed, context)
-        : await definition.onChildren?.(parsed, context, children)
-    // As the queue would give it back: what JSON can carry.
-    return { outcome: { kind: 'succeeded', result: asJson(result) }, ...run }
+    // As the queue gives them: what JSON can carry.
+    const given = checkedJsonObject('the parameters', params)
+    const result = await runDefinition(definition as JobDefinition, given, context, children)
+    return { outcome: { kind: 'succeeded', result }, ...run }
   } catch (error) {
-    return { outcome: outcomeOf(error), ...run }
+    const { asksBackoff = true } = options
+    const where = { definition: definition as JobDefinition, attempt, asksBackoff, log: context.log }
+    return { outcome: outcomeOf(whatWasThrown(error, 'threw', where)), ...run }
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true })
   }
 }
 
-function asJson(result: unknown): Json {
-  return result === undefined ? null : (JSON.parse(JSON.stringify(result)) as Json)
-}
-
-function outcomeOf(error: unknown): JobRun['outcome'] {
-  if (error instanceof JobSnooze) return { kind: 'snoozed', seconds: error.seconds }
-  if (error instanceof JobWaits) return { kind: 'waits', children: error.jobs, onFailure: error.onFailure }
-  if (error instanceof JobError) {
-    const { code, message, retry, retryInSeconds, details } = error
-    return {
-      kind: 'failed',
-      errorCode: code,
-      message,
-      retry,
-      ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
-      ...(Object.keys(details).length === 0 ? {} : { details }),
-    }
-  }
+function outcomeOf(thrown: Thrown): JobRun['outcome'] {
+  if (thrown.kind !== 'failed') return thrown
+  const { errorCode, message, retry, retryInSeconds, details } = thrown
   return {
     kind: 'failed',
-    errorCode: 'threw',
-    message: error instanceof Error ? error.message : String(error),
-    retry: true,
+    errorCode,
+    message,
+    retry,
+    ...(retryInSeconds === undefined ? {} : { retryInSeconds }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
   }
 }

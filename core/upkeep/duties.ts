@@ -11,8 +11,13 @@ import { jsonParameter } from '../queue/row.ts'
 export interface Duty<Outcome extends Json = Json> {
   name: string
   intervalSeconds: number
-  /** @returns what it did, in numbers */
-  run(): Promise<Outcome>
+  /** Before all that are due, however long those have been. */
+  comesFirst?: boolean
+  /**
+   * @param signal tells it to come to an end soon, as others wait: what is left is done the next time
+   * @returns what it did, in numbers
+   */
+  run(signal?: AbortSignal): Promise<Outcome>
   /** Until it is next due in place of the interval, after a run of which this is true. */
   rest?: { seconds: number; after(outcome: Outcome): boolean }
 }
@@ -31,6 +36,10 @@ export interface DutyView {
 
 /** After so long a run counts as dead. */
 const claimSeconds = 300
+/** Nothing is begun under an older claim, and what runs then is told to end: the others are due again at once. */
+const passSeconds = 50
+/** A duty that does not come to an end is no longer waited for. With the time in which it may begin, less than its claim. */
+const giveUpSeconds = 240
 /** What takes so long is recorded at once. */
 const longSeconds = 1
 
@@ -55,15 +64,83 @@ export interface DutyRun {
   error: unknown
 }
 
+export interface PassOptions {
+  /** To stop: nothing more is begun, and what runs is told so. */
+  signal?: AbortSignal | undefined
+  passSeconds?: number
+  giveUpSeconds?: number
+}
+
 /**
- * Runs the duties that are due, one after the other. One statement claims them all and one records what they did: most
- * find nothing to do, and would cost more statements to claim than to run. Those of a runner that dies wait until its
- * claim has run out.
+ * Runs the duties that are due, one after the other, those first that have been due longest. One statement claims them all
+ * and one records what they did: most find nothing to do, and would cost more statements to claim than to run. Those that can
+ * not be begun in time are given back. Those of a runner that dies wait until its claim has run out.
  */
-export async function runDueDuties(sql: Sql, duties: Duty[]): Promise<DutyRun[]> {
-  const claims = await sql<{ name: string; run: string }[]>`
+export async function runDueDuties(sql: Sql, duties: Duty[], options: PassOptions = {}): Promise<DutyRun[]> {
+  if (options.signal?.aborted) return []
+  const pass = beginPass(options)
+  const runs: DutyRun[] = []
+  let unrecorded: Done[] = []
+  try {
+    let waiting = await claimDue(sql, duties)
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { duty, run } = next
+      const running = carryOut(duty, pass.signal, options.giveUpSeconds ?? giveUpSeconds)
+      await Promise.race([running, pass.isOver])
+      if (pass.signal.aborted) {
+        // Now, and not when this one has ended: who stops may be killed before.
+        await giveBack(sql, waiting)
+        waiting = []
+        await record(sql, unrecorded)
+        unrecorded = []
+      }
+      const done = { ...(await running), run }
+      runs.push(done)
+      unrecorded.push(done)
+      // Nobody should take what took long for still running.
+      if (done.durationSeconds < longSeconds) continue
+      await record(sql, unrecorded)
+      unrecorded = []
+    }
+    await record(sql, unrecorded)
+  } finally {
+    pass.end()
+  }
+  return runs
+}
+
+function beginPass(options: PassOptions) {
+  const { signal: told } = options
+  const over = new AbortController()
+  const isOver = new Promise<void>((resolve) => {
+    over.signal.addEventListener('abort', () => resolve())
+  })
+  const stop = () => over.abort()
+  const timer = setTimeout(stop, 1000 * (options.passSeconds ?? passSeconds))
+  told?.addEventListener('abort', stop)
+  return {
+    signal: over.signal,
+    isOver,
+    end: () => {
+      clearTimeout(timer)
+      told?.removeEventListener('abort', stop)
+    },
+  }
+}
+
+interface Claim {
+  name: string
+  /** The run names itself: one that took too long does not write over its successor. */
+  run: string
+  dueAt: Date
+  /** Of the run before. */
+  startedAt: Date | null
+}
+
+async function claimDue(sql: Sql, duties: Duty[]): Promise<(Claim & { duty: Duty })[]> {
+  const claims = await sql<Claim[]>`
     with due as (
-      select name from job_server.upkeep_duties
+      select name, next_run_at as due_at, last_started_at as started_at from job_server.upkeep_duties
       where name = any(${duties.map(({ name }) => name)}) and next_run_at <= now()
         and (running_until is null or running_until < now())
       for update skip locked
@@ -75,27 +152,39 @@ export async function runDueDuties(sql: Sql, duties: Duty[]): Promise<DutyRun[]>
       next_run_at = ${nextMultiple(sql, sql`interval_seconds`)}
     from due
     where duty.name = due.name
-    returning duty.name, run`
-  const runs: DutyRun[] = []
-  let unrecorded: Done[] = []
-  for (const duty of duties) {
-    const claim = claims.find(({ name }) => name === duty.name)
-    if (claim === undefined) continue
-    const done = { ...(await carryOut(duty)), run: claim.run }
-    runs.push(done)
-    unrecorded.push(done)
-    // Nobody should take what took long for still running.
-    if (done.durationSeconds < longSeconds) continue
-    await record(sql, unrecorded)
-    unrecorded = []
-  }
-  await record(sql, unrecorded)
-  return runs
+    returning duty.name, run, due_at, started_at`
+  const byName = new Map(claims.map((claim) => [claim.name, claim]))
+  return duties
+    .flatMap((duty) => {
+      const claim = byName.get(duty.name)
+      return claim === undefined ? [] : { ...claim, duty }
+    })
+    .sort((one, other) => placeOf(one) - placeOf(other))
 }
 
-interface Done extends DutyRun {
-  /** The run names itself: one that took too long does not write over its successor. */
-  run: string
+function placeOf({ duty, dueAt }: { duty: Duty; dueAt: Date }): number {
+  return duty.comesFirst ? 0 : dueAt.getTime()
+}
+
+/** As if they had not been claimed. */
+async function giveBack(sql: Sql, claims: Claim[]): Promise<void> {
+  if (claims.length === 0) return
+  const rows = claims.map(({ name, run, dueAt, startedAt }) => ({
+    name,
+    run,
+    dueAt: dueAt.toISOString(),
+    startedAt: startedAt?.toISOString() ?? null,
+  }))
+  await sql`
+    update job_server.upkeep_duties as duty set
+      running_until = null, next_run_at = given."dueAt", last_started_at = given."startedAt"
+    from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as given (
+      name text, run bigint, "dueAt" timestamptz, "startedAt" timestamptz
+    )
+    where duty.name = given.name and duty.run = given.run`
+}
+
+interface Done extends DutyRun, Pick<Claim, 'run'> {
   durationSeconds: number
   /** Until it is next due; null: its interval. */
   restSeconds: number | null
@@ -138,15 +227,26 @@ export async function listDuties(sql: Sql): Promise<DutyView[]> {
     order by name`
 }
 
-async function carryOut({ name, run, rest }: Duty): Promise<Omit<Done, 'run'>> {
+async function carryOut(
+  { name, run, rest }: Duty,
+  signal: AbortSignal,
+  seconds: number,
+): Promise<Omit<Done, 'run'>> {
   const startedAt = performance.now()
   const durationSeconds = () => (performance.now() - startedAt) / 1000
+  let timer: NodeJS.Timeout | undefined
+  const givenUp = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(new Error(`It does not come to an end: given up after ${seconds} s.`))
+    timer = setTimeout(giveUp, 1000 * seconds)
+  })
   try {
-    const outcome = await run()
+    const outcome = await Promise.race([run(signal), givenUp])
     const restSeconds = rest?.after(outcome) ? rest.seconds : null
     return { name, outcome, error: undefined, durationSeconds: durationSeconds(), restSeconds }
   } catch (error) {
     return { name, outcome: null, error, durationSeconds: durationSeconds(), restSeconds: null }
+  } finally {
+    clearTimeout(timer)
   }
 }
 

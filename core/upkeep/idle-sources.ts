@@ -1,6 +1,7 @@
 /** Removes the bytes of completed uploads that nothing has used for as long as sources are kept. */
 import type { Pool, Sql } from '../db.ts'
 import type { Storage } from '../storage/client.ts'
+import { oneByOne } from '../storage/one-by-one.ts'
 
 /**
  * An upload is in use while a job that names it lives or a schedule names it, and was last used when the last such job
@@ -12,35 +13,46 @@ import type { Storage } from '../storage/client.ts'
 export async function removeIdleSources(
   sql: Pool,
   storage: Storage,
-  options: { retentionDays: number; historyDays: number; limit: number },
+  options: { retentionDays: number; historyDays: number; limit: number; signal?: AbortSignal | undefined },
 ): Promise<{ removed: number; inUse: number }> {
-  return await sql.begin(async (tx) => {
-    // uploads_idle_idx; skip locked lets any number of callers share the work, and passes by what is being enqueued.
-    const idle = await tx<{ id: string; objectKey: string }[]>`
-      select id, object_key from job_server.uploads
-      where status = 'completed' and bytes_removed_at is null
-        and coalesce(used_at, ended_at) < now() - make_interval(days => ${options.retentionDays}::int)
-      order by coalesce(used_at, ended_at)
-      limit ${options.limit}
-      for update skip locked`
-    if (idle.length === 0) return { removed: 0, inUse: 0 }
-    const inUse = await noteUses(
-      tx,
-      idle.map(({ id }) => id),
-      options,
-    )
-    const unused = idle.filter(({ id }) => !inUse.has(id))
-    // First the bytes: a crash in between repeats the removal, never forgets it.
-    for (const { objectKey } of unused) await storage.remove(objectKey)
-    const removed = unused.map(({ id }) => id)
-    await tx`update job_server.uploads set bytes_removed_at = now() where id = any(${removed}::uuid[])`
-    await tx`delete from job_server.source_uses where owner_id = any(${removed}::uuid[])`
-    return { removed: removed.length, inUse: inUse.size }
-  })
+  const isIdle = (of: Sql) => of`
+    status = 'completed' and bytes_removed_at is null
+    and coalesce(used_at, ended_at) < now() - make_interval(days => ${options.retentionDays}::int)`
+  // uploads_idle_idx; skip locked passes by what is being enqueued.
+  const idle = await sql<{ id: string; objectKey: string }[]>`
+    select id, object_key from job_server.uploads
+    where ${isIdle(sql)}
+    order by coalesce(used_at, ended_at)
+    limit ${options.limit}
+    for update skip locked`
+  if (idle.length === 0) return { removed: 0, inUse: 0 }
+  // Of most at once: one at a time, as they have to be removed, would be a statement for each.
+  const inUse = await noteUses(
+    sql,
+    idle.map(({ id }) => id),
+    options,
+  )
+  const removed = await oneByOne(
+    sql,
+    idle.filter(({ id }) => !inUse.has(id)),
+    async (tx, { id, objectKey }, still) => {
+      // uploads_pk; skip locked lets any number of callers share the work.
+      const [held] = await tx`
+        select ${still} from job_server.uploads where id = ${id} and ${isIdle(tx)} for update skip locked`
+      if (held === undefined || (await noteUses(tx, [id], options)).has(id)) return false
+      // First the bytes: a crash in between repeats the removal, never forgets it.
+      await storage.remove(objectKey)
+      await tx`update job_server.uploads set bytes_removed_at = now() where id = ${id}`
+      await tx`delete from job_server.source_uses where owner_id = ${id}`
+      return true
+    },
+    options.signal,
+  )
+  return { removed, inUse: inUse.size }
 }
 
 /**
- * A statement after the one that locked them: it sees every job that was enqueued before, and those after wait.
+ * After the statement that locked them it sees every job that was enqueued before, and those after wait.
  * @returns which of them were used within the retention
  */
 async function noteUses(

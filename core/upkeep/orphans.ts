@@ -7,7 +7,7 @@ export async function removeOrphans(
   { retentionDays }: { retentionDays: number },
 ): Promise<{ history: number; uses: number; additions: number; uploads: number }> {
   const past = sql`now() - make_interval(days => ${retentionDays}::int)`
-  // The partition of a job that waited longer than history is kept was dropped before it ended; there are few.
+  // Of jobs that waited about as long as history is kept: their week was dropped before they ended, or before their time.
   const history = await sql`delete from job_server.job_history_default where finished_at < ${past}`
   for (const table of ['attempts_default', 'events_default', 'logs_default']) {
     await sql`delete from job_server.${sql(table)} where ${isUnknown('job_id')}`

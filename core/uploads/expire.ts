@@ -1,6 +1,7 @@
 /** Ends uploads whose time ran out, and removes for good the bytes of all that did not become complete. */
-import type { Pool } from '../db.ts'
+import type { Pool, Sql } from '../db.ts'
 import type { Storage } from '../storage/client.ts'
+import { oneByOne } from '../storage/one-by-one.ts'
 import { removeBytes } from './remove-bytes.ts'
 import type { Upload } from './row.ts'
 
@@ -15,25 +16,38 @@ const batch = 100
 export async function expireUploads(
   sql: Pool,
   storage: Storage,
-  options = { lateSeconds: 600 },
+  { lateSeconds = 600, signal }: { lateSeconds?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<{ removed: number }> {
-  // uploads_removable_idx; skip locked lets any number of callers share the work.
-  return await sql.begin(async (tx) => {
-    const removable = await tx<Pick<Upload, 'id' | 'objectKey' | 'multipartId'>[]>`
-      select id, object_key, multipart_id from job_server.uploads
-      where status <> 'completed' and bytes_removed_at is null
-        and expires_at < now() - make_interval(secs => ${options.lateSeconds})
-      order by expires_at
-      limit ${batch}
-      for update skip locked`
-    if (removable.length === 0) return { removed: 0 }
-    for (const upload of removable) await removeBytes(storage, upload)
-    await tx`
-      update job_server.uploads set
-        status = case when status = 'waiting' then 'timed_out' else status end,
-        ended_at = coalesce(ended_at, now()),
-        bytes_removed_at = now()
-      where id = any(${removable.map(({ id }) => id)}::uuid[])`
-    return { removed: removable.length }
-  })
+  const isRemovable = (of: Sql) => of`
+    status <> 'completed' and bytes_removed_at is null
+    and expires_at < now() - make_interval(secs => ${lateSeconds})`
+  // uploads_removable_idx
+  const removable = await sql<Pick<Upload, 'id' | 'objectKey' | 'multipartId'>[]>`
+    select id, object_key, multipart_id from job_server.uploads
+    where ${isRemovable(sql)}
+    order by expires_at
+    limit ${batch}
+    for update skip locked`
+  const removed = await oneByOne(
+    sql,
+    removable,
+    async (tx, upload, still) => {
+      // uploads_pk; skip locked lets any number of callers share the work.
+      const [held] = await tx`
+        select ${still} from job_server.uploads
+        where id = ${upload.id} and ${isRemovable(tx)}
+        for update skip locked`
+      if (held === undefined) return false
+      await removeBytes(storage, upload)
+      await tx`
+        update job_server.uploads set
+          status = case when status = 'waiting' then 'timed_out' else status end,
+          ended_at = coalesce(ended_at, now()),
+          bytes_removed_at = now()
+        where id = ${upload.id}`
+      return true
+    },
+    signal,
+  )
+  return { removed }
 }

@@ -5,7 +5,8 @@ import { removeBytes } from './remove-bytes.ts'
 import type { Upload } from './row.ts'
 
 /**
- * @param upload by its id, or by its object key, which is all that jobs know
+ * @param upload by its id, or by its object key, which is all that jobs know: they take it for a video, so that a picture
+ *   (`isPictureType`), which is no worse for being none, stays
  * @param error a sentence for people
  */
 export async function rejectUpload(
@@ -15,7 +16,10 @@ export async function rejectUpload(
   error: string,
 ): Promise<void> {
   // uploads_pk or uploads_object_key_unique
-  const which = 'id' in upload ? sql`id = ${upload.id}` : sql`object_key = ${upload.objectKey}`
+  const which =
+    'id' in upload
+      ? sql`id = ${upload.id}`
+      : sql`object_key = ${upload.objectKey} and content_type not like 'image/%'`
   const [rejected] = await sql<Pick<Upload, 'objectKey' | 'multipartId'>[]>`
     update job_server.uploads set status = 'errored', error = ${error}, ended_at = now()
     where ${which} and status in ('waiting', 'completed', 'errored')

@@ -19,6 +19,19 @@ export async function usableUpload(
   if (isRepeated) return upload
   if (upload.status !== 'completed') throw new UploadNotUsable(uploadId, upload.status)
   if (upload.bytesRemovedAt !== null) throw new SourceGone(`Upload ${uploadId}`)
-  if (isPictureType(upload.contentType) === (as === 'picture')) return upload
-  throw new InvalidMedia(`Upload ${uploadId} is ${upload.contentType}, not a ${as}.`)
+  requireKind(upload, as)
+  return upload
+}
+
+/** What lies under the key may have come by another way, of which nothing is known. @throws InvalidMedia */
+export async function refusePicture(sql: Sql, objectKey: string): Promise<void> {
+  // uploads_object_key_unique
+  const [upload] = await sql<Pick<Upload, 'id' | 'contentType'>[]>`
+    select id, content_type from job_server.uploads where object_key = ${objectKey}`
+  if (upload !== undefined) requireKind(upload, 'video')
+}
+
+function requireKind({ id, contentType }: Pick<Upload, 'id' | 'contentType'>, as: 'video' | 'picture'): void {
+  if (isPictureType(contentType) === (as === 'picture')) return
+  throw new InvalidMedia(`Upload ${id} is ${contentType}, not a ${as}.`)
 }

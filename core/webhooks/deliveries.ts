@@ -2,7 +2,7 @@
  * Reads the log of deliveries. How one fares is read from the job that carries it out: its state, its attempts, and the
  * answers that it noted as events.
  */
-import { plannedAnew, type Sql } from '../db.ts'
+import { plannedAnew, readBounded, type Sql } from '../db.ts'
 import type { Json } from '../json.ts'
 import { liveStatusColumn } from '../queue/read.ts'
 
@@ -56,7 +56,7 @@ export interface DeliveryFilter {
   status?: DeliveryStatus | undefined
 }
 
-/** One page, newest first. @param page.after the last that is already known */
+/** One page, newest first. @param page.after the last that is already known. @throws ReadTooLong */
 export async function listDeliveries(
   sql: Sql,
   { webhookId, jobId, status }: DeliveryFilter,
@@ -64,17 +64,19 @@ export async function listDeliveries(
 ): Promise<{ deliveries: Delivery[]; nextAfter: string | null }> {
   // webhook_deliveries_webhook_idx or webhook_deliveries_job_idx; then, a row at a time, the primary keys of its job and
   // of that job's events.
-  const rows = await plannedAnew(sql<DeliveryRow[]>`
-    select ${deliveryColumns(sql)}
-    from job_server.webhook_deliveries as delivery
-    ${withJob(sql)}
-    where true
-      ${webhookId === undefined ? sql`` : sql`and webhook_id = ${webhookId}`}
-      ${jobId === undefined ? sql`` : sql`and job_id = ${jobId}`}
-      ${after === undefined ? sql`` : sql`and delivery.id < ${after}`}
-      ${status === undefined ? sql`` : sql`and job.status = ${status}`}
-    order by delivery.id desc
-    limit ${limit + 1}`)
+  const rows = await readBounded(sql, (tx) =>
+    plannedAnew(tx<DeliveryRow[]>`
+      select ${deliveryColumns(tx)}
+      from job_server.webhook_deliveries as delivery
+      ${withJob(tx)}
+      where true
+        ${webhookId === undefined ? tx`` : tx`and webhook_id = ${webhookId}`}
+        ${jobId === undefined ? tx`` : tx`and job_id = ${jobId}`}
+        ${after === undefined ? tx`` : tx`and delivery.id < ${after}`}
+        ${status === undefined ? tx`` : tx`and job.status = ${status}`}
+      order by delivery.id desc
+      limit ${limit + 1}`),
+  )
   const deliveries = rows.slice(0, limit).map(withAnswer)
   return { deliveries, nextAfter: rows.length > limit ? (deliveries.at(-1)?.id ?? null) : null }
 }

@@ -43,10 +43,17 @@ const eventTypes = webhookEventTypes.map((type) => type.slice('job.'.length))
 /** Far above what a page takes. */
 const standstillSeconds = 30
 
-/** Tells of everything there is now. Any number may try at once; one does it. */
-export async function dispatchWebhooks(sql: Pool, options: DispatchOptions): Promise<Dispatched> {
+/**
+ * Tells of everything there is now. Any number may try at once; one does it.
+ * @param signal to stop: what is left is for the next who looks
+ */
+export async function dispatchWebhooks(
+  sql: Pool,
+  options: DispatchOptions,
+  signal?: AbortSignal,
+): Promise<Dispatched> {
   const dispatched: Dispatched = { deliveries: 0, disabled: [] }
-  for (let isMore = true; isMore; ) {
+  for (let isMore = true; isMore && !signal?.aborted; ) {
     const passed = await sql.begin((tx) => dispatchPage(tx, options))
     if (passed.deliveries > 0) hintWork(sql)
     for (const id of passed.disabled) await cancelDeliveries(sql, id)

@@ -3,6 +3,7 @@ import type { Sql } from '../db.ts'
 import { deliveryDefinition } from '../definitions/internal.ts'
 import { newId } from '../ids.ts'
 import { type EnqueueInput, enqueueMany } from '../queue/enqueue.ts'
+import { ownKey } from '../queue/own-keys.ts'
 import { jsonParameter } from '../queue/row.ts'
 import { webhookTag } from './cancel-deliveries.ts'
 
@@ -54,12 +55,9 @@ function jobOf(delivery: Outgoing & { id: string }, maxAttempts: number): Enqueu
     definitionKey: deliveryDefinition,
     params: { deliveryId: id },
     maxAttempts,
-    concurrencyKey: webhookId === null ? hostKey(url) : webhookTag(webhookId),
+    concurrencyKey: ownKey(
+      webhookId === null ? `webhook-host:${new URL(url).hostname}` : `webhook:${webhookId}`,
+    ),
     tags: webhookId === null ? [] : [webhookTag(webhookId)],
   }
-}
-
-/** Host names may be longer than keys. */
-function hostKey(url: string): string {
-  return `webhook-host:${new URL(url).hostname}`.slice(0, 255)
 }

@@ -8,6 +8,10 @@ export interface Command {
   words: string
   /** What follows the words, as the help shows it. */
   takes: string
+  /** So many stand behind them at most, options aside. */
+  mostWords: number
+  /** Said of more: where they may have been meant to go. */
+  whereElse?: string
   does: string
   options?: Record<string, Option>
   /** @returns the exit status; 0 when nothing */
@@ -50,17 +54,55 @@ export interface Printer {
 }
 
 /** The API refused, or could not be reached. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  readonly exitStatus: number = 1
+  /** The API's own; null where it said none. */
+  readonly code: string | null
 
-/** The body of an answer. @throws Refused with what the API says of it */
-export async function bodyOf<Body>(response: {
+  constructor(message: string, { code = null, ...options }: ErrorOptions & { code?: string | null } = {}) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Nobody answered, or said that it can't be now: asked again later, the API may well answer. */
+export class NotNow extends Refused {
+  /** As long as the API asked for; 0 where it named no time. */
+  readonly retryAfterSeconds: number
+
+  constructor(
+    message: string,
+    {
+      retryAfterSeconds = 0,
+      ...options
+    }: ErrorOptions & { code?: string | null; retryAfterSeconds?: number } = {},
+  ) {
+    super(message, options)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+export interface Answer<Body> {
   ok: boolean
   status: number
+  headers: Headers
   json(): Promise<Body>
-}): Promise<Body> {
-  if (response.ok) return await response.json()
+}
+
+/** The body of an answer. @throws Refused with what the API says of it */
+export async function bodyOf<Body>(response: Answer<Body>): Promise<Body> {
+  if (response.ok) {
+    return await response.json().catch((cause) => {
+      throw new NotNow('The answer broke off, or is none of the API.', { cause })
+    })
+  }
   const problem = (await response.json().catch(() => null)) as Problem | null
-  throw new Refused(refusal(response.status, problem, givenKey() !== undefined))
+  const message = refusal(response.status, problem, givenKey() !== undefined)
+  const code = problem?.code ?? null
+  if (response.status !== 429 && response.status < 500) throw new Refused(message, { code })
+  // It may be a date instead (RFC 9110): not from our API.
+  const retryAfterSeconds = Number(response.headers.get('retry-after')) || 0
+  throw new NotNow(message, { code, retryAfterSeconds })
 }
 
 /** The one thing that a command can't do without. */
@@ -68,4 +110,9 @@ export function first(given: string[], what: string): string {
   const [value] = given
   if (value === undefined || value === '') throw new UsageError(`Which? ${what} is missing.`)
   return value
+}
+
+/** As a part of a path: the client puts it there as it is, where `?`, `#` and `/` would mean something else. */
+export function inPath(given: string): string {
+  return encodeURIComponent(given)
 }

@@ -3,16 +3,26 @@ import { readFile } from 'node:fs/promises'
 import { definitionNameOf } from '../../core/definitions/name.ts'
 import { UsageError } from '../command-line.ts'
 import { cancelMatching } from './cancel.ts'
-import { type Api, bodyOf, type Command, first } from './command.ts'
+import { type Api, bodyOf, type Command, first, inPath } from './command.ts'
+import { each, refuseFilters } from './each.ts'
 import { ago, facts, table } from './table.ts'
 import { tail } from './tail.ts'
 
 type Job = Awaited<ReturnType<typeof readJob>>
 
+const cancelFilters = {
+  definition: { type: 'string' },
+  queue: { type: 'string' },
+  tag: { type: 'string', multiple: true },
+  limit: { type: 'string' },
+} as const
+
 export const jobCommands: Command[] = [
   {
     words: 'enqueue',
     takes: 'DEFINITION [--params JSON|@FILE|-] [--wait] [OPTION]…',
+    mostWords: 1,
+    whereElse: 'Parameters are given by --params.',
     does: 'enqueues a job; with --wait it ends when the job does, with status 1 unless that succeeded',
     options: {
       params: { type: 'string', takes: 'JSON|@FILE|-', does: 'as text, from a file or from standard input' },
@@ -50,14 +60,14 @@ export const jobCommands: Command[] = [
           },
         }),
       )
-      if (options.flag('wait')) return await tail(api, enqueued.jobId, print)
       print.answer(enqueued, () => [`${enqueued.jobId}  ${enqueued.status}`])
-      return 0
+      return options.flag('wait') ? await tail(api, enqueued.jobId, print) : 0
     },
   },
   {
     words: 'get',
     takes: 'JOB',
+    mostWords: 1,
     does: 'shows a job and its attempts',
     async run({ api, given, print }) {
       const job = await readJob(api, first(given, 'JOB'))
@@ -68,12 +78,19 @@ export const jobCommands: Command[] = [
   {
     words: 'tail',
     takes: 'JOB',
+    mostWords: 1,
     does: 'follows what happens to a job and what it writes until it ends; status 1 unless it succeeded',
-    run: async ({ api, given, print }) => await tail(api, first(given, 'JOB'), print),
+    async run({ api, given, print }) {
+      const jobId = first(given, 'JOB')
+      // Without patience: who gives a wrong id or address learns it at once.
+      await readJob(api, jobId)
+      return await tail(api, jobId, print)
+    },
   },
   {
     words: 'list',
-    takes: '[--status S] [--definition KEY] [--queue Q] [--tag T] [--error TEXT] [--limit N]',
+    takes: '[--status S] [--definition KEY] [--queue Q] [--tag T]… [--error TEXT] [--limit N]',
+    mostWords: 0,
     does: 'lists jobs, newest first',
     options: {
       status: { type: 'string' },
@@ -115,19 +132,20 @@ export const jobCommands: Command[] = [
   },
   {
     words: 'cancel',
-    takes: 'JOB | [--definition KEY] [--queue Q] [--tag T] [--limit N]',
-    does: 'cancels a job, or all that match',
-    options: {
-      definition: { type: 'string' },
-      queue: { type: 'string' },
-      tag: { type: 'string', multiple: true },
-      limit: { type: 'string' },
-    },
-    async run({ api, given: [jobId], options, print }) {
-      if (jobId !== undefined) {
-        const answer = await bodyOf(await api.v1.jobs[':jobId'].cancel.$post({ param: { jobId } }))
-        print.answer(answer, () => [answer.message])
-        return 0
+    takes: 'JOB… | [--definition KEY] [--queue Q] [--tag T]… [--limit N]',
+    mostWords: Number.POSITIVE_INFINITY,
+    does: 'cancels jobs, or all that match',
+    options: cancelFilters,
+    async run({ api, given, options, print }) {
+      if (given.length > 0) {
+        refuseFilters(options, cancelFilters, 'JOB')
+        return await each(given, {
+          print,
+          idName: 'jobId',
+          act: async (jobId) =>
+            await bodyOf(await api.v1.jobs[':jobId'].cancel.$post({ param: { jobId: inPath(jobId) } })),
+          line: ({ message }) => message,
+        })
       }
       const filter = {
         definitionKey: options.text('definition'),
@@ -144,19 +162,24 @@ export const jobCommands: Command[] = [
   },
   {
     words: 'retry',
-    takes: 'JOB',
-    does: 'runs a finished job again, as a new one',
+    takes: 'JOB…',
+    mostWords: Number.POSITIVE_INFINITY,
+    does: 'runs finished jobs again, each as a new one',
     async run({ api, given, print }) {
-      const param = { jobId: first(given, 'JOB') }
-      const answer = await bodyOf(await api.v1.jobs[':jobId'].retry.$post({ param }))
-      print.answer(answer, () => [`${answer.jobId}  ${answer.status}`])
-      return 0
+      first(given, 'JOB')
+      return await each(given, {
+        print,
+        idName: 'originalJobId',
+        act: async (jobId) =>
+          await bodyOf(await api.v1.jobs[':jobId'].retry.$post({ param: { jobId: inPath(jobId) } })),
+        line: ({ jobId, status }) => `${jobId}  ${status}`,
+      })
     },
   },
 ]
 
 async function readJob(api: Api, jobId: string) {
-  return await bodyOf(await api.v1.jobs[':jobId'].$get({ param: { jobId } }))
+  return await bodyOf(await api.v1.jobs[':jobId'].$get({ param: { jobId: inPath(jobId) } }))
 }
 
 function summaryOf(job: Job): Record<string, unknown> {
@@ -187,11 +210,19 @@ async function paramsOf(given: string | undefined) {
     given === '-'
       ? await new Response(Bun.stdin.stream()).text()
       : given.startsWith('@')
-        ? await readFile(given.slice(1), 'utf8')
+        ? await fileText(given.slice(1))
         : given
   try {
     return JSON.parse(text)
   } catch {
     throw new UsageError('--params takes JSON, @FILE or - for standard input.')
+  }
+}
+
+async function fileText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--params: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

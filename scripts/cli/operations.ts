@@ -1,13 +1,21 @@
 /** Commands about dead letters, queues and schedules. */
 import { definitionNameOf } from '../../core/definitions/name.ts'
-import { bodyOf, type Command, first } from './command.ts'
+import { bodyOf, type Command, first, inPath } from './command.ts'
+import { each, refuseFilters } from './each.ts'
 import { redriveMatching } from './redrive.ts'
 import { ago, table } from './table.ts'
+
+const redriveFilters = {
+  definition: { type: 'string' },
+  'error-code': { type: 'string' },
+  limit: { type: 'string' },
+} as const
 
 export const operationCommands: Command[] = [
   {
     words: 'dlq list',
     takes: '[--definition KEY] [--limit N]',
+    mostWords: 0,
     does: 'lists the jobs that failed for good',
     options: { definition: { type: 'string' }, limit: { type: 'string' } },
     async run({ api, options, print }) {
@@ -32,21 +40,23 @@ export const operationCommands: Command[] = [
   },
   {
     words: 'dlq redrive',
-    takes: '[DEAD-LETTER] [--definition KEY] [--error-code CODE] [--limit N] [--max-attempts N]',
-    does: 'gives one, or all that match, another chance as new jobs',
-    options: {
-      definition: { type: 'string' },
-      'error-code': { type: 'string' },
-      limit: { type: 'string' },
-      'max-attempts': { type: 'string' },
-    },
-    async run({ api, given: [dlqJobId], options, print }) {
+    takes: 'DEAD-LETTER… | [--definition KEY] [--error-code CODE] [--limit N]   [--max-attempts N]',
+    mostWords: Number.POSITIVE_INFINITY,
+    does: 'gives those named, or all that match, another chance as new jobs',
+    options: { ...redriveFilters, 'max-attempts': { type: 'string' } },
+    async run({ api, given, options, print }) {
       const maxAttempts = options.number('max-attempts')
-      if (dlqJobId !== undefined) {
-        const request = { param: { dlqJobId }, json: { maxAttempts } }
-        const answer = await bodyOf(await api.v1.dlq[':dlqJobId'].retry.$post(request))
-        print.answer(answer, () => [`${answer.jobId}  ${answer.status}`])
-        return 0
+      if (given.length > 0) {
+        refuseFilters(options, redriveFilters, 'DEAD-LETTER')
+        return await each(given, {
+          print,
+          idName: 'dlqJobId',
+          act: async (dlqJobId) => {
+            const request = { param: { dlqJobId: inPath(dlqJobId) }, json: { maxAttempts } }
+            return await bodyOf(await api.v1.dlq[':dlqJobId'].retry.$post(request))
+          },
+          line: ({ jobId, status }) => `${jobId}  ${status}`,
+        })
       }
       const filter = { definitionKey: options.text('definition'), errorCode: options.text('error-code') }
       const answer = await redriveMatching(api, { ...filter, maxAttempts }, options.number('limit'))
@@ -66,12 +76,14 @@ export const operationCommands: Command[] = [
   },
   {
     words: 'queues list',
-    takes: '',
+    takes: '[--limit N]',
+    mostWords: 0,
     does: 'shows how full the queues are',
-    async run({ api, print }) {
-      const answer = await bodyOf(await api.v1.queues.$get())
-      print.answer(answer, () =>
-        table(
+    options: { limit: { type: 'string' } },
+    async run({ api, options, print }) {
+      const answer = await bodyOf(await api.v1.queues.$get({ query: { limit: options.text('limit') } }))
+      print.answer(answer, () => [
+        ...table(
           ['queue', 'ready', 'oldest', 'running', 'scheduled', 'blocked', 'waiting', 'state'],
           answer.queues.map((queue) => [
             queue.name,
@@ -84,16 +96,18 @@ export const operationCommands: Command[] = [
             queue.pausedAt === null ? 'open' : `paused ${ago(queue.pausedAt)}`,
           ]),
         ),
-      )
+        `${answer.queues.length} of ${answer.total}`,
+      ])
       return 0
     },
   },
   {
     words: 'queues pause',
     takes: 'QUEUE',
+    mostWords: 1,
     does: 'lets its jobs wait; what runs goes on',
     async run({ api, given, print }) {
-      const param = { name: first(given, 'QUEUE') }
+      const param = { name: inPath(first(given, 'QUEUE')) }
       const answer = await bodyOf(await api.v1.queues[':name'].pause.$post({ param }))
       print.answer(answer, () => [answer.message])
       return 0
@@ -102,9 +116,10 @@ export const operationCommands: Command[] = [
   {
     words: 'queues resume',
     takes: 'QUEUE',
+    mostWords: 1,
     does: 'lets its jobs go on',
     async run({ api, given, print }) {
-      const param = { name: first(given, 'QUEUE') }
+      const param = { name: inPath(first(given, 'QUEUE')) }
       const answer = await bodyOf(await api.v1.queues[':name'].resume.$post({ param }))
       print.answer(answer, () => [answer.message])
       return 0
@@ -112,14 +127,16 @@ export const operationCommands: Command[] = [
   },
   {
     words: 'schedules list',
-    takes: '',
+    takes: '[--limit N]',
+    mostWords: 0,
     does: 'lists the schedules and when they fire next',
-    async run({ api, print }) {
-      const answer = await bodyOf(await api.v1.schedules.$get({ query: {} }))
-      print.answer(answer, () =>
-        table(
+    options: { limit: { type: 'string' } },
+    async run({ api, options, print }) {
+      const page = await bodyOf(await api.v1.schedules.$get({ query: { limit: options.text('limit') } }))
+      print.answer(page, () => [
+        ...table(
           ['schedule', 'name', 'definition', 'when', 'next', 'last'],
-          answer.schedules.map((schedule) => [
+          page.schedules.map((schedule) => [
             schedule.scheduleId,
             schedule.name,
             definitionNameOf(schedule),
@@ -128,16 +145,18 @@ export const operationCommands: Command[] = [
             ago(schedule.lastFireAt),
           ]),
         ),
-      )
+        `${page.schedules.length} of ${page.total}`,
+      ])
       return 0
     },
   },
   {
     words: 'schedules run',
     takes: 'SCHEDULE',
+    mostWords: 1,
     does: 'fires a schedule now, beside its times',
     async run({ api, given, print }) {
-      const param = { scheduleId: first(given, 'SCHEDULE') }
+      const param = { scheduleId: inPath(first(given, 'SCHEDULE')) }
       const answer = await bodyOf(await api.v1.schedules[':scheduleId']['run-now'].$post({ param }))
       print.answer(answer, () => [`${answer.jobId}  ${answer.status}`])
       return 0

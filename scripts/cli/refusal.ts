@@ -1,6 +1,7 @@
 /** What a command says when the API refuses. */
 
 export interface Problem {
+  code?: string
   detail?: string
   details?: { path: string; message: string }[]
 }

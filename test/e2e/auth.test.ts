@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createPlaybackTokens } from '../../api/playback/token.ts'
 import { newId } from '../../core/ids.ts'
 import { createKey } from '../../core/keys/create.ts'
+import { findKey } from '../../core/keys/read.ts'
 import { ChildProcess } from '../../scripts/child-process.ts'
 import { anyPort } from '../../scripts/ports.ts'
 import { type TestDatabase, testDatabase } from '../support/database.ts'
@@ -241,7 +242,13 @@ describe('the command line', () => {
     [['create'], /needs a NAME/],
     [['create', 'a', '--scopes', 'all'], /"all" is no scope/],
     [['create', 'a', '--expires-in-days', 'soon'], /number of days/],
-    [['revoke', 'x'], /Which key/],
+    [['create', ''], /needs a NAME/],
+    [['create', 'a', 'b'], /Too much: "b"/],
+    [['create', 'a', '--scopes', 'read', '--scopes', 'admin'], /--scopes can be given once/],
+    [['revoke'], /Which key/],
+    [['revoke', newId(), 'x'], /Which key\? "x" is no ID/],
+    [['revoke', newId(), '--scopes', 'read'], /--scopes says nothing to "revoke"/],
+    [['list', 'all'], /Too much: "all"/],
     [['burn'], /No command "burn"/],
     [['list', '--yaml'], /yaml/],
   ])('%j is refused with what would be right', async (args, sentence) => {
@@ -249,6 +256,22 @@ describe('the command line', () => {
     expect(status).toBe(2)
     expect(errors).toMatch(sentence)
     expect(errors).toContain('bun run keys create NAME')
+  })
+
+  test('revokes several keys, though one of them is not there', async () => {
+    const { sql, url } = await testDatabase()
+    const made = JSON.parse((await keys(url, 'create', 'one', '--json')).output)
+    expect(await findKey(sql, made.secret)).toMatchObject({ id: made.id, name: 'one' })
+    const { id: other } = await newKey(url, 'other')
+    const unknown = newId()
+    const { status, output, errors } = await keys(url, 'revoke', made.id, unknown, other)
+    expect(status).toBe(1)
+    expect(output).toMatch(
+      new RegExp(`^Key ${made.id} "one" is revoked.*\\nKey ${other} "other" is revoked.*\\n$`),
+    )
+    expect(errors).toBe(`There is no key ${unknown}.\n`)
+    const listed: { revokedAt: string | null }[] = JSON.parse((await keys(url, 'list', '--json')).output)
+    expect(listed.map(({ revokedAt }) => revokedAt)).toEqual([expect.any(String), expect.any(String)])
   })
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { newId } from '../../core/ids.ts'
 import { createKey } from '../../core/keys/create.ts'
+import { testQueue } from '../support/queue.ts'
 import { testReceiver, verify } from '../support/receiver.ts'
 import { run } from '../support/run.ts'
 import { startServer } from '../support/server.ts'
@@ -42,6 +43,13 @@ async function json(...args: string[]) {
   const { status, output, errors } = await jobs([...args, '--json'])
   expect(status, errors).toBe(0)
   return JSON.parse(output)
+}
+
+function jsonLines(output: string) {
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 }
 
 describe('enqueue', () => {
@@ -85,15 +93,13 @@ describe('enqueue', () => {
   })
 })
 
-test('tail tells what happened, for programs one JSON a line', async () => {
+test('tail tells what happened, for programs one JSON a line, of which the last is the job', async () => {
   const { jobId } = await json('enqueue', 'echo')
   const { output, status } = await jobs(['tail', jobId, '--json'])
   expect(status).toBe(0)
-  const types = output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line).eventType)
-  expect(types).toEqual(['queued', 'started', 'succeeded'])
+  const lines = jsonLines(output)
+  expect(lines.slice(0, -1).map(({ eventType }) => eventType)).toEqual(['queued', 'started', 'succeeded'])
+  expect(lines.at(-1)).toMatchObject({ jobId, status: 'succeeded', result: {} })
 })
 
 test('tail shows the fields of the log', async () => {
@@ -151,6 +157,60 @@ test('jobs are cancelled one by one, and all that match', async () => {
   expect((await jobs(['cancel'])).status).toBe(2)
 })
 
+describe('of several jobs', () => {
+  const unknown = '019a8b3e-5c1f-7c3a-9f4e-2d6b8a1c0e57'
+
+  test('each is cancelled, though another can not be, and what became of each is said', async () => {
+    const one = await json('enqueue', 'echo', '--delay', '1000')
+    const other = await json('enqueue', 'echo', '--delay', '1000')
+    const { status, output, errors } = await jobs(['cancel', one.jobId, unknown, other.jobId, one.jobId])
+    expect(status).toBe(1)
+    expect(output).toBe(`${one.jobId}  The job is cancelled.\n${other.jobId}  The job is cancelled.\n`)
+    expect(errors).toBe(`${unknown}  There is no job ${unknown}.\n`)
+    for (const { jobId } of [one, other])
+      expect(await json('get', jobId)).toMatchObject({ status: 'cancelled' })
+    const again = await jobs(['cancel', unknown, one.jobId, '--json'])
+    expect(again.status).toBe(1)
+    expect(jsonLines(again.output)).toEqual([
+      { jobId: unknown, code: 'job_not_found', error: `There is no job ${unknown}.` },
+      { jobId: one.jobId, code: 'job_already_finished', error: expect.stringContaining('is cancelled') },
+    ])
+  })
+
+  test('each is run again, and each dead letter redriven', async () => {
+    const failed = []
+    for (let count = 0; count < 2; count++) {
+      const { jobId } = await json('enqueue', 'failing', '--max-attempts', '1', '--tag', 'several')
+      await jobs(['tail', jobId])
+      failed.push(jobId)
+    }
+    const retried = await jobs(['retry', ...failed, unknown])
+    expect(retried.status).toBe(1)
+    const lines = failed.map((id) => `${id} {2}[\\w-]{36} {2}queued\n`)
+    expect(retried.output).toMatch(new RegExp(`^${lines.join('')}$`))
+    expect(retried.errors).toBe(`${unknown}  There is no job ${unknown}.\n`)
+    const { jobs: letters } = await json('dlq', 'list', '--definition', 'failing')
+    const ids = failed.map(
+      (id) => letters.find((letter: { originalJobId: string }) => letter.originalJobId === id).dlqJobId,
+    )
+    const redriven = await jobs(['dlq', 'redrive', ...ids, unknown, '--json'])
+    expect(redriven.status).toBe(1)
+    const [first, second] = retried.output.match(/(?<= {2})[\w-]{36}/g) ?? []
+    expect(jsonLines(redriven.output)).toMatchObject([
+      { dlqJobId: ids[0], jobId: first },
+      { dlqJobId: ids[1], jobId: second },
+      { dlqJobId: unknown, code: 'dead_letter_not_found' },
+    ])
+  })
+})
+
+test('a name may have signs that mean something in an address', async () => {
+  expect((await jobs(['queues', 'pause', 'a/b?c#d e'])).status).toBe(0)
+  expect((await jobs(['queues', 'list'])).output).toMatch(/^a\/b\?c#d e +0 .*paused /m)
+  const { jobId } = await json('enqueue', 'echo')
+  expect((await jobs(['get', `${jobId}?x`])).errors).toBe('jobId: expected a UUID\n')
+})
+
 test('all that match are cancelled by one command, which says how many they were', async () => {
   // More than the API cancels in a request that does not say how many.
   const job = { definitionKey: 'echo', delaySeconds: 1000, tags: ['herd'] }
@@ -195,6 +255,20 @@ test('all dead letters that match are redriven by one command, which says how ma
     'There is nothing to redrive.\n',
   )
   expect(await json('dlq', 'redrive', '--definition', 'echo')).toMatchObject({ redriven: 5 })
+})
+
+test('definitions are listed, and removed when no worker has them', async () => {
+  await testQueue(server.database.sql, { key: 'send@mail' }, { key: 'send@mail', version: 2 })
+  await server.database.sql`
+    update job_server.definitions set registered_at = now() - interval '1 hour' where key = 'send@mail'`
+  expect((await jobs(['definitions', 'list'])).output).toMatch(/^send@mail@2 +default +3 +60 s$/m)
+  const removed = await jobs(['definitions', 'remove', 'send@mail', 'send@mail@2', 'echo'])
+  expect(removed).toMatchObject({ status: 1, output: 'send@mail  removed\nsend@mail@2  removed\n' })
+  expect(removed.errors).toMatch(/^echo {2}Definition "echo" version 1 can't be removed: .*worker .* would/)
+  const { definitions } = await json('definitions', 'list')
+  const keys = definitions.map(({ key }: { key: string }) => key)
+  expect(keys).toContain('echo')
+  expect(keys).not.toContain('send@mail')
 })
 
 test('queues are paused, seen paused, and resumed', async () => {
@@ -244,6 +318,21 @@ describe('what is asked wrongly is said, with what would be right', () => {
     [['enqueue', 'echo', '--priority', 'high'], '--priority takes a number', 'bun run jobs enqueue'],
     [['enqueue', 'echo', '--colour', 'red'], '--colour', 'bun run jobs enqueue'],
     [['dlq', 'burn'], 'no command "dlq burn"', 'bun run jobs dlq redrive'],
+    [['enqueue', 'echo', '{"a":1}'], 'Too much: "{"a":1}".', 'are given by --params'],
+    [['enqueue', 'echo', '--params', '@nowhere.json'], 'nowhere.json', 'bun run jobs enqueue'],
+    [
+      ['enqueue', 'echo', '--queue', 'a', '--queue', 'b'],
+      '--queue can be given once',
+      'bun run jobs enqueue',
+    ],
+    [['get', 'a', 'b', 'c'], 'Too much: "b", "c". The command takes one word.', 'bun run jobs get JOB'],
+    [['list', 'failed'], 'Too much: "failed". The command takes no more words.', 'bun run jobs list'],
+    [['queues', 'pause', 'a', 'b'], 'Too much: "b"', 'bun run jobs queues pause'],
+    [['webhooks', 'redeliver', 'a', 'b', 'c'], 'takes 2 words', 'bun run jobs webhooks redeliver'],
+    [['cancel', 'a', '--tag', 'x'], "--tag can't stand beside a JOB", 'bun run jobs cancel'],
+    [['cancel', 'a', ''], 'One of the names is empty', 'bun run jobs cancel'],
+    [['dlq', 'redrive', 'a', '--limit', '1'], "--limit can't stand beside", 'bun run jobs dlq redrive'],
+    [['retry'], 'JOB is missing', 'bun run jobs retry'],
   ])('%j', async (args, sentence, usage) => {
     const { status, errors } = await jobs(args)
     expect(status).toBe(2)
@@ -278,7 +367,9 @@ describe('what is asked wrongly is said, with what would be right', () => {
     ]) {
       expect(all.output).toContain(`bun run jobs ${words}`)
     }
-    expect((await jobs(['cancel', '--help'])).output).toContain('cancels a job')
+    expect((await jobs(['cancel', '--help'])).output).toMatch(
+      /cancels jobs.*\n(.*\n)* +Exit status: 1 .*\n.*3 when/,
+    )
   })
 
   test('help for enqueue has a line for each of its options', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { listWorkers } from '../../core/workers/read.ts'
 import { chaosJobs, openLedger } from '../support/ledger.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -32,6 +33,23 @@ test('what does not end within the grace goes back at once, and no attempt is sp
   await worker.stop(60)
   expect(await job.read()).toMatchObject({ status: 'queued', attempts: 0 })
   expect((await job.events()).at(-1)).toMatchObject({ eventType: 'interrupted' })
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+})
+
+test('a worker that drains counts as alive as long as its jobs run, with the slots that they take', async () => {
+  const { sql } = server.database
+  const worker = await server.startWorker({ SHUTDOWN_GRACE_SECONDS: '600' })
+  const job = await tickingJob(600)
+  worker.signal('SIGTERM')
+  await until('the worker to drain', () => worker.lastLines.includes('worker.draining'))
+  await sql`update job_server.workers set heartbeat_at = now() - interval '1 minute' where kind = 'worker'`
+  const alive = await until('another sign of life', async () => {
+    return (await listWorkers(sql)).find((other) => other.kind === 'worker' && other.alive)
+  })
+  expect(alive).toMatchObject({ slots: 1, runningJobs: 1, info: { definitions: [], schedules: [] } })
+  worker.signal('SIGTERM')
+  expect(await worker.exited).toBe(0)
+  expect((await listWorkers(sql)).filter(({ kind }) => kind === 'worker')).toEqual([])
   await server.request('POST', `/v1/jobs/${job.id}/cancel`)
 })
 

@@ -78,17 +78,23 @@ test('a job that is cancelled: onCancel', async () => {
 })
 
 test.each([
-  ['throw', 'the hook stumbled'],
-  ['exit', 'The process exited with status 3.'],
-] as const)('a hook that fails (%s) is recorded and changes nothing', async (hooks, error) => {
+  ['throw', 'the hook stumbled', ['onStart', 'onSuccess', 'onEnd']],
+  // With its process goes the hook of its directory for the same moment.
+  ['exit', 'The process exited with status 3.', ['onStart', 'onEnd']],
+] as const)('a hook that fails (%s) is recorded and changes nothing', async (hooks, error, noted) => {
   const { job, notes } = await run({ end: 'succeed', hooks })
   expect(await job.reaches('succeeded')).toMatchObject({ attempts: 1, result: { well: true } })
-  // Its own hook came to nothing, and with it the one of its directory for the same moment.
-  expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onEnd'])
+  expect((await notes()).map(({ hook }) => hook)).toEqual(noted)
   const failed = await until('the failure to be an event', async () =>
     (await job.events()).find(({ eventType }) => eventType === 'hook_failed'),
   )
   expect(failed.payload).toEqual({ hook: 'onSuccess', error })
+})
+
+test('a hook that hangs does not keep the hook of its directory from its turn', async () => {
+  const { job, notes } = await run({ end: 'succeed', hooks: 'hang' })
+  await job.reaches('succeeded')
+  expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onSuccess', 'onEnd'])
 })
 
 test('what a hook logs stands in the log of its worker, with its fields', async () => {

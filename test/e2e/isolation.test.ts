@@ -66,6 +66,12 @@ const failures: [how: string, errorCode: string, timeoutSeconds?: number][] = [
   ['return a deep tower', 'unserialisable_result'],
   ['return 9 MB', 'result_too_large'],
   ['report an event of 1 MB', 'report_too_large'],
+  ['report a number', 'threw'],
+  ['report an event of a date', 'threw'],
+  ['save nothing as a checkpoint', 'threw'],
+  ['ask for no time', 'busy'],
+  ['sleep backwards', 'threw'],
+  ['have no list of children', 'invalid_children'],
   ['ignore signals and the abort', 'timed_out', 0.3],
   ['block its event loop', 'timed_out', 0.5],
   ['close its channel', 'protocol_error'],
@@ -142,6 +148,16 @@ describe('limits', () => {
         }),
       ]),
     )
+  })
+
+  test('what is logged beside a text is kept as fields, whatever it is', async () => {
+    const job = await server.enqueue('misbehave', { how: 'log what are no fields' })
+    expect(await job.reaches('succeeded')).toMatchObject({ result: 'said it' })
+    expect((await logsOf(job)).map(({ text, fields }) => ({ text, fields }))).toEqual([
+      { text: 'it failed', fields: { error: expect.stringContaining('Error: with this text') } },
+      { text: 'rows', fields: { value: 5 } },
+      { text: 'nothing', fields: null },
+    ])
   })
 
   test('what a job writes just before it ends is kept to the last line', async () => {

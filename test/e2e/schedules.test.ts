@@ -176,7 +176,10 @@ test('the next times are shown, of a schedule and of an expression that is none 
     description: 'At 00:00, only on Sunday (UTC)',
     times: [expect.any(String), expect.any(String)],
   })
-  expect((await call('GET', '/preview?expression=nonsense')).body.code).toBe('invalid_schedule')
+  for (const expression of ['nonsense', 'every 99999999999999d']) {
+    const refused = await call('GET', `/preview?${new URLSearchParams({ expression })}`)
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_schedule' } })
+  }
 })
 
 test('run-now runs beside the times, and a second one meets the overlap policy', async () => {
@@ -249,9 +252,26 @@ test('the command line makes, shows, runs, disables and removes schedules', asyn
   expect(wrong).toMatchObject({ status: 1, errors: expect.stringContaining('never fires') })
   expect((await schedules('add', 'x', 'echo', '@daily', '--overlap', 'maybe')).errors).toMatch(/^--overlap: /)
   expect(await schedules('remove', 'by hand')).toMatchObject({
-    status: 2,
-    errors: expect.stringContaining('There is no schedule'),
+    status: 1,
+    errors: 'There is no schedule "by hand".\n',
   })
+})
+
+test.each([
+  [['remove', 'a', 'b'], 'Too much: "b"'],
+  [['add', 'x', 'echo', '0', '0', '*', '*', '*'], 'stands in quotes'],
+  [['add', 'x', 'echo@1@2', '@daily'], '"1@2" is no version'],
+  [['next', 'a', '--timezone', 'Europe/Berlin'], '--timezone says nothing to "next"'],
+  [['add', 'x', 'echo', '@daily', '--count', '3'], '--count says nothing to "add"'],
+  [['add', 'x', 'echo', '@daily', '--jitter', ''], '--jitter: expected a number'],
+  [['add', 'x', 'echo', '@daily', '--queue', 'a', '--queue', 'b'], '--queue can be given once'],
+  [['remove', ''], 'Which schedule?'],
+])('of the command line of schedules, %j is refused with what would be right', async (words, sentence) => {
+  const environment = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
+  const { status, errors } = await run([process.execPath, script, ...words], { environment })
+  expect(status).toBe(2)
+  expect(errors).toContain(sentence)
+  expect(errors).toContain('bun run schedules add NAME')
 })
 
 test('a tick fires what is due and does the duties, beside another tick too', async () => {

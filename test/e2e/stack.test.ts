@@ -100,8 +100,11 @@ test('when dev is killed its processes end by themselves, and the next dev goes 
     60,
     seldomMs,
   )
-  const next = run('dev', [])
+  const jobs = await workingDirectory()
+  await writeFile(join(jobs, 'broken.ts'), "throw new Error('STRIPE_KEY is not set')")
+  const next = run('dev', [], home, { JOBS_DIR: jobs })
   await next.says('Job Server is up.')
+  expect(next.output, 'what keeps nobody else from work').toContain('STRIPE_KEY is not set')
   const { total } = await (await fetch(`${api}/v1/jobs?status=succeeded`)).json()
   expect(total).toBe(2)
 })

@@ -277,9 +277,12 @@ describe('an addition', () => {
       (await statusOf(server, job)).outputs?.filter(({ name }) => name === 'video-h264-240p.mp4')
     const [before] = (await sizeOf()) ?? []
     const answer = await add({ outputs: [{ format: 'hls', height: 240, crf: 40, audio: false }] })
-    await server.job((await answer.json()).jobId).reaches('succeeded')
+    const { jobId } = await answer.json()
+    await server.job(jobId).reaches('succeeded')
     const [after, ...others] = (await sizeOf()) ?? []
     expect(others).toEqual([])
+    // By it a page tells the new file from the one before.
+    expect([before?.jobId, after?.jobId]).toEqual([job.id, jobId])
     expect(after?.sizeBytes).toBeLessThan(0.5 * Number(before?.sizeBytes))
   })
 

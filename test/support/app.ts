@@ -20,6 +20,7 @@ export async function testApp(
   const log = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) })
   const app = createApp({
     sql,
+    readiness: sql,
     storage: bucket.storage,
     events: new EventHub({ sql, log }),
     finishWatch: createFinishWatch(sql),

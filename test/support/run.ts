@@ -1,4 +1,4 @@
-/** Runs a command in the project's root to its end. */
+/** Runs a command to its end, in the project's root where nothing else is said. */
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -12,10 +12,14 @@ export interface Ran {
 /** @param environment all that it sees beside PATH */
 export async function run(
   command: string[],
-  { environment = {}, stdin = '' }: { environment?: Record<string, string>; stdin?: string } = {},
+  {
+    environment = {},
+    stdin = '',
+    directory = root,
+  }: { environment?: Record<string, string>; stdin?: string; directory?: string } = {},
 ): Promise<Ran> {
   const child = Bun.spawn(command, {
-    cwd: root,
+    cwd: directory,
     env: { PATH: process.env.PATH, ...environment },
     stdin: new Blob([stdin]),
     stdout: 'pipe',

@@ -4,7 +4,8 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const transpiler = new Bun.Transpiler({ loader: 'tsx' })
+/** `<Result>(…) =>` is a tag in one of them, and a function in the other. */
+const transpilers = { ts: new Bun.Transpiler({ loader: 'ts' }), tsx: new Bun.Transpiler({ loader: 'tsx' }) }
 
 export interface SourceFile {
   /** From the project's root, for example `core/db.ts`. */
@@ -28,7 +29,10 @@ export async function sourceFiles(directories: string[]): Promise<SourceFile[]> 
   return files
 }
 
-export function sourceFile(path: string, text: string): SourceFile {
+export function sourceFile(path: string, written: string): SourceFile {
+  // The runtime passes over the line that names it, the transpiler does not.
+  const text = written.replace(/^#!.*/, '')
+  const transpiler = transpilers[path.endsWith('.tsx') ? 'tsx' : 'ts']
   const resolve = (name: string) => (name.startsWith('.') ? join(dirname(path), name) : name)
   const importsAtRuntime = transpiler.scanImports(text).map((found) => resolve(found.path))
   // The transpiler forgets imports of types; they are arrows too.

@@ -1,8 +1,10 @@
 /**
  * Server-sent events over fetch: EventSource can't send the key. A connection that breaks or falls silent is made anew
- * with the last id, so that nothing is missed, after waits that double up to half a minute.
+ * with the last id, so that nothing is missed, after waits that double up to half a minute. While nobody sees the page
+ * it rests, and holds no connection.
  */
 import { ApiProblem, problemOf, sendSigned } from '../api.ts'
+import { watchAbsence } from './absence.ts'
 
 export interface StreamEvent {
   id: string
@@ -14,12 +16,14 @@ export interface StreamEvent {
   queue?: string
 }
 
-export type StreamState = 'connecting' | 'live' | 'lost'
+export type StreamState = 'connecting' | 'live' | 'lost' | 'resting'
 
 export interface StreamOptions {
   path: string
   onEvent(event: StreamEvent): void
   onState(state: StreamState): void
+  /** After a rest it begins anew: whoever follows asks otherwise for what came to be meanwhile, which may be much. */
+  skipsRests?: boolean
   /** The stream is over: the job has ended. */
   onEnd?(): void
 }
@@ -30,9 +34,24 @@ const longestWaitMs = 30_000
 const silenceMs = 250_000
 
 /** @returns ends it */
-export function openEventStream({ path, onEvent, onState, onEnd }: StreamOptions): () => void {
+export function openEventStream({
+  path,
+  onEvent,
+  onState,
+  skipsRests = false,
+  onEnd,
+}: StreamOptions): () => void {
   const ended = new AbortController()
-  void run()
+  let attempt: AbortController | undefined
+  let isAway = false
+  /** Of who waits, for that somebody sees the page again. */
+  let comeBack = () => {}
+  const unwatch = watchAbsence((next) => {
+    isAway = next
+    if (isAway) attempt?.abort()
+    else comeBack()
+  })
+  void run().finally(unwatch)
   return () => ended.abort()
 
   async function run(): Promise<void> {
@@ -40,14 +59,21 @@ export function openEventStream({ path, onEvent, onState, onEnd }: StreamOptions
     let waitMs = firstWaitMs
     onState('connecting')
     while (!ended.signal.aborted) {
-      const attempt = new AbortController()
-      const stop = () => attempt.abort()
+      if (isAway) {
+        await rest()
+        if (skipsRests) lastId = null
+        waitMs = firstWaitMs
+        continue
+      }
+      const current = new AbortController()
+      attempt = current
+      const stop = () => current.abort()
       ended.signal.addEventListener('abort', stop)
       let silence = setTimeout(stop, silenceMs)
       try {
         const response = await sendSigned(path, {
           headers: { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) },
-          signal: attempt.signal,
+          signal: current.signal,
         })
         if (response.status === 204) return onEnd?.()
         if (!response.ok || response.body === null) throw problemOf(await response.text(), response)
@@ -60,24 +86,34 @@ export function openEventStream({ path, onEvent, onState, onEnd }: StreamOptions
           if (frame.data !== null && !ended.signal.aborted) onEvent(JSON.parse(frame.data))
         }
       } catch (error) {
-        // What is refused now is refused the next time: no key, no such job.
-        if (error instanceof ApiProblem && [400, 401, 403, 404].includes(error.status ?? 0)) {
+        if (error instanceof ApiProblem && isForGood(error)) {
           if (!ended.signal.aborted) onState('lost')
           return
         }
       } finally {
         clearTimeout(silence)
         ended.signal.removeEventListener('abort', stop)
-        attempt.abort()
+        current.abort()
       }
       if (ended.signal.aborted) return
+      if (isAway) continue
       onState('lost')
       await pause(waitMs)
       waitMs = Math.min(waitMs * 2, longestWaitMs)
     }
   }
 
-  /** Cut short when the browser is back in the network. */
+  /** Until somebody sees the page, or nobody wants the stream any more. */
+  async function rest(): Promise<void> {
+    onState('resting')
+    await new Promise<void>((resolve) => {
+      comeBack = resolve
+      ended.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    if (!ended.signal.aborted) onState('connecting')
+  }
+
+  /** Cut short when the browser is back in the network, or the page before somebody's eyes. */
   async function pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
@@ -87,10 +123,16 @@ export function openEventStream({ path, onEvent, onState, onEnd }: StreamOptions
         resolve()
       }
       const timer = setTimeout(done, ms)
+      comeBack = done
       addEventListener('online', done)
       ended.signal.addEventListener('abort', done)
     })
   }
+}
+
+/** What our API refuses now it refuses the next time: no key, no such job. A proxy before it may come to itself. */
+function isForGood({ status, code }: ApiProblem): boolean {
+  return code !== 'unexpected' && [400, 401, 403, 404].includes(status ?? 0)
 }
 
 interface Frame {

@@ -5,6 +5,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useSyncExternalStore } from 'react'
 import { openEventStream, type StreamEvent, type StreamState } from './event-stream.ts'
+import { openRefresh } from './refresh.ts'
 
 const batchMs = 250
 /** What changes a list or a number somewhere. */
@@ -44,9 +45,10 @@ export function useLiveStream(): void {
   useEffect(() => {
     let batch: StreamEvent[] = []
     let timer: ReturnType<typeof setTimeout> | undefined
-    let wasLost = false
+    let hasGap = false
     const close = openEventStream({
       path: `/v1/events?types=${types.join(',')}`,
+      skipsRests: true,
       onEvent: (event) => {
         batch.push(event)
         timer ??= setTimeout(() => {
@@ -59,8 +61,10 @@ export function useLiveStream(): void {
       onState: (next) => {
         state = next
         for (const listener of stateListeners) listener()
-        if (next === 'live' && wasLost) void queries.invalidateQueries()
-        wasLost = next === 'lost'
+        if (next === 'lost' || next === 'resting') hasGap = true
+        if (next !== 'live' || !hasGap) return
+        hasGap = false
+        void queries.invalidateQueries()
       },
     })
     return () => {
@@ -87,23 +91,14 @@ export function useLiveEvents(listener: Listener): void {
 export function useLiveQuery(key: readonly unknown[], everyMs = 1000): void {
   const queries = useQueryClient()
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let askedAt = 0
+    const refresh = openRefresh({ queries, key, everyMs })
     const listener: Listener = (events) => {
-      if (timer !== undefined || events.every(({ eventType }) => eventType === 'progress')) return
-      timer = setTimeout(
-        () => {
-          timer = undefined
-          askedAt = Date.now()
-          void queries.invalidateQueries({ queryKey: key })
-        },
-        Math.max(0, askedAt + everyMs - Date.now()),
-      )
+      if (events.some(({ eventType }) => eventType !== 'progress')) refresh.ask()
     }
     listeners.add(listener)
     return () => {
       listeners.delete(listener)
-      clearTimeout(timer)
+      refresh.stop()
     }
   }, [queries, key, everyMs])
 }

@@ -2,6 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { useLiveState } from '../live/live.ts'
+import { useStaleness } from '../live/refetches.ts'
 import { signOut, useSession } from '../session.ts'
 import { Button } from '../ui/basics.tsx'
 import { Icon } from '../ui/icons.tsx'
@@ -92,11 +93,12 @@ export function Settings({ onHelp }: { onHelp: () => void }) {
 
 export function LiveState() {
   const state = useLiveState()
-  const text = { live: 'Live', connecting: 'Connecting…', lost: 'Reconnecting…' }[state]
+  const isOld = useStaleness() && state === 'live'
+  const text = { live: 'Live', connecting: 'Connecting…', lost: 'Reconnecting…', resting: 'Resting' }[state]
   return (
-    <p className={`live live-${state}`} role="status">
+    <p className={`live live-${isOld ? 'lost' : state}`} role="status">
       <span className="live-dot" aria-hidden="true" />
-      {text}
+      {isOld ? 'Out of date' : text}
     </p>
   )
 }

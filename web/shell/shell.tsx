@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Outlet, useRouterState } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { useLiveState, useLiveStream } from '../live/live.ts'
+import { useStaleness } from '../live/refetches.ts'
 import { selfQuery } from '../scopes.ts'
 import { useSession } from '../session.ts'
 import { Failure } from '../ui/basics.tsx'
@@ -73,15 +74,18 @@ function SignedIn() {
 /** Said once it matters: a connection that comes back at once is nobody's business. */
 function Connection() {
   const state = useLiveState()
-  const [isShown, setShown] = useState(false)
+  const isOld = useStaleness()
+  const [isLost, setLost] = useState(false)
   useEffect(() => {
-    if (state !== 'lost') return setShown(false)
-    const timer = setTimeout(() => setShown(true), 1500)
+    if (state !== 'lost') return setLost(false)
+    const timer = setTimeout(() => setLost(true), 1500)
     return () => clearTimeout(timer)
   }, [state])
-  return isShown ? (
+  if (!isLost && !isOld) return null
+  return (
     <p className="notice" role="status">
-      The connection is lost. What you see may be old; it goes on by itself when the server is back.
+      {isLost ? 'The connection is lost.' : 'The server can’t tell how things are at the moment.'} What you
+      see may be old; it goes on by itself when the server is back.
     </p>
-  ) : null
+  )
 }

@@ -4,9 +4,11 @@ import { type FormEvent, useState } from 'react'
 import { messageOf, problemOf } from '../api.ts'
 import { signIn, useSession } from '../session.ts'
 import { Button, Field } from '../ui/basics.tsx'
+import { usePageTitle } from '../ui/page-title.ts'
 import { BrandMark } from './nav.tsx'
 
 export function SignIn() {
+  usePageTitle('Sign in')
   const { apiKey: refusedKey } = useSession()
   const queries = useQueryClient()
   const [apiKey, setApiKey] = useState('')

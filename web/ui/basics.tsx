@@ -4,6 +4,7 @@ import { ApiProblem, messageOf } from '../api.ts'
 import { useRefusal } from '../scopes.ts'
 import type { Scope } from '../types.ts'
 import { Icon, type IconName } from './icons.tsx'
+import { usePageTitle } from './page-title.ts'
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   look?: 'plain' | 'primary' | 'danger' | 'quiet'
@@ -33,18 +34,22 @@ export function Button({ look = 'plain', icon, isBusy = false, needs, children, 
 
 export function Page({
   title,
+  name = typeof title === 'string' ? title : undefined,
   lead,
   actions,
   isFilled = false,
   children,
 }: {
   title: ReactNode
+  /** What the tab is called by; left out: the title, where that is text alone. */
+  name?: string | undefined
   lead?: ReactNode
   actions?: ReactNode
   /** As high as the window, with something in it that scrolls by itself. */
   isFilled?: boolean
   children: ReactNode
 }) {
+  usePageTitle(name)
   return (
     <div className={isFilled ? 'page page-filled' : 'page'}>
       <header className="page-head">

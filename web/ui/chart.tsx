@@ -1,25 +1,21 @@
 /** A chart over time: uPlot, in the colours of the theme, as wide as its place. */
-import { useEffect, useRef } from 'react'
+import { type RefObject, useEffect, useRef } from 'react'
 import uPlot from 'uplot'
+import { serverNow } from '../server-clock.ts'
 import { useShownTheme } from '../shell/theme.ts'
-
-export interface Line {
-  label: string
-  /** Name of a custom property, without the dashes. */
-  colour: string
-  look?: 'line' | 'dashed' | 'bars'
-}
+import { type ChartData, type Line, stacked, valuesAt } from './chart-data.ts'
 
 export interface ChartProps {
   /** What it shows, for who can't see it. */
   label: string
-  /** In seconds since 1970, then a row for each line; null: nothing is known. */
-  data: [number[], ...(number | null)[][]]
+  data: ChartData
   lines: Line[]
   format(value: number): string
   /** The time that is shown, whatever there is of it. */
   spanSeconds: number
 }
+
+type Latest = RefObject<Pick<ChartProps, 'data' | 'format'>>
 
 const height = 168
 
@@ -35,8 +31,8 @@ export function Chart({ label, data, lines, format, spanSeconds }: ChartProps) {
     const element = place.current
     if (element === null) return
     const made = new uPlot(
-      optionsFor(element, lines, (value) => latest.current.format(value), spanSeconds),
-      latest.current.data as uPlot.AlignedData,
+      optionsFor(element, lines, latest, spanSeconds),
+      stacked(latest.current.data, lines) as uPlot.AlignedData,
       element,
     )
     chart.current = made
@@ -49,8 +45,8 @@ export function Chart({ label, data, lines, format, spanSeconds }: ChartProps) {
   }, [theme, lines, spanSeconds])
 
   useEffect(() => {
-    chart.current?.setData(data as uPlot.AlignedData)
-  }, [data])
+    chart.current?.setData(stacked(data, lines) as uPlot.AlignedData)
+  }, [data, lines])
 
   return (
     <figure className="chart">
@@ -66,12 +62,8 @@ export function Chart({ label, data, lines, format, spanSeconds }: ChartProps) {
   )
 }
 
-function optionsFor(
-  element: HTMLElement,
-  lines: Line[],
-  format: (value: number) => string,
-  spanSeconds: number,
-): uPlot.Options {
+function optionsFor(element: HTMLElement, lines: Line[], latest: Latest, spanSeconds: number): uPlot.Options {
+  const format = (value: number) => latest.current.format(value)
   const style = getComputedStyle(element)
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim()
   const axis = {
@@ -95,7 +87,7 @@ function optionsFor(
       { ...axis, grid: { show: false }, size: 28, space: 70, values: (_chart, times) => times.map(clock) },
       { ...axis, size: 52, space: 36, values: (_chart, values) => values.map(format) },
     ],
-    plugins: [tooltip(lines, format)],
+    plugins: [tooltip(lines, latest)],
     series: [
       {},
       ...lines.map(({ label, colour: name, look = 'line' }) => ({
@@ -114,12 +106,12 @@ function optionsFor(
 
 /** With a little room at its end, so that the last bar is whole. */
 function rangeUntilNow(spanSeconds: number): [number, number] {
-  const end = Date.now() / 1000 + spanSeconds / 100
+  const end = serverNow() / 1000 + spanSeconds / 100
   return [end - spanSeconds, end]
 }
 
-/** The values under the pointer. */
-function tooltip(lines: Line[], format: (value: number) => string): uPlot.Plugin {
+/** The values under the pointer, each by itself, whatever it stands on. */
+function tooltip(lines: Line[], latest: Latest): uPlot.Plugin {
   const box = document.createElement('div')
   box.className = 'chart-tip'
   box.hidden = true
@@ -133,13 +125,10 @@ function tooltip(lines: Line[], format: (value: number) => string): uPlot.Plugin
       },
       setCursor: (chart) => {
         const { idx, left = 0 } = chart.cursor
-        const time = idx == null ? undefined : chart.data[0][idx]
+        const { data, format } = latest.current
+        const time = idx == null ? undefined : data[0][idx]
         if (idx == null || time === undefined || left < 0) return
-        const values = lines.map(({ label }, line) => {
-          const value = chart.data[line + 1]?.[idx]
-          return `${label} ${value == null ? '–' : format(value)}`
-        })
-        box.textContent = [clock(time), ...values].join('\n')
+        box.textContent = [clock(time), ...valuesAt(idx, data, lines, format)].join('\n')
         box.hidden = false
         const isRight = left > chart.over.clientWidth / 2
         box.style.left = isRight ? '' : `${left + 10}px`

@@ -8,6 +8,11 @@ export function count(value: number): string {
   return value < 100_000 ? integers.format(value) : compact.format(value)
 }
 
+/** `1 job`, `1,200 jobs` */
+export function jobCount(jobs: number): string {
+  return `${count(jobs)} ${jobs === 1 ? 'job' : 'jobs'}`
+}
+
 export function percent(rate: number): string {
   const value = rate * 100
   return `${value > 0 && value < 100 && value !== Math.round(value) ? value.toFixed(1) : Math.round(value)} %`

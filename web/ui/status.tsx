@@ -1,5 +1,6 @@
 /** How a job is. Each status has a shape and a word of its own: nobody needs to tell colours apart. */
 import type { ReactNode } from 'react'
+import { serverNow } from '../server-clock.ts'
 import type { JobStatus } from '../types.ts'
 
 export type ShownStatus = JobStatus | 'scheduled'
@@ -41,7 +42,7 @@ const words: Record<ShownStatus, string> = {
 
 /** A queued job whose time is still to come is scheduled: delayed, or waiting for its next attempt. */
 export function shownStatus(job: { status: JobStatus; scheduledAt: string | null }): ShownStatus {
-  const isLater = job.scheduledAt !== null && Date.parse(job.scheduledAt) > Date.now()
+  const isLater = job.scheduledAt !== null && Date.parse(job.scheduledAt) > serverNow()
   return job.status === 'queued' && isLater ? 'scheduled' : job.status
 }
 

@@ -1,10 +1,11 @@
 /** A time as distance from now, kept current, with the whole of it on hover. */
 import { useSyncExternalStore } from 'react'
+import { serverNow } from '../server-clock.ts'
 import { dateTime, duration, relative } from './format.ts'
 
 const tickMs = 1000
 const listeners = new Set<() => void>()
-let now = Date.now()
+let now = serverNow()
 let timer: ReturnType<typeof setInterval> | undefined
 
 /** One clock for all. */
@@ -15,7 +16,7 @@ function useNow(): number {
 function subscribe(listener: () => void): () => void {
   listeners.add(listener)
   timer ??= setInterval(() => {
-    now = Date.now()
+    now = serverNow()
     for (const each of listeners) each()
   }, tickMs)
   return () => {
@@ -31,7 +32,7 @@ export function Time({ at }: { at: string | null }) {
   if (at === null) return <span className="faint">–</span>
   return (
     <time dateTime={at} title={dateTime(at)}>
-      {relative(Date.parse(at), Math.max(current, Date.now() - tickMs))}
+      {relative(Date.parse(at), Math.max(current, serverNow() - tickMs))}
     </time>
   )
 }

@@ -127,7 +127,7 @@ test.skipIf(noBrowser)('what jobs are called, given and give back is text, whate
     'all of it',
     async () => ((await results.locator('pre').textContent())?.length ?? 0) > 1024 ** 2,
   )
-  expect(await page.title()).toBe('Job Server')
+  expect(await page.title()).toBe(`patient ${job.id.slice(-8)} · Job Server`)
 
   await page.goto(`${server.url}/jobs?tag=${encodeURIComponent(rightToLeft)}`)
   await page.locator('.job-link').first().waitFor()
@@ -155,9 +155,91 @@ test.skipIf(noBrowser)('filters stand in the address, and many jobs are cancelle
   await shows(page, '5 selected')
   expect(await accessibilityViolations(page)).toEqual([])
   await page.getByRole('toolbar').getByRole('button', { name: 'Cancel' }).click()
+  await page
+    .getByRole('dialog', { name: 'Cancel 5 jobs?' })
+    .getByRole('button', { name: 'Cancel them' })
+    .click()
   await Promise.all(jobs.map((job) => job.reaches('cancelled')))
   await shows(page, 'No job matches.')
   await page.goBack()
+})
+
+test.skipIf(noBrowser)('all that match are cancelled as they were meant at the press', async () => {
+  const enqueue = (queue: string) => server.enqueue('echo', {}, { queue, delaySeconds: 10_000 })
+  const meant = await Promise.all(Array.from({ length: 3 }, () => enqueue('meant')))
+  const other = await enqueue('other')
+  const page = await browser.open(`${server.url}/jobs?queue=meant`)
+  await shows(page, '3 match')
+  await page.getByRole('button', { name: 'Cancel all that match' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Cancel all that match?' })
+  await dialog.getByText('3 match the queue meant.').waitFor()
+  expect(await accessibilityViolations(page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Cancel them' }).click()
+  await Promise.all(meant.map((job) => job.reaches('cancelled')))
+  await shows(page, '3 jobs cancelled.')
+  expect((await other.read()).status).toBe('queued')
+})
+
+test.skipIf(noBrowser)('text that stands in the search box counts, entered or not', async () => {
+  const enqueue = (tag: string) =>
+    server.enqueue('echo', {}, { queue: 'typed', tags: [tag], delaySeconds: 10_000 })
+  const meant = await enqueue('one')
+  const other = await enqueue('two')
+  const page = await browser.open(`${server.url}/jobs?queue=typed`)
+  await shows(page, '2 match')
+  await page.getByRole('searchbox').fill('tag:one')
+  await page.getByRole('button', { name: 'Cancel all that match' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Cancel all that match?' })
+  await dialog.getByText('1 match the queue typed, the tag one.').waitFor()
+  await page.waitForURL(/tag=one/)
+  await dialog.getByRole('button', { name: 'Cancel them' }).click()
+  await meant.reaches('cancelled')
+  expect((await other.read()).status).toBe('queued')
+})
+
+test.skipIf(noBrowser)('rows stay under the pointer, and new ones come when it has left', async () => {
+  const enqueue = () => server.enqueue('echo', {}, { tags: ['under'], delaySeconds: 10_000 })
+  const first = await enqueue()
+  const page = await browser.open(`${server.url}/jobs?tag=under`)
+  const links = page.locator('.job-link')
+  await shows(page, 'Live')
+  await until('its row', async () => (await links.count()) === 1)
+  await links.first().hover()
+  await enqueue()
+  await page.getByRole('button', { name: 'New jobs' }).waitFor()
+  expect(await links.first().getAttribute('title')).toBe(first.id)
+  await page.locator('h1').hover()
+  await until('both rows', async () => (await links.count()) === 2)
+  await until('no word of new ones', async () => {
+    return (await page.getByRole('button', { name: 'New jobs' }).count()) === 0
+  })
+})
+
+test.skipIf(noBrowser)('a log that can’t be read is not said to be empty', async () => {
+  const job = await server.enqueue('patient', { wait: false, value: 'read late' })
+  await job.reaches('succeeded')
+  const page = await browser.open(`${server.url}/`)
+  // As a proxy answers that shuts its door for a while.
+  const events = `**/v1/jobs/${job.id}/events`
+  await page.route(events, (route) => route.fulfill({ status: 403, body: '<h1>Not now</h1>' }))
+  await page.goto(`${server.url}/jobs/${job.id}`)
+  await shows(page, 'It could not be read yet; it is tried again.')
+  expect(await page.getByText('It has written nothing.').count()).toBe(0)
+  await page.unroute(events)
+  await page.locator('.log-line', { hasText: 'line 3: "read late"' }).waitFor()
+})
+
+test.skipIf(noBrowser)('numbers that can’t be read again are said to be old', async () => {
+  const page = await browser.open(`${server.url}/queues`)
+  await shows(page, 'Live')
+  await page.route('**/v1/queues', (route) =>
+    route.fulfill({ status: 503, json: { detail: 'Not now.', code: 'x' } }),
+  )
+  await shows(page, 'What you see may be old')
+  await shows(page, 'Out of date')
+  await page.unroute('**/v1/queues')
+  await until('the notice to be gone', async () => (await page.locator('.notice').count()) === 0)
+  await shows(page, 'Live')
 })
 
 test.skipIf(noBrowser)('what is no filter does not count as one: all jobs do not match it', async () => {
@@ -263,6 +345,25 @@ test.skipIf(noBrowser)('each further page of the list is larger, up to five hund
   expect(limits.slice(0, 5)).toEqual(['100', '200', '400', '500', '500'])
 })
 
+test.skipIf(noBrowser)('a span of time begins at the same time on all pages of a list', async () => {
+  await seedFinished('spanned', 1000)
+  const page = await browser.open(`${server.url}/jobs`)
+  const begins: (string | null)[] = []
+  page.on('request', (request) => {
+    const query = new URL(request.url()).searchParams
+    if (query.get('queue') === 'spanned' && query.get('total') === 'false')
+      begins.push(query.get('queuedAfter'))
+  })
+  await page.goto(`${server.url}/jobs?queue=spanned&since=15m`)
+  await page.locator('tbody tr').first().waitFor()
+  await until('further pages', async () => {
+    await page.locator('.job-scroller').evaluate((element) => element.scrollTo(0, element.scrollHeight))
+    return begins.length >= 3
+  })
+  expect(new Set(begins).size).toBe(1)
+  expect(Date.now() - Date.parse(begins[0] ?? '')).toBeGreaterThanOrEqual(900_000)
+})
+
 test.skipIf(noBrowser)('the focus stays with its job while the list scrolls, and goes with it', async () => {
   await seedFinished('focused', 100)
   const page = await browser.open(`${server.url}/jobs?queue=focused`)
@@ -307,6 +408,9 @@ test.skipIf(noBrowser)(
     expect(await marked()).toBe(middle.id)
     await page.keyboard.press('x')
     await page.locator('tr.is-active.is-selected').waitFor()
+    // Rows that are chosen among stay where they are.
+    await page.keyboard.press('x')
+    await until('it not to be selected', async () => (await page.locator('tr.is-selected').count()) === 0)
 
     await server.request('POST', `/v1/jobs/${middle.id}/cancel`)
     await until('its row to be gone', async () => (await links.count()) === 3)

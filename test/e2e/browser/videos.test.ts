@@ -72,6 +72,12 @@ test.skipIf(noBrowser)('a file is uploaded, its encode is watched, and its resul
     'A file that is encoded again takes the trim, watermark, loudness, subtitles and sound of the video',
   )
 
+  const source = () => video.evaluate((each) => (each as HTMLVideoElement).currentSrc)
+  const before = await source()
+  await page.getByRole('button', { name: 'Encode holiday-1080p.mp4 again' }).click()
+  await until('the new file in the player', async () => !['', before].includes(await source()))
+  expect(await timeAfterPlaying(page)).toBeGreaterThan(0.5)
+
   const saved = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Download holiday-1080p.mp4' }).first().click()
   expect((await saved).suggestedFilename()).toBe('holiday-1080p.mp4')

@@ -72,6 +72,12 @@ export async function contractSuite(runtime: Runtime) {
     await problemOf(await send('GET', '/v2/nothing'), 404, 'not_found')
   })
 
+  test('an answer names the time of the server, by which the dashboard goes', async () => {
+    const answer = await send('GET', '/v1/jobs?limit=1')
+    expect(Math.abs(Date.parse(answer.headers.get('date') ?? '') - Date.now())).toBeLessThan(60_000)
+    expect(answer.headers.get('cache-control')).toContain('no-store')
+  })
+
   test('the dashboard comes along with its files', async () => {
     const page = await fetch(`${api.url}/jobs`)
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")

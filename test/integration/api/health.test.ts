@@ -26,7 +26,7 @@ test('it counts as dead while the database has owed an answer for a minute, and 
     await next()
   })
   app.onError(answerProblem)
-  app.route('/', healthRoutes({ sql, storage }))
+  app.route('/', healthRoutes({ readiness: sql, storage }))
   const statusOf = async (path: string) => (await app.request(path)).status
 
   expect(await statusOf('/readyz')).toBe(200)

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import postgres from 'postgres'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openPool, type Pool } from '../../../core/db.ts'
 import { MigrationBlocked, MigrationChanged, migrate } from '../../../core/migrate.ts'
@@ -28,6 +29,21 @@ test('an empty database gets every file, in order, and a second call has nothing
   expect(await migrate(sql)).toEqual(files)
   expect(await recorded()).toEqual(files.map((name) => ({ name })))
   expect(await migrate(sql)).toEqual([])
+})
+
+test("a program's own pool migrates, whatever it makes of names, and hears nothing of it", async () => {
+  const said: unknown[] = []
+  const theirs = postgres(url, {
+    max: 1,
+    transform: postgres.camel,
+    onnotice: ({ message }) => said.push(message),
+  })
+  onTestFinished(() => theirs.end())
+  expect(await migrate(theirs)).toEqual(files)
+  expect(await migrate(theirs)).toEqual([])
+  expect(said).toEqual([])
+  const [level] = await theirs`show client_min_messages`
+  expect(level).toEqual({ clientMinMessages: 'notice' })
 })
 
 test('ten processes that start at once on an empty database apply each file once', async () => {

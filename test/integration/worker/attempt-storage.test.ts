@@ -2,9 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeEach, expect, test } from 'vitest'
+import { newId } from '../../../core/ids.ts'
 import { JobError } from '../../../core/job.ts'
 import type { ClaimedJob } from '../../../core/queue/claim.ts'
+import { sourceKey } from '../../../core/storage/keys.ts'
 import { removeStrayParts } from '../../../core/storage/output-parts.ts'
 import { AttemptStorage } from '../../../worker/attempt-storage.ts'
 import { type Ask, createChildStorage } from '../../../worker/child-storage.ts'
@@ -180,3 +183,26 @@ test('parts of an attempt whose worker died go once their links are dead, those 
   expect(await openMultiparts(bucket)).toEqual([])
   expect(await sql`select from job_server.output_parts`).toHaveLength(0)
 })
+
+test.each([
+  { contentType: 'video/mp4', status: 'errored', left: 0 },
+  { contentType: 'image/png', status: 'completed', left: 1 },
+])(
+  'of an upload of $contentType that a job gives up, $left are left',
+  async ({ contentType, status, left }) => {
+    const uploadId = newId()
+    const key = sourceKey(uploadId)
+    await sql`
+    insert into job_server.uploads (id, object_key, filename, content_type, size_bytes, status, expires_at)
+    values (${uploadId}, ${key}, 'file', ${contentType}, 4, 'completed', now())`
+    await storage.putStream(key, Readable.from([Buffer.from('data')]), { contentType, partSizeBytes })
+    await queue.enqueue({ params: { source: { key } } })
+    const ours = new AttemptStorage(sql, storage, await queue.claimOne(), sizes)
+    const operation = { kind: 'discard', key, reason: 'It is no video.' } as const
+    expect(await ours.perform({ type: 'storage', run: 1, request: 1, operation })).toMatchObject({
+      type: 'done',
+    })
+    expect(await sql`select status from job_server.uploads where id = ${uploadId}`).toEqual([{ status }])
+    expect(await keys()).toHaveLength(left)
+  },
+)

@@ -103,5 +103,12 @@ test('a directory that can not be read for a moment takes no schedule with it, a
   await jobs.remove('nightly.ts')
   expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
   expect(await schedules()).toEqual([])
+
+  await jobs.write('nightly.ts', source)
+  expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
+  expect(await schedules()).toEqual(['nightly@1'])
+  await jobs.write('nightly.ts', jobFile({ key: 'nightly' }))
+  expect(await lookTwice()).toEqual(['unchanged', 'loaded'])
+  expect(await schedules()).toEqual([])
   await loader.stop()
 })

@@ -95,6 +95,8 @@ test('helpers, hidden files and declarations are no definitions; links to files 
     '_helper.ts': 'export default 1',
     '.hidden.ts': 'export default 1',
     'types.d.ts': 'export default 1',
+    'good.test.ts': 'export default 1',
+    'good.spec.mjs': 'export default 1',
     'notes.md': 'none',
     'below/nested.ts': 'export default 1',
   })

@@ -21,6 +21,7 @@ test.each([
   ['POST', '/v1/dlq/0199/retry', 'enqueue'],
   ['POST', '/v1/dlq/redrive', 'admin'],
   ['POST', '/v1/queues/default/pause', 'admin'],
+  ['DELETE', '/v1/definitions/echo/1', 'admin'],
   ['POST', '/v1/schedules', 'admin'],
   ['GET', '/v1/webhooks', 'admin'],
   ['GET', '/v1/webhooks/0199/deliveries', 'admin'],

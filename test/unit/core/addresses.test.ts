@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isAllowable, isPublicAddress, reachOf } from '../../../core/addresses.ts'
 
 describe('public', () => {
-  test.each(['93.184.216.34', '8.8.8.8', '2606:4700::1111'])('%s', (address) => {
+  test.each(['93.184.216.34', '8.8.8.8', '168.63.129.17', '2606:4700::1111'])('%s', (address) => {
     expect(isPublicAddress(address)).toBe(true)
   })
 })
@@ -13,6 +13,7 @@ describe('not public', () => {
     ...['169.254.169.254', '100.64.0.1', '0.0.0.0', '224.0.0.1', '255.255.255.255', '192.0.2.1'],
     ...['::1', '::', 'fe80::1', 'fc00::1', 'fd12::1', 'ff02::1', '2002:a00:1::', '2001::1'],
     ...['::ffff:127.0.0.1', '::ffff:10.0.0.1', '64:ff9b::a00:1', 'no address'],
+    ...['168.63.129.16', '::ffff:168.63.129.16', '::127.0.0.1', '::a9fe:a9fe', '::8.8.8.8'],
   ])('%s', (address) => {
     expect(isPublicAddress(address)).toBe(false)
   })

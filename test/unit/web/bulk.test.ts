@@ -34,17 +34,47 @@ const tooMany = (headers: Record<string, string>) => () =>
 
 test('all that match are cancelled until an answer names none, whatever is missing in one before', async () => {
   const asked = answerWith(named(1000), named(998, 1), named(0, 3), named(0))
-  expect(await cancelMatching({})).toBe(2002)
+  const progress: number[] = []
+  const outcome = await cancelMatching({ queue: 'a' }, (cancelled) => progress.push(cancelled))
+  expect(outcome).toEqual({ cancelled: 2002, problem: null })
+  expect(progress).toEqual([1000, 1999, 2002])
   expect(asked).toHaveLength(4)
+})
+
+test('jobs that are queued after the press are not among those that match', async () => {
+  vi.setSystemTime('2030-01-01T12:00:00Z')
+  const limits: string[] = []
+  vi.stubGlobal('fetch', async (_url: string, { body }: { body: string }) => {
+    const { queuedBefore, queue, limit } = JSON.parse(body)
+    limits.push(queuedBefore)
+    expect({ queue, limit }).toEqual({ queue: 'a', limit: 1000 })
+    vi.setSystemTime(Date.now() + 60_000)
+    return named(limits.length < 3 ? 5 : 0)()
+  })
+  expect(await cancelMatching({ queue: 'a' })).toEqual({ cancelled: 10, problem: null })
+  expect(limits).toEqual(Array(3).fill('2030-01-01T12:00:00.000Z'))
+})
+
+test('what ends it midway does not make forgotten what was done before', async () => {
+  answerWith(named(1000), named(1000), () => Response.json({ detail: 'Broken.', code: 'x' }, { status: 500 }))
+  const { cancelled, problem } = await cancelMatching({ queue: 'a' })
+  expect(cancelled).toBe(2000)
+  expect(problem).toMatchObject({ message: 'Broken.' })
+})
+
+test('nothing is cancelled where nothing says which', async () => {
+  const asked = answerWith(named(1))
+  await expect(cancelMatching({})).rejects.toThrow('nothing says which')
+  expect(asked).toEqual([])
 })
 
 test('all that match are cancelled across a refusal for too many requests', async () => {
   const asked = answerWith(named(1000), tooMany({ 'retry-after': '3' }), named(10), named(0))
-  const done = cancelMatching({})
+  const done = cancelMatching({ queue: 'a' })
   await vi.advanceTimersByTimeAsync(2900)
   expect(asked).toHaveLength(2)
   await vi.advanceTimersByTimeAsync(100)
-  expect(await done).toBe(1010)
+  expect(await done).toEqual({ cancelled: 1010, problem: null })
 })
 
 test('a job that is refused for too many requests is asked for again once that is allowed', async () => {

@@ -14,7 +14,10 @@ const tokenAt = (seconds: number) => `${(start + seconds + lifeSeconds).toString
 const linkAt = (seconds: number, path: string) => `${path}?token=${tokenAt(seconds)}`
 
 /** As it is answered so many seconds after the first answer. */
-function statusAt(seconds: number, { percent = 100, thumbnails = 1 } = {}): VideoStatus {
+function statusAt(
+  seconds: number,
+  { percent = 100, thumbnails = 1, outputs = [] as ReturnType<typeof output>[] } = {},
+): VideoStatus {
   const link = (path: string) => linkAt(seconds, path)
   const playback = {
     ...{ expiresInSeconds: lifeSeconds, token: tokenAt(seconds) },
@@ -24,7 +27,7 @@ function statusAt(seconds: number, { percent = 100, thumbnails = 1 } = {}): Vide
     storyboardUrl: link(storyboardUrl),
     thumbnailUrls: Array.from({ length: thumbnails }, (_, index) => link(thumbnailUrl(index + 1))),
   }
-  return Object.assign(withoutPlayback(percent), { playback })
+  return Object.assign(withoutPlayback(percent), { playback, outputs })
 }
 
 function withoutPlayback(percent: number): VideoStatus {
@@ -32,6 +35,10 @@ function withoutPlayback(percent: number): VideoStatus {
     ...{ jobId: id, status: 'running', definitionKey: 'encode.video' },
     ...{ progress: { percent }, error: undefined },
   }
+}
+
+function output(kind: string, name: string, jobId: string) {
+  return { kind, name, jobId, filename: name, contentType: 'x/y', url: `/v1/videos/${id}/outputs/${name}` }
 }
 
 test('a status that is read again leaves the links as they are, and brings everything else', () => {
@@ -64,4 +71,23 @@ test('a video that has nothing to play yet has no links, and gets its first ones
   const links = { hlsUrl: null, posterUrl: null, storyboardUrl: null, thumbnailUrls: [] }
   expect(playbackOf(keepLinks(statusAt(0), none, null))).toEqual(links)
   expect(playbackOf(keepLinks(none, statusAt(60), null))).toEqual(playbackOf(statusAt(60)))
+})
+
+test('links to what was made again give way to fresh ones; what is new, or stayed, changes none', () => {
+  const first = [
+    output('rendition', '720p.mp4', 'a'),
+    output('poster', 'poster.jpg', 'a'),
+    output('thumbnail', 'thumbnail-1.jpg', 'a'),
+  ]
+  const added = [...first, output('rendition', '480p.mp4', 'b')]
+  const known = statusAt(0, { outputs: first })
+  expect(playbackOf(keepLinks(known, statusAt(60, { outputs: added }), null))).toEqual(playbackOf(known))
+
+  const redone = added.map((each) => (each.kind === 'thumbnail' ? each : { ...each, jobId: 'c' }))
+  expect(playbackOf(keepLinks(known, statusAt(60, { outputs: redone }), null))).toEqual({
+    hlsUrl: linkAt(60, hlsUrl),
+    posterUrl: linkAt(60, posterUrl),
+    storyboardUrl: linkAt(0, storyboardUrl),
+    thumbnailUrls: [linkAt(0, thumbnailUrl(1))],
+  })
 })

@@ -1,5 +1,5 @@
 /** What can be run, how it fares, and a way to start it. */
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { InferResponseType } from 'hono/client'
 import { api, read } from '../../api.ts'
@@ -9,6 +9,8 @@ import { Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count, definitionName, duration, percent } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
+import { RemoveButton } from '../../ui/remove-button.tsx'
+import { say, sayFailure } from '../../ui/toasts.tsx'
 
 type Known = InferResponseType<typeof api.v1.metrics.definitions.$get>['definitions'][number]
 type Row = Definition & { known: Known | undefined }
@@ -98,14 +100,41 @@ const columns: Column<Row>[] = [
     heading: 'What can be done',
     kind: 'actions',
     cell: ({ key, version }) => (
-      <Link
-        to="/definitions/$key/$version"
-        params={{ key, version: String(version) }}
-        className="button button-plain"
-      >
-        <Icon name="play" />
-        Start
-      </Link>
+      <>
+        <Remove definition={{ key, version }} />
+        <Link
+          to="/definitions/$key/$version"
+          params={{ key, version: String(version) }}
+          className="button button-plain"
+        >
+          <Icon name="play" />
+          Start
+        </Link>
+      </>
     ),
   },
 ]
+
+function Remove({ definition }: { definition: Pick<Definition, 'key' | 'version'> }) {
+  const queries = useQueryClient()
+  const name = definitionName(definition)
+  const remove = useMutation({
+    mutationFn: () => {
+      // The client puts it into the path as it is.
+      const param = { key: encodeURIComponent(definition.key), version: String(definition.version) }
+      return read(api.v1.definitions[':key'][':version'].$delete({ param }))
+    },
+    onSuccess: () => {
+      say(`${name} is removed.`)
+      void queries.invalidateQueries({ queryKey: definitionsQuery.queryKey })
+    },
+    onError: (error) => sayFailure('It could not be removed.', error),
+  })
+  return (
+    <RemoveButton
+      title={`Remove ${name}?`}
+      text="It must have no job, schedule or worker any more. Its history stays; a worker that has its code brings it back."
+      onConfirm={() => remove.mutate()}
+    />
+  )
+}

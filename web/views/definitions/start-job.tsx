@@ -78,6 +78,7 @@ function StartForm({ definition }: { definition: Definition }) {
   return (
     <Page
       title={<Foreign>{definition.key}</Foreign>}
+      name={`Start ${definition.key}`}
       lead={`Tried ${definition.defaultMaxAttempts} ${definition.defaultMaxAttempts === 1 ? 'time' : 'times'}, for ${duration(definition.timeoutSeconds)} at most`}
     >
       <form className="form start-form" onSubmit={submit}>

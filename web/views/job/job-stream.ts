@@ -2,6 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { openEventStream, type StreamEvent, type StreamState } from '../../live/event-stream.ts'
+import { openRefresh } from '../../live/refresh.ts'
 
 /** A job may write for days; the last so many are kept. */
 const keptLines = 2000
@@ -26,9 +27,18 @@ export interface JobStream {
   /** Lines that are no longer kept here. */
   droppedLines: number
   state: StreamState | 'over'
+  /** It was there once: what is not in it is not there. */
+  isRead: boolean
 }
 
-const nothing: JobStream = { events: [], lines: [], progress: null, droppedLines: 0, state: 'connecting' }
+const nothing: JobStream = {
+  events: [],
+  lines: [],
+  progress: null,
+  droppedLines: 0,
+  state: 'connecting',
+  isRead: false,
+}
 
 export function useJobStream(jobId: string): JobStream {
   const queries = useQueryClient()
@@ -37,19 +47,13 @@ export function useJobStream(jobId: string): JobStream {
     setStream(nothing)
     let batch: StreamEvent[] = []
     let batchTimer: ReturnType<typeof setTimeout> | undefined
-    let refreshTimer: ReturnType<typeof setTimeout> | undefined
-    const refresh = () => {
-      refreshTimer ??= setTimeout(() => {
-        refreshTimer = undefined
-        void queries.invalidateQueries({ queryKey: ['job', jobId] })
-      }, refreshMs)
-    }
+    const refresh = openRefresh({ queries, key: ['job', jobId], everyMs: refreshMs })
     const flush = () => {
       batchTimer = undefined
       const taken = batch
       batch = []
       setStream((before) => withEvents(before, taken))
-      if (taken.some(({ eventType }) => eventType !== 'log' && eventType !== 'progress')) refresh()
+      if (taken.some(({ eventType }) => eventType !== 'log' && eventType !== 'progress')) refresh.ask()
     }
     const close = openEventStream({
       path: `/v1/jobs/${jobId}/events`,
@@ -57,16 +61,17 @@ export function useJobStream(jobId: string): JobStream {
         batch.push(event)
         batchTimer ??= setTimeout(flush, batchMs)
       },
-      onState: (state) => setStream((before) => ({ ...before, state })),
+      onState: (state) =>
+        setStream((before) => ({ ...before, state, isRead: before.isRead || state === 'live' })),
       onEnd: () => {
-        setStream((before) => ({ ...before, state: 'over' }))
-        refresh()
+        setStream((before) => ({ ...before, state: 'over', isRead: true }))
+        refresh.ask()
       },
     })
     return () => {
       close()
       clearTimeout(batchTimer)
-      clearTimeout(refreshTimer)
+      refresh.stop()
     }
   }, [jobId, queries])
   return stream

@@ -4,7 +4,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { ApiProblem, api, read } from '../../api.ts'
 import type { Job } from '../../types.ts'
 import { Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
-import { count, duration } from '../../ui/format.ts'
+import { count, duration, shortId } from '../../ui/format.ts'
 import { CopyButton, JsonBlock } from '../../ui/json.tsx'
 import { Status, shownStatus } from '../../ui/status.tsx'
 import { JobActions } from './actions.tsx'
@@ -24,7 +24,7 @@ export function JobView() {
   })
   if (job.data !== undefined) return <Shown job={job.data} />
   return (
-    <Page title="Job" lead={<code>{jobId}</code>}>
+    <Page title="Job" name={`Job ${shortId(jobId)}`} lead={<code>{jobId}</code>}>
       {job.error === null ? (
         <Skeleton rows={6} />
       ) : job.error instanceof ApiProblem && job.error.status === 404 ? (
@@ -43,6 +43,7 @@ function Shown({ job }: { job: Job }) {
   return (
     <Page
       title={<Foreign>{job.definitionKey}</Foreign>}
+      name={`${job.definitionKey} ${shortId(job.jobId)}`}
       lead={
         <>
           <Status status={shownStatus(job)} />
@@ -80,7 +81,7 @@ function Shown({ job }: { job: Job }) {
             </Card>
           )}
           <Card title="Events">
-            <Timeline events={stream.events} />
+            <Timeline stream={stream} />
           </Card>
         </div>
         <div className="stack-of-cards">

@@ -1,8 +1,9 @@
 /** The tail of what a job wrote. Follows the end as long as its reader is there. */
 import { useEffect, useRef, useState } from 'react'
-import { Button, Card, Empty, Foreign } from '../../ui/basics.tsx'
+import { Button, Card, Foreign } from '../../ui/basics.tsx'
 import { count, dateTime } from '../../ui/format.ts'
 import type { JobStream } from './job-stream.ts'
+import { NothingRead } from './nothing-read.tsx'
 
 const nearEnd = 24
 const shownCharacters = 2000
@@ -35,7 +36,7 @@ export function Logs({ stream }: { stream: JobStream }) {
       }
     >
       {lines.length === 0 ? (
-        <Empty icon="jobs" title="It has written nothing." />
+        <NothingRead stream={stream} icon="jobs" title="It has written nothing." />
       ) : (
         <div
           ref={box}

@@ -5,6 +5,8 @@ import { Empty, Foreign } from '../../ui/basics.tsx'
 import { dateTime, duration } from '../../ui/format.ts'
 import { Duration, Time } from '../../ui/time.tsx'
 import { AttemptError } from './attempt-error.tsx'
+import type { JobStream } from './job-stream.ts'
+import { NothingRead } from './nothing-read.tsx'
 
 const titles: Record<string, string> = {
   queued: 'Queued',
@@ -68,8 +70,10 @@ export function Attempts({ job }: { job: Job }) {
   )
 }
 
-export function Timeline({ events }: { events: StreamEvent[] }) {
-  if (events.length === 0) return <Empty icon="schedules" title="Nothing has happened yet." />
+export function Timeline({ stream }: { stream: JobStream }) {
+  const { events } = stream
+  if (events.length === 0)
+    return <NothingRead stream={stream} icon="schedules" title="Nothing has happened yet." />
   return (
     <ol className="timeline" aria-label="Events">
       {events.map((event) => (

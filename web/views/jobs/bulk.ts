@@ -1,7 +1,8 @@
 /** What is done to many jobs: to those that are selected, one request each, or to all that match. */
 import { ApiProblem, api, messageOf, read } from '../../api.ts'
 import type { JobSearch } from '../../router.tsx'
-import { filterOf } from './job-pages.ts'
+import { serverNow } from '../../server-clock.ts'
+import { filterOf } from './job-filter.ts'
 
 const atOnce = 6
 const perRequest = 1000
@@ -26,23 +27,42 @@ export async function retryJobs(ids: string[]): Promise<Outcome> {
   return await each(ids, (jobId) => read(api.v1.jobs[':jobId'].retry.$post({ param: { jobId } })))
 }
 
+export interface MatchingOutcome {
+  cancelled: number
+  /** Why it ended before all were; null: they are. */
+  problem: unknown
+}
+
 /**
- * Goes on until none is left; those that are being stopped count too. An answer that names fewer than were asked for is
- * not the last: jobs that end between being found and being cancelled are in none.
+ * Goes on until none is left of those that were queued before; those that are being stopped count too. An answer that
+ * names fewer than were asked for is not the last: jobs that end between being found and being cancelled are in none.
+ * @param onProgress is told how many are cancelled so far
  */
-export async function cancelMatching(search: JobSearch): Promise<number> {
+export async function cancelMatching(
+  search: JobSearch,
+  onProgress: (cancelled: number) => void = () => {},
+): Promise<MatchingOutcome> {
   const { tag, status, ...filter } = filterOf(search)
   const json = {
     ...filter,
     ...(tag === undefined ? {} : { tags: [tag] }),
     ...(status === 'queued' || status === 'running' ? { status } : {}),
-    limit: perRequest,
   }
+  // The time alone would mean all jobs there are.
+  if (Object.keys(json).length === 0) throw new Error('nothing says which jobs are meant')
+  // Or it would have no end while new ones come in.
+  const queuedBefore = new Date(serverNow()).toISOString()
+  const ask = () => read(api.v1.jobs.cancel.$post({ json: { ...json, queuedBefore, limit: perRequest } }))
   let done = 0
-  for (;;) {
-    const { cancelled, cancelling } = await patiently(() => read(api.v1.jobs.cancel.$post({ json })))
-    if (cancelled.length + cancelling.length === 0) return done
-    done += cancelled.length + cancelling.length
+  try {
+    for (;;) {
+      const { cancelled, cancelling } = await patiently(ask)
+      if (cancelled.length + cancelling.length === 0) return { cancelled: done, problem: null }
+      done += cancelled.length + cancelling.length
+      onProgress(done)
+    }
+  } catch (problem) {
+    return { cancelled: done, problem }
   }
 }
 

@@ -1,22 +1,38 @@
 /** Which jobs are shown: every word of it stands in the address. */
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
-import { type FormEvent, useEffect, useState } from 'react'
 import { definitionsQuery, queuesQuery } from '../../queries.ts'
 import { type JobSearch, shownStatuses } from '../../router.tsx'
 import { Button, Foreign } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icons.tsx'
-import { spans } from './job-pages.ts'
+import { spans } from './job-filter.ts'
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-export function Filters({ search, onSearch }: { search: JobSearch; onSearch: (change: JobSearch) => void }) {
+export function Filters({
+  search,
+  text,
+  onText,
+  onSubmit,
+  onSearch,
+}: {
+  search: JobSearch
+  /** In the search box, entered or not. */
+  text: string
+  onText: (text: string) => void
+  onSubmit: () => void
+  onSearch: (change: JobSearch) => void
+}) {
   const definitions = useQuery(definitionsQuery)
   const queues = useQuery(queuesQuery)
   const keys = [...new Set(definitions.data?.map(({ key }) => key))]
   return (
     <div className="filters">
-      <SearchBox search={search} onSearch={onSearch} />
+      <SearchBox
+        text={text}
+        onText={(next) => {
+          onText(next)
+          if (next === '' && search.error !== undefined) onSearch({ error: undefined })
+        }}
+        onSubmit={onSubmit}
+      />
       <Choice
         label="Status"
         value={search.status}
@@ -35,7 +51,7 @@ export function Filters({ search, onSearch }: { search: JobSearch; onSearch: (ch
         label="Queue"
         value={search.queue}
         all="Any queue"
-        options={(queues.data ?? []).map(({ name }) => [name, name])}
+        options={(queues.data?.queues ?? []).map(({ name }) => [name, name])}
         onChoice={(queue) => onSearch({ queue })}
       />
       <Choice
@@ -62,26 +78,24 @@ export function Filters({ search, onSearch }: { search: JobSearch; onSearch: (ch
   )
 }
 
-/** An id leads to its job, `tag:x` and `worker:x` to theirs; anything else is looked for in errors. */
-function SearchBox({ search, onSearch }: { search: JobSearch; onSearch: (change: JobSearch) => void }) {
-  const navigate = useNavigate()
-  const [text, setText] = useState(search.error ?? '')
-  useEffect(() => setText(search.error ?? ''), [search.error])
-
-  function submit(event: FormEvent): void {
-    event.preventDefault()
-    const wanted = text.trim()
-    const [, name, value] = /^(tag|worker):\s*(.+)$/.exec(wanted) ?? []
-    if (uuid.test(wanted)) void navigate({ to: '/jobs/$jobId', params: { jobId: wanted.toLowerCase() } })
-    else if (name !== undefined) {
-      setText('')
-      onSearch({ [name]: value })
-    } else onSearch({ error: wanted === '' ? undefined : wanted })
-  }
-
+function SearchBox({
+  text,
+  onText,
+  onSubmit,
+}: {
+  text: string
+  onText: (text: string) => void
+  onSubmit: () => void
+}) {
   return (
     <search>
-      <form className="search" onSubmit={submit}>
+      <form
+        className="search"
+        onSubmit={(event) => {
+          event.preventDefault()
+          onSubmit()
+        }}
+      >
         <Icon name="search" />
         <input
           type="search"
@@ -89,10 +103,7 @@ function SearchBox({ search, onSearch }: { search: JobSearch; onSearch: (change:
           placeholder="Error text, job id, tag:… or worker:…"
           maxLength={500}
           value={text}
-          onChange={(event) => {
-            setText(event.target.value)
-            if (event.target.value === '' && search.error !== undefined) onSearch({ error: undefined })
-          }}
+          onChange={({ target }) => onText(target.value)}
         />
         <kbd>/</kbd>
       </form>

@@ -35,6 +35,7 @@ export function JobTable({
   hasMore,
   isLoadingMore,
   loadMore,
+  onReading,
 }: {
   jobs: JobSummary[]
   /** How many match in all, where that is known. */
@@ -44,6 +45,8 @@ export function JobTable({
   hasMore: boolean
   isLoadingMore: boolean
   loadMore: () => void
+  /** Must stay the same from one rendering to the next. */
+  onReading: (isReading: boolean) => void
 }) {
   const navigate = useNavigate()
   const router = useRouter()
@@ -77,6 +80,7 @@ export function JobTable({
   })
   const { rows } = table.getRowModel()
   const focus = useRowFocus(body, shown)
+  const reading = useReading(onReading)
   useEffect(() => {
     if (hasMore && !isLoadingMore && last >= jobs.length - rowsAhead(jobs.length)) loadMore()
   }, [hasMore, isLoadingMore, last, jobs.length, loadMore])
@@ -132,6 +136,7 @@ export function JobTable({
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
       aria-label="List of jobs"
+      onScroll={({ currentTarget }) => reading({ isDown: currentTarget.scrollTop > 0 })}
     >
       <table className="job-table" aria-rowcount={total === undefined ? -1 : total + 1}>
         <thead className="job-head">
@@ -151,7 +156,17 @@ export function JobTable({
         </thead>
         <tbody className="job-space" style={{ height: inSight.at(0)?.start ?? 0 }} />
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the links are what is clicked, by Enter too */}
-        <tbody ref={body} className="job-rows" onClick={open} onPointerEnter={preload} {...focus}>
+        <tbody
+          ref={body}
+          className="job-rows"
+          onClick={open}
+          onPointerEnter={() => {
+            reading({ isOver: true })
+            preload()
+          }}
+          onPointerLeave={() => reading({ isOver: false })}
+          {...focus}
+        >
           {rows.map((row, place) => {
             const index = first + place
             const looks = `${row.getIsSelected() ? ' is-selected' : ''}${index === active ? ' is-active' : ''}`
@@ -179,6 +194,16 @@ export function JobTable({
       ) : null}
     </section>
   )
+}
+
+/** Somebody reads who has scrolled down, or has the pointer over the rows: what is there must not move away. */
+function useReading(onReading: (isReading: boolean) => void) {
+  const known = useRef({ isDown: false, isOver: false })
+  useEffect(() => () => onReading(false), [onReading])
+  return (change: Partial<typeof known.current>) => {
+    known.current = { ...known.current, ...change }
+    onReading(known.current.isDown || known.current.isOver)
+  }
 }
 
 /** As many as a fast wheel passes until they are there, and not more than half of what somebody has asked for so far. */

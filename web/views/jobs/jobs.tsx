@@ -6,35 +6,44 @@ import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import type { JobSearch } from '../../router.tsx'
 import { Button, Empty, Failure, Page, Skeleton } from '../../ui/basics.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
-import { count } from '../../ui/format.ts'
+import { count, jobCount } from '../../ui/format.ts'
 import { say, sayFailure } from '../../ui/toasts.tsx'
-import { cancelJobs, cancelMatching, type Outcome, retryJobs } from './bulk.ts'
+import { cancelJobs, type Outcome, retryJobs } from './bulk.ts'
+import { CancelMatching } from './cancel-matching.tsx'
 import { Filters } from './filters.tsx'
-import { filterOf, useJobPages } from './job-pages.ts'
+import { isFilter } from './job-filter.ts'
+import { useJobPages } from './job-pages.ts'
 import { JobTable } from './job-table.tsx'
+import { totalText, useJobTotal } from './job-total.ts'
+import { wantedBy } from './search-text.ts'
 
 export function Jobs() {
   const search = useSearch({ from: '/jobs' })
   const navigate = useNavigate({ from: '/jobs' })
   const queries = useQueryClient()
-  const { pages, jobs, total, hasNew, showNewest } = useJobPages(search)
   const [selection, setSelection] = useState<RowSelectionState>({})
-  const [isAsking, setAsking] = useState(false)
-  const [isBusy, setBusy] = useState(false)
   const selected = Object.keys(selection).filter((id) => selection[id])
-  // Other words in the address are none.
-  const isFiltered = Object.keys(filterOf(search)).length > 0
+  const [isReading, setReading] = useState(false)
+  const [isAtNew, setAtNew] = useState(false)
+  const { pages, jobs, hasNew, showNewest } = useJobPages(search, isReading || isAtNew || selected.length > 0)
+  const total = useJobTotal(search)
+  const [text, setText] = useState(search.error ?? '')
+  /** Whether these are to be cancelled: those that were selected at the press. */
+  const [asked, setAsked] = useState<string[]>([])
+  const [isBusy, setBusy] = useState(false)
+  const isFiltered = isFilter(search)
   const canCancelAll = isFiltered && [undefined, 'queued', 'running'].includes(search.status)
   const { fetchNextPage } = pages
   const loadMore = useCallback(() => void fetchNextPage(), [fetchNextPage])
   // biome-ignore lint/correctness/useExhaustiveDependencies: another list has other rows
   useEffect(() => setSelection({}), [search])
+  useEffect(() => setText(search.error ?? ''), [search.error])
 
   async function act(verb: string, action: () => Promise<Outcome>): Promise<void> {
     setBusy(true)
     try {
       const { done, refused, reason } = await action()
-      if (done > 0) say(`${count(done)} ${done === 1 ? 'job' : 'jobs'} ${verb}.`)
+      if (done > 0) say(`${jobCount(done)} ${verb}.`)
       if (refused.length > 0) sayFailure(`${count(refused.length)} could not be.`, reason ?? '')
       // Who wants to try them again needs not look for them; but none of a list that is not shown any more.
       setSelection((now) => Object.fromEntries(refused.filter((id) => now[id]).map((id) => [id, true])))
@@ -47,26 +56,29 @@ export function Jobs() {
   }
 
   const change = (part: JobSearch) => void navigate({ search: { ...search, ...part }, replace: true })
+  /** What stands in the search box, entered or not, becomes a part of the filter. @returns that; null: it is none */
+  const enterText = (): JobSearch | null => {
+    if (text.trim() === (search.error ?? '')) return isFiltered ? search : null
+    const wanted = wantedBy(text)
+    if (wanted.kind === 'job') {
+      void navigate({ to: '/jobs/$jobId', params: { jobId: wanted.jobId } })
+      return null
+    }
+    setText(wanted.search.error ?? search.error ?? '')
+    change(wanted.search)
+    const meant = { ...search, ...wanted.search }
+    return isFilter(meant) ? meant : null
+  }
   return (
     <Page
       isFilled
       title="Jobs"
       lead={total === undefined ? ' ' : `${totalText(total)} ${isFiltered ? 'match' : 'in all'}`}
-      actions={
-        canCancelAll ? (
-          <Button needs="admin" icon="cancel" onClick={() => setAsking(true)} isBusy={isBusy}>
-            Cancel all that match
-          </Button>
-        ) : null
-      }
+      actions={<CancelMatching isOffered={canCancelAll} meant={enterText} />}
     >
-      <Filters search={search} onSearch={change} />
+      <Filters search={search} text={text} onText={setText} onSubmit={enterText} onSearch={change} />
       <div className="card card-flush job-card">
-        {hasNew ? (
-          <Button look="primary" icon="arrowUp" onClick={() => void showNewest()}>
-            New jobs
-          </Button>
-        ) : null}
+        {hasNew ? <NewJobs onShow={showNewest} onPointer={setAtNew} /> : null}
         <List
           pages={pages}
           jobs={jobs}
@@ -82,6 +94,7 @@ export function Jobs() {
             hasMore={pages.hasNextPage}
             isLoadingMore={pages.isFetchingNextPage}
             loadMore={loadMore}
+            onReading={setReading}
           />
         </List>
       </div>
@@ -96,36 +109,38 @@ export function Jobs() {
           >
             Run again
           </Button>
-          <Button
-            icon="cancel"
-            needs="enqueue"
-            isBusy={isBusy}
-            onClick={() => void act('cancelled', () => cancelJobs(selected))}
-          >
+          <Button icon="cancel" needs="enqueue" isBusy={isBusy} onClick={() => setAsked(selected)}>
             Cancel
           </Button>
           <Button look="quiet" icon="close" aria-label="Select none" onClick={() => setSelection({})} />
         </div>
       )}
       <Confirm
-        title="Cancel all that match?"
+        title={`Cancel ${jobCount(asked.length)}?`}
         text="Queued jobs are cancelled at once, running ones are stopped. Jobs that have finished stay as they are."
-        action="Cancel them"
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
-        onConfirm={() =>
-          void act('cancelled', async () => {
-            const done = await cancelMatching(search)
-            return { done, refused: [], reason: null }
-          })
-        }
+        action={asked.length === 1 ? 'Cancel it' : 'Cancel them'}
+        isOpen={asked.length > 0}
+        onClose={() => setAsked([])}
+        onConfirm={() => void act('cancelled', () => cancelJobs(asked))}
       />
     </Page>
   )
 }
 
-function totalText({ count: total, isWhole }: { count: number; isWhole: boolean }): string {
-  return isWhole ? count(total) : `${count(total)}+`
+/** It lies over the rows: somebody on the way to press it must not meet one of them in its place. */
+function NewJobs({ onShow, onPointer }: { onShow: () => void; onPointer: (isThere: boolean) => void }) {
+  useEffect(() => () => onPointer(false), [onPointer])
+  return (
+    <Button
+      look="primary"
+      icon="arrowUp"
+      onClick={onShow}
+      onPointerEnter={() => onPointer(true)}
+      onPointerLeave={() => onPointer(false)}
+    >
+      New jobs
+    </Button>
+  )
 }
 
 interface Pages {

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api, read } from '../../api.ts'
+import { serverNow } from '../../server-clock.ts'
 import { sendWith, signIn, useSession } from '../../session.ts'
 import type { ApiKey, Scope } from '../../types.ts'
 import { Allowed } from '../../ui/allowed.tsx'
@@ -112,7 +113,7 @@ function State({ apiKey }: { apiKey: ApiKey }) {
 }
 
 function isOver({ revokedAt, expiresAt }: ApiKey): boolean {
-  return revokedAt !== null || (expiresAt !== null && Date.parse(expiresAt) <= Date.now())
+  return revokedAt !== null || (expiresAt !== null && Date.parse(expiresAt) <= serverNow())
 }
 
 function Revoke({ apiKey }: { apiKey: ApiKey }) {

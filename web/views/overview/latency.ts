@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { InferResponseType } from 'hono/client'
 import { useMemo } from 'react'
 import { ApiProblem, api, read, sendSigned } from '../../api.ts'
+import { serverNow } from '../../server-clock.ts'
 import { type Histogram, percentileBetween, readHistogram } from './histogram.ts'
 
 export const latencySpanSeconds = 600
@@ -53,7 +54,7 @@ function pastOf(minutes: Minute[]): Latency {
 
 /** @returns the past up to where the present begins, and the present */
 function after(past: Latency, present: Latency): Latency {
-  const begin = present.times[0] ?? Date.now() / 1000
+  const begin = present.times[0] ?? serverNow() / 1000
   const kept = past.times.filter((time) => time < begin).length
   const joined = (of: (latency: Latency) => (number | null)[]) => [...of(past).slice(0, kept), ...of(present)]
   return {
@@ -67,7 +68,7 @@ async function takeReading(): Promise<Reading[]> {
   const answer = await sendSigned('/metrics')
   if (!answer.ok) throw new ApiProblem('The metrics could not be read.', answer.status, 'metrics')
   const text = await answer.text()
-  const at = Date.now()
+  const at = serverNow()
   const reading = {
     at,
     wait: readHistogram(text, 'job_server_claim_wait_seconds'),

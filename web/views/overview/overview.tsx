@@ -6,7 +6,8 @@ import { api, read } from '../../api.ts'
 import { useLiveQuery } from '../../live/live.ts'
 import { deadLetterGroupsQuery, metricsQuery, queuesQuery, workersQuery } from '../../queries.ts'
 import { Card, Loaded, Page } from '../../ui/basics.tsx'
-import { Chart, type Line } from '../../ui/chart.tsx'
+import { Chart } from '../../ui/chart.tsx'
+import type { ChartData, Line } from '../../ui/chart-data.ts'
 import { count, duration } from '../../ui/format.ts'
 import { latencySpanSeconds, useLatency } from './latency.ts'
 import { Failing, QueueDepths, WorkerSlots } from './panels.tsx'
@@ -15,7 +16,7 @@ import { Tiles } from './tiles.tsx'
 const shownMinutes = 60
 
 const throughputLines: Line[] = [
-  { label: 'Failed', colour: 'failed', look: 'bars' },
+  { label: 'Failed', colour: 'failed', look: 'bars', above: 'Succeeded' },
   { label: 'Succeeded', colour: 'succeeded', look: 'bars' },
 ]
 const latencyLines: Line[] = [
@@ -23,7 +24,7 @@ const latencyLines: Line[] = [
   { label: '95 % below', colour: 'running', look: 'dashed' },
 ]
 
-const failedKey = ['failed-lately']
+const failedKey = ['dead-letters', 'newest']
 const minutesKey = ['minutes']
 
 export function Overview() {
@@ -36,9 +37,10 @@ export function Overview() {
     queryFn: () => read(api.v1.metrics.minutes.$get({ query: { minutes: String(shownMinutes) } })),
     refetchInterval: 5000,
   })
+  // By when they failed: a list of jobs is in the order in which they were queued.
   const failed = useQuery({
     queryKey: failedKey,
-    queryFn: () => read(api.v1.jobs.$get({ query: { status: 'failed', limit: '6', total: 'false' } })),
+    queryFn: () => read(api.v1.dlq.$get({ query: { redriven: 'false', limit: '6' } })),
   })
   useLiveQuery(metricsQuery.queryKey)
   useLiveQuery(queuesQuery.queryKey)
@@ -48,12 +50,11 @@ export function Overview() {
   useLiveQuery(minutesKey, 2000)
   const latency = useLatency()
 
-  const throughput = useMemo((): [number[], ...number[][]] => {
+  const throughput = useMemo((): ChartData => {
     const points = minutes.data?.data ?? []
-    // Failed ones stand on top: their bar is as high as both, with the other before it.
     return [
       points.map(({ period }) => Date.parse(period) / 1000 + 30),
-      points.map(({ succeeded, failed: lost }) => succeeded + lost),
+      points.map(({ failed: lost }) => lost),
       points.map(({ succeeded }) => succeeded),
     ]
   }, [minutes.data])
@@ -64,10 +65,10 @@ export function Overview() {
     }),
     { succeeded: 0, failed: 0 },
   )
-  const wait = useMemo((): [number[], ...(number | null)[][]] => {
+  const wait = useMemo((): ChartData => {
     return [latency.times, latency.wait.p50, latency.wait.p95]
   }, [latency])
-  const run = useMemo((): [number[], ...(number | null)[][]] => {
+  const run = useMemo((): ChartData => {
     return [latency.times, latency.run.p50, latency.run.p95]
   }, [latency])
 
@@ -77,7 +78,7 @@ export function Overview() {
         {({ summary }) => (
           <Tiles
             byStatus={summary.byStatus}
-            queues={queues.data}
+            depth={queues.data?.all}
             workers={workers.data}
             lastHour={lastHour}
             deadLetters={letters.data?.reduce((sum, group) => sum + group.count, 0)}
@@ -116,7 +117,7 @@ export function Overview() {
       <div className="grid grid-panels">
         <Card title="Queues" aside={<Link to="/queues">All queues</Link>}>
           <Loaded query={queues} rows={3}>
-            {(all) => <QueueDepths queues={all} />}
+            {(page) => <QueueDepths queues={page.queues} />}
           </Loaded>
         </Card>
         <Card title="Workers" aside={<Link to="/workers">All workers</Link>}>
@@ -124,16 +125,9 @@ export function Overview() {
             {(all) => <WorkerSlots workers={all} />}
           </Loaded>
         </Card>
-        <Card
-          title="Failed lately"
-          aside={
-            <Link to="/jobs" search={{ status: 'failed' }}>
-              All failed jobs
-            </Link>
-          }
-        >
+        <Card title="Failed lately" aside={<Link to="/dead-letters">All dead letters</Link>}>
           <Loaded query={failed} rows={3}>
-            {({ jobs }) => <Failing jobs={jobs} />}
+            {({ jobs }) => <Failing letters={jobs} />}
           </Loaded>
         </Card>
       </div>

@@ -1,6 +1,6 @@
 /** What stands below the charts: queues, workers and what failed last, the few that matter most. */
 import { Link } from '@tanstack/react-router'
-import type { JobSummary, Queue, Worker } from '../../types.ts'
+import type { DeadLetter, Queue, Worker } from '../../types.ts'
 import { Empty, Foreign } from '../../ui/basics.tsx'
 import { count, duration } from '../../ui/format.ts'
 import { Slots } from '../../ui/slots.tsx'
@@ -63,22 +63,22 @@ export function WorkerSlots({ workers }: { workers: Worker[] }) {
   )
 }
 
-export function Failing({ jobs }: { jobs: JobSummary[] }) {
-  if (jobs.length === 0) return <Empty icon="check" title="Nothing has failed." />
+export function Failing({ letters }: { letters: DeadLetter[] }) {
+  if (letters.length === 0) return <Empty icon="check" title="Nothing that failed waits for somebody." />
   return (
     <ul className="rows">
-      {jobs.map((job) => (
-        <li key={job.jobId}>
-          <Link to="/jobs/$jobId" params={{ jobId: job.jobId }} className="failing">
+      {letters.map((letter) => (
+        <li key={letter.dlqJobId}>
+          <Link to="/jobs/$jobId" params={{ jobId: letter.originalJobId }} className="failing">
             <StatusIcon status="failed" />
             <span className="failing-what">
-              <Foreign>{job.definitionKey}</Foreign>
+              <Foreign>{letter.definitionKey}</Foreign>
               <span className="failing-error">
-                <Foreign>{job.errorSummary ?? job.errorCode ?? ''}</Foreign>
+                <Foreign>{letter.errorSummary ?? letter.errorCode ?? ''}</Foreign>
               </span>
             </span>
             <span className="aside">
-              <Time at={job.finishedAt} />
+              <Time at={letter.movedToDlqAt} />
             </span>
           </Link>
         </li>

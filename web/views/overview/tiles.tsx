@@ -1,20 +1,20 @@
 /** The numbers that say whether anything needs somebody. */
 import { Link, type LinkProps } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import type { JobStatus, Queue, Worker } from '../../types.ts'
+import type { JobStatus, QueuePage, Worker } from '../../types.ts'
 import { Meter } from '../../ui/basics.tsx'
 import { count, duration, percent } from '../../ui/format.ts'
 import { StatusIcon } from '../../ui/status.tsx'
 
 export function Tiles({
   byStatus,
-  queues = [],
+  depth,
   workers = [],
   lastHour,
   deadLetters,
 }: {
   byStatus: Record<JobStatus, number>
-  queues: Queue[] | undefined
+  depth: QueuePage['all'] | undefined
   workers: Worker[] | undefined
   lastHour: { succeeded: number; failed: number } | undefined
   deadLetters: number | undefined
@@ -22,10 +22,7 @@ export function Tiles({
   const slots = workers
     .filter(({ kind, alive }) => kind === 'worker' && alive)
     .reduce((sum, worker) => sum + worker.slots, 0)
-  const ready = queues.reduce((sum, queue) => sum + queue.ready, 0)
-  const scheduled = queues.reduce((sum, queue) => sum + queue.scheduled, 0)
-  const ages = queues.map(({ oldestAgeSeconds }) => oldestAgeSeconds).filter((age) => age !== null)
-  const oldest = ages.length === 0 ? null : Math.max(...ages)
+  const { ready = 0, scheduled = 0, oldestAgeSeconds: oldest = null } = depth ?? {}
   const ended = lastHour === undefined ? 0 : lastHour.succeeded + lastHour.failed
   return (
     <div className="tiles">

@@ -18,13 +18,20 @@ export function Queues() {
     <Page title="Queues" lead="A paused queue keeps its jobs; what runs goes on.">
       <Card flush>
         <Loaded query={queues}>
-          {(all) =>
-            all.length === 0 ? (
+          {(page) =>
+            page.queues.length === 0 ? (
               <Empty icon="queues" title="There are no queues yet.">
                 A queue is there as soon as a definition or a job names it.
               </Empty>
             ) : (
-              <DataTable rows={all} columns={columns} keyOf={({ name }) => name} />
+              <>
+                <DataTable rows={page.queues} columns={columns} keyOf={({ name }) => name} />
+                {page.total > page.queues.length ? (
+                  <p className="more">
+                    The first {count(page.queues.length)} of {count(page.total)}
+                  </p>
+                ) : null}
+              </>
             )
           }
         </Loaded>

@@ -58,6 +58,7 @@ function Shown({ schedule }: { schedule: Schedule }) {
   return (
     <Page
       title={<Foreign>{schedule.name}</Foreign>}
+      name={`${schedule.name} · Schedules`}
       lead={
         <>
           {schedule.description} <code className="id">{schedule.expression}</code>

@@ -1,6 +1,7 @@
 /**
  * The links by which a page plays a video. Each answer about its status brings fresh ones, and an element that is given
- * another link begins anew, so those that the page has stay with it until they are about to run out, or don't play.
+ * another link begins anew, so those that the page has stay with it until they are about to run out, don't play, or lead
+ * to what has been made again.
  */
 import type { VideoStatus } from '../../types.ts'
 
@@ -44,8 +45,13 @@ export function keepLinks(
   // By the server's clock alone: that of this machine may be hours off.
   const isOld = (url: string) =>
     expiry - expiryOf(tokenIn(url)) > longestUse * Number(answered.expiresInSeconds)
+  const madeAgain = kindsMadeAgain(known, fresh)
+  const isMadeAgain = (url: string) => {
+    const [, kinds = []] = kindsBehind.find(([path]) => path.test(pathOf(url))) ?? []
+    return kinds.some((kind) => madeAgain.has(kind))
+  }
   const inUse = [...Object.values(single), ...thumbnailUrls].filter(
-    (url) => url !== null && url !== worn && !isOld(url),
+    (url) => url !== null && url !== worn && !isOld(url) && !isMadeAgain(url),
   )
   const keep = (value: unknown) =>
     inUse.find((url) => url !== null && pathOf(url) === pathOf(String(value))) ?? value
@@ -54,6 +60,27 @@ export function keepLinks(
     Array.isArray(value) ? value.map(keep) : keep(value),
   ])
   return Object.assign({}, fresh, { playback: Object.fromEntries(playback) })
+}
+
+/** Of the outputs that a link leads to. */
+const kindsBehind: [path: RegExp, kinds: string[]][] = [
+  [/\.m3u8$/, ['rendition', 'audio', 'subtitles']],
+  [/\/poster$/, ['poster']],
+  [/\/storyboard\.vtt$/, ['storyboard', 'sheet']],
+  [/\/thumbnails\/\d+$/, ['thumbnail']],
+]
+
+/** A new one takes nothing away from those before; one in the place of another does. */
+function kindsMadeAgain(known: VideoStatus, fresh: VideoStatus): Set<string> {
+  const before = new Map(answeredOutputs(known).map(({ name, jobId }) => [name, jobId]))
+  const again = answeredOutputs(fresh).filter(
+    ({ name, jobId }) => before.has(name) && before.get(name) !== jobId,
+  )
+  return new Set(again.map(({ kind }) => String(kind)))
+}
+
+export function answeredOutputs(video: VideoStatus): Record<string, unknown>[] {
+  return 'outputs' in video && Array.isArray(video.outputs) ? video.outputs : []
 }
 
 /** What it is a link to, whatever its token. */

@@ -13,22 +13,29 @@ type VideoRef = RefObject<HTMLVideoElement | null>
 export interface Playable {
   /** Of a playlist, with its token. */
   hlsUrl: string | null
-  /** Of a file, behind a redirect. */
-  filePath: string | null
+  file: PlayedFile | null
   posterUrl: string | null
+}
+
+interface PlayedFile {
+  /** Behind a redirect. */
+  path: string
+  /** The encode: a file that is made again has the path of the one before. */
+  madeBy: string
 }
 
 /** @param onWorn asks for a fresh link in place of one that does not play any more */
 export function Player({
   hlsUrl,
-  filePath,
+  file,
   posterUrl,
   video,
   onWorn,
 }: Playable & { video: VideoRef; onWorn: (url: string) => void }) {
-  return hlsUrl === null ? (
-    <FilePlayer key={filePath} path={filePath ?? ''} posterUrl={posterUrl} video={video} />
-  ) : (
+  if (file !== null) {
+    return <FilePlayer key={`${file.path} ${file.madeBy}`} file={file} posterUrl={posterUrl} video={video} />
+  }
+  return hlsUrl === null ? null : (
     // By its path: of another video nothing goes on where this one was.
     <StreamPlayer key={pathOf(hlsUrl)} url={hlsUrl} posterUrl={posterUrl} video={video} onWorn={onWorn} />
   )
@@ -53,9 +60,13 @@ function playOn(element: HTMLVideoElement): void {
   element.play().catch(() => {})
 }
 
-function FilePlayer({ path, posterUrl, video }: Played & { path: string }) {
+function FilePlayer({ file: { path, madeBy }, posterUrl, video }: Played & { file: PlayedFile }) {
   // Each answer is another link, by which the element would begin anew: nothing but `renew` asks for one.
-  const link = useQuery({ queryKey: ['link', path], queryFn: () => linkOf(path), staleTime: 'static' })
+  const link = useQuery({
+    queryKey: ['link', path, madeBy],
+    queryFn: () => linkOf(path),
+    staleTime: 'static',
+  })
   /** Where a link was left for a fresh one. */
   const left = useRef<Place>(null)
   const renew = (element: HTMLVideoElement) => {

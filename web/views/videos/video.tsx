@@ -6,13 +6,13 @@ import { ApiProblem, api, read } from '../../api.ts'
 import type { VideoStatus } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
-import { bytes, duration } from '../../ui/format.ts'
+import { bytes, duration, shortId } from '../../ui/format.ts'
 import { Status } from '../../ui/status.tsx'
 import { say, sayFailure } from '../../ui/toasts.tsx'
 import { AddOutput } from './add-output.tsx'
 import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
-import { keepLinks, playbackOf } from './playback.ts'
+import { answeredOutputs, keepLinks, playbackOf } from './playback.ts'
 import { type Playable, Player } from './player.tsx'
 import { type Addition, addOutputs, linesOf, requestFor } from './requests.ts'
 import { SourceFacts } from './source-facts.tsx'
@@ -69,6 +69,7 @@ function Shown({ video, onWorn }: { video: VideoStatus; onWorn: (url: string) =>
   return (
     <Page
       title={name === undefined ? 'Video' : <Foreign>{name}</Foreign>}
+      name={name ?? `Video ${shortId(video.jobId)}`}
       lead={
         <>
           <Status status={video.status} />
@@ -104,7 +105,10 @@ function Shown({ video, onWorn }: { video: VideoStatus; onWorn: (url: string) =>
         </div>
       ) : null}
       {playable === null ? null : <Player {...playable} video={element} onWorn={onWorn} />}
-      {playable === null || storyboardUrl === null ? null : <Strip url={storyboardUrl} video={element} />}
+      {playable === null || storyboardUrl === null ? null : (
+        // It goes along with the element of the player, which is another one for another file.
+        <Strip key={playable.file?.madeBy} url={storyboardUrl} video={element} />
+      )}
       {additions.length === 0 ? null : <Additions videoId={video.jobId} additions={additions} />}
       {outputs.length === 0 ? null : (
         <Card flush title="Files">
@@ -191,6 +195,8 @@ const nonBreakingSpace = '\u00a0'
 
 interface Output {
   kind: string
+  /** Of the encode that made it. */
+  jobId: string
   /** Makes it once more. */
   request: Addition | null
   filename: string
@@ -201,14 +207,13 @@ interface Output {
 
 /** What an output has beside these differs by its kind. */
 function outputsOf(video: VideoStatus): Output[] {
-  const outputs = 'outputs' in video && Array.isArray(video.outputs) ? video.outputs : []
-  return outputs.map((output) => {
-    const all = output as unknown as Record<string, unknown>
+  return answeredOutputs(video).map((all) => {
     const size =
       typeof all.width === 'number' && typeof all.height === 'number' ? `${all.width} × ${all.height}` : ''
     const weight = typeof all.sizeBytes === 'number' ? bytes(all.sizeBytes) : ''
     return {
       kind: String(all.kind ?? 'video'),
+      jobId: String(all.jobId),
       request: requestFor(String(all.name)),
       filename: String(all.filename),
       contentType: String(all.contentType),
@@ -222,10 +227,10 @@ function outputsOf(video: VideoStatus): Output[] {
 }
 
 function playableOf(video: VideoStatus, outputs: Output[]): Playable | null {
-  const filePath = outputs.find(({ kind }) => kind === 'video')?.url ?? null
+  const file = outputs.find(({ kind }) => kind === 'video')
   const { hlsUrl, posterUrl } = playbackOf(video)
-  if (filePath !== null) return { hlsUrl: null, filePath, posterUrl }
-  return hlsUrl === null ? null : { hlsUrl, filePath, posterUrl }
+  if (file !== undefined) return { hlsUrl: null, file: { path: file.url, madeBy: file.jobId }, posterUrl }
+  return hlsUrl === null ? null : { hlsUrl, file: null, posterUrl }
 }
 
 function textIn(video: VideoStatus, name: string): string | undefined {

@@ -52,6 +52,7 @@ function Shown({ webhook }: { webhook: Webhook }) {
   return (
     <Page
       title={<Foreign>{webhook.url}</Foreign>}
+      name={`${webhook.url} · Webhooks`}
       lead={
         <>
           <WebhookState webhook={webhook} />

@@ -26,11 +26,13 @@ beforeEach(async () => {
 /** What every reader says of the same jobs. */
 async function told() {
   const [definition] = await readDefinitionMetrics(sql)
-  const [line] = await listQueues(sql)
+  const { queues, all } = await listQueues(sql, { limit: 100, offset: 0 })
+  const [line] = queues
   const gauge = (await readFleet(sql)).find(({ name }) => name === 'job_server_jobs')
   return {
     byStatus: definition?.byStatus,
     queue: line,
+    all,
     gauge: gauge?.samples.map(({ labels, value }) => `${labels?.state} ${value}`).sort(),
     measures: await measure(sql),
   }
@@ -47,6 +49,7 @@ async function someJobs(): Promise<void> {
 const counted = {
   byStatus: { queued: 2, running: 1, cancelling: 1, succeeded: 0, failed: 0, cancelled: 0 },
   queue: { name: 'default', ready: 1, scheduled: 1, running: 2, blocked: 0, waiting: 0 },
+  all: { ready: 1, scheduled: 1, running: 2, blocked: 0, waiting: 0 },
   gauge: ['cancelling 1', 'ready 1', 'running 1', 'scheduled 1'],
   measures: { waitingJobs: 1 },
 }
@@ -120,7 +123,11 @@ test('a job that ended since the count is told as unfinished and as finished, un
 test('who is told a count reads no job', async () => {
   await queue.enqueue()
   const readers = () =>
-    Promise.all([readDefinitionMetrics(observed.sql), listQueues(observed.sql), readFleet(observed.sql)])
+    Promise.all([
+      readDefinitionMetrics(observed.sql),
+      listQueues(observed.sql, { limit: 100, offset: 0 }),
+      readFleet(observed.sql),
+    ])
   const tables = async () => {
     const plans = await observed.plansOf(readers, /live_count/)
     return plans.flatMap((plan) => wholeTablesRead(plan, /^jobs$/))

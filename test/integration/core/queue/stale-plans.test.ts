@@ -64,6 +64,16 @@ const verbs: Record<string, () => Promise<unknown>> = {
     if (job === undefined) throw new Error('nothing was claimed')
     await finish(sql, [{ lease: job.lease, end: succeeded }])
   },
+  'claim as among very many lanes': async () => {
+    await enqueueFirst(2)
+    const request = { workerId: 'w1', definitions: queue.definitions, queues: [], leaseSeconds: 60 }
+    const jobs = await claim(sql, { ...request, limit: 2 }, { limited: true, crowded: true })
+    expect(jobs).toHaveLength(2)
+    await finish(
+      sql,
+      jobs.map(({ lease }) => ({ lease, end: succeeded })),
+    )
+  },
   'end in other ways': async () => {
     await enqueueFirst(ends.length)
     const jobs = await claimUpTo(ends.length)

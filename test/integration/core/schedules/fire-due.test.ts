@@ -158,6 +158,29 @@ test('a schedule whose job meets what an open transaction holds stays due, and t
   expect(await held.outcomes()).toEqual(['2026-01-01T01:00 enqueued'])
 })
 
+test('however many schedules need what somebody holds, one behind them fires in time', async () => {
+  // More than one pass takes, and half a minute if half a second were waited for each.
+  const held = 60
+  for (let n = 0; n < held; n++) await testSchedule(sql, { expression: '0 * * * *', queue: 'held' })
+  const free = await testSchedule(sql, { expression: '1 * * * *' })
+  await clock.set('2026-01-01T01:01:00Z')
+  await sql.begin(async (tx) => {
+    await tx`insert into job_server.lanes (queue, definition_key, definition_version) values ('held', 'test', 1)`
+    const startedAt = performance.now()
+    expect(await fireDue(sql)).toEqual({ ...nothing, enqueued: 1 })
+    expect(performance.now() - startedAt).toBeLessThan(15_000)
+  })
+  expect(await free.outcomes()).toEqual(['2026-01-01T01:01 enqueued'])
+  expect(await fireDue(sql)).toEqual({ ...nothing, enqueued: held })
+})
+
+test('who is told to stop leaves what is due to the next', async () => {
+  await testSchedule(sql, { expression: '0 * * * *' })
+  await clock.set('2026-01-01T01:00:00Z')
+  expect(await fireDue(sql, { signal: AbortSignal.abort() })).toEqual(nothing)
+  expect(await fireDue(sql)).toEqual({ ...nothing, enqueued: 1 })
+})
+
 test('a job that is beyond a limit of PostgreSQL is refused like any other, and the schedule goes on', async () => {
   await sql`
     create function public.exceed_limit() returns trigger language plpgsql
@@ -175,6 +198,30 @@ test('a job that is beyond a limit of PostgreSQL is refused like any other, and 
   expect(await large.outcomes()).toEqual(['2026-01-01T01:00 failed'])
   expect((await large.read()).nextFireAt).toEqual(new Date('2026-01-01T02:00:00Z'))
   await sql`drop function public.exceed_limit cascade`
+})
+
+test('a transaction that stands still is ended though one of its jobs was refused before', async () => {
+  await sql`
+    create function public.refuse_or_stand() returns trigger language plpgsql as $$
+    begin
+      if tg_table_name = 'jobs' then raise exception 'too large' using errcode = 'program_limit_exceeded'; end if;
+      perform pg_sleep(30);
+      return new;
+    end $$`
+  await sql`
+    create trigger refuse before insert on job_server.jobs
+    for each row when (new.queue = 'large') execute function public.refuse_or_stand()`
+  await sql`
+    create trigger stand before update on job_server.schedules for each row execute function public.refuse_or_stand()`
+  await testSchedule(sql, { expression: '0 * * * *', queue: 'large' })
+  await clock.set('2026-01-01T01:00:00Z')
+  // Of its own: it loses its connection.
+  const ended = openPool({ DATABASE_URL: clock.url, DATABASE_POOL_SIZE: 1 }, 'test ended')
+  const startedAt = performance.now()
+  await expect(fireDue(ended)).rejects.toThrow()
+  expect(performance.now() - startedAt).toBeLessThan(25_000)
+  await ended.end({ timeout: 5 })
+  await sql`drop function public.refuse_or_stand cascade`
 })
 
 test('one that is refused among many that catch up takes no statement for each of their times', async () => {

@@ -5,7 +5,7 @@ import { recordOf } from '../../../../core/definitions/discover.ts'
 import { registerDefinitions } from '../../../../core/definitions/register.ts'
 import { defineJob, type JobSchedule } from '../../../../core/job.ts'
 import { fireDue } from '../../../../core/schedules/fire-due.ts'
-import { listSchedules } from '../../../../core/schedules/read.ts'
+import { listSchedules, readFires } from '../../../../core/schedules/read.ts'
 import { pruneCodeSchedules, removeCodeSchedules } from '../../../../core/schedules/sync.ts'
 import { updateSchedule } from '../../../../core/schedules/update.ts'
 import { testClock } from '../../../support/clock.ts'
@@ -15,7 +15,8 @@ const clock = await testClock('2026-01-01T00:30:00Z')
 const { sql } = clock
 
 beforeEach(async () => {
-  await sql`truncate job_server.schedules, job_server.schedule_fires, job_server.definitions, job_server.jobs`
+  await sql`
+    truncate job_server.schedules, job_server.schedule_fires, job_server.definitions, job_server.jobs, job_server.workers`
   await clock.set('2026-01-01T00:30:00Z')
 })
 
@@ -105,12 +106,72 @@ test('what was switched off by hand stays so, whatever the code says', async () 
   expect(await schedules()).toMatchObject([{ expression: '30 * * * *', enabled: false, nextFireAt: null }])
 })
 
-test('when the code has none any more it goes, and those of others stay', async () => {
+/** A worker that lives and whose code has these schedules. */
+async function alive(...names: string[]): Promise<void> {
+  const info = { definitions: ['report@1'], schedules: names }
+  await sql`
+    insert into job_server.workers (id, kind, slots, heartbeat_at, info) values ('w', 'worker', 1, now(), ${sql.json(info)})
+    on conflict on constraint workers_pk do update set heartbeat_at = now(), info = excluded.info`
+}
+
+test('a worker of older code that starts beside one whose code has the schedule stops nothing', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  await registerDefinitions(sql, [defined()])
+  await clock.set('2026-01-01T01:00:00Z')
+  await alive('report@1')
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 0 })
+  expect(await schedules()).toMatchObject([{ nextFireAt: new Date('2026-01-01T02:00:00Z') }])
+})
+
+test('one that has just registered its schedule need not have said yet that it lives', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  await clock.set('2026-01-01T00:59:50Z')
+  await registerDefinitions(sql, [defined()])
+  await clock.set('2026-01-01T01:00:00Z')
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 0 })
+})
+
+test('when the code of no worker has it any more it rests, and says why', async () => {
   await registerDefinitions(sql, [defined('0 * * * *'), defined('0 * * * *', 'kept')])
   await registerDefinitions(sql, [defined()])
-  expect((await schedules()).map(({ name }) => name)).toEqual(['kept@1'])
+  await alive()
+  await clock.set('2026-01-01T01:00:00Z')
+  await alive()
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 1 })
+  const [kept, report] = await schedules()
+  expect(kept).toMatchObject({ name: 'kept@1', nextFireAt: new Date('2026-01-01T02:00:00Z') })
+  expect(report).toMatchObject({ name: 'report@1', enabled: true, nextFireAt: null })
+  expect(await readFires(sql, report?.id ?? '', { limit: 10 })).toMatchObject([
+    { outcome: 'skipped', reason: expect.stringContaining('no worker has it') },
+  ])
+
+  // The next release has it again: it goes on from now, as the same.
+  await clock.set('2026-01-01T05:30:00Z')
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  expect((await schedules())[1]).toMatchObject({
+    id: report?.id,
+    nextFireAt: new Date('2026-01-01T06:00:00Z'),
+  })
+  await clock.set('2026-01-01T06:00:00Z')
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 2, skipped: 0, missed: 1 })
+})
+
+test('what was switched off by hand stays so when a release is taken back and comes again', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  const [made] = await schedules()
+  await updateSchedule(sql, made?.id ?? '', { enabled: false }, { minPeriodSeconds: 1 })
+  await registerDefinitions(sql, [defined()])
+  await clock.set('2026-01-01T05:30:00Z')
+  await fireDue(sql)
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  expect(await schedules()).toMatchObject([{ id: made?.id, enabled: false, nextFireAt: null }])
+})
+
+test('those of definitions that were seen to go are removed, and those of others stay', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *'), defined('0 * * * *', 'kept')])
   expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 2 }])).toBe(0)
-  expect(await removeCodeSchedules(sql, [{ key: 'kept', version: 1 }])).toBe(1)
+  expect(await removeCodeSchedules(sql, [{ key: 'report', version: 1 }])).toBe(1)
+  expect((await schedules()).map(({ name }) => name)).toEqual(['kept@1'])
 })
 
 test('who knows all definitions can remove the schedules of others, but none of the API', async () => {
@@ -118,6 +179,7 @@ test('who knows all definitions can remove the schedules of others, but none of 
   await testSchedule(sql, { name: 'by hand', definitionKey: 'gone', expression: '@daily' })
   expect(await pruneCodeSchedules(sql, [defined('0 * * * *')])).toEqual(['gone@1'])
   expect((await schedules()).map(({ name }) => name)).toEqual(['by hand', 'report@1'])
+  expect(await pruneCodeSchedules(sql, [defined()])).toEqual(['report@1'])
 })
 
 test('a one-shot that is over stays over', async () => {

@@ -97,16 +97,77 @@ describe.each([
 })
 
 test('a job whose attempt could not be brought to its end is in the queue again', async () => {
-  const orphan = defineJob({
-    key: 'orphan',
-    params: z.object({}),
-    run: (_params, context) => context.enqueueChildren([{ definitionKey: 'nobody.knows' }]),
-  })
-  await drain(sql, [orphan])
-  await enqueueJob(sql, orphan, {})
-  await expect(drain(sql, [orphan])).rejects.toThrow('nobody.knows')
+  await enqueueJob(sql, family, {})
+  await sql`alter table job_server.jobs add constraint no_echo check (definition_key <> 'echo')`
+  try {
+    await expect(drain(sql, all)).rejects.toThrow('no_echo')
+  } finally {
+    await sql`alter table job_server.jobs drop constraint no_echo`
+  }
   const jobs = await sql<{ state: string; attempts: number }[]>`select state, attempts from job_server.jobs`
   expect([...jobs]).toEqual([{ state: 'ready', attempts: 0 }])
+})
+
+describe('a job ends as a worker would end it', () => {
+  test.each([
+    ['of a definition that nobody knows', [{ definitionKey: 'nobody.knows' }], /nobody\.knows/],
+    ['with an option that there is none of', [{ definitionKey: 'echo', dely: 5 }], /dely/],
+  ])('children %s', async (_what, children, message) => {
+    const orphan = defineJob({
+      key: 'orphan',
+      params: z.object({}),
+      run: (_params, context) => context.enqueueChildren(children),
+      onChildren: () => null,
+    })
+    await drain(sql, [orphan])
+    const { job } = await enqueueJob(sql, orphan, {})
+    expect(await drain(sql, [orphan])).toMatchObject([{ status: 'failed' }])
+    const [letter] = await sql`
+      select error_code, error_summary from job_server.job_history where id = ${job.id}`
+    expect(letter).toMatchObject({
+      errorCode: 'invalid_children',
+      errorSummary: expect.stringMatching(message),
+    })
+  })
+
+  test('it is known by its id, and what it can not enqueue fails it for good', async () => {
+    const asking = defineJob({
+      key: 'asking',
+      params: z.object({ for: z.string() }),
+      run: (params, { enqueue, jobId }) => enqueue({ definitionKey: params.for, idempotencyKey: jobId }),
+    })
+    await drain(sql, [asking])
+    const first = await enqueueJob(sql, asking, { for: 'echo' })
+    const second = await enqueueJob(sql, asking, { for: 'echo' })
+    const third = await enqueueJob(sql, asking, { for: 'nobody.knows' })
+    const drained = await drain(sql, [asking])
+    const created = { kind: 'succeeded', result: { created: true } }
+    expect(drained.map(({ jobId }) => jobId)).toEqual([first, second, third].map(({ job }) => job.id))
+    expect(drained.map(({ run }) => run.outcome)).toMatchObject([
+      created,
+      created,
+      { kind: 'failed', errorCode: 'invalid_job', retry: false },
+    ])
+    expect(drained.at(-1)?.status).toBe('failed')
+  })
+
+  test('when it is tried again is asked of the backoff function, unless it came with figures of its own', async () => {
+    const patient = defineJob({
+      key: 'patient',
+      params: z.object({}),
+      backoff: () => 5000,
+      run() {
+        throw new Error('not yet')
+      },
+    })
+    await drain(sql, [patient])
+    await enqueueJob(sql, patient, {})
+    await enqueueJob(sql, patient, {}, { backoff: { baseSeconds: 0 } })
+    await drain(sql, [patient], { limit: 2 })
+    const waits = await sql<{ long: boolean }[]>`
+      select scheduled_at > now() + interval '1 hour' as long from job_server.jobs order by id`
+    expect(waits.map(({ long }) => long)).toEqual([true, false])
+  })
 })
 
 test('a transaction is refused: what it has not committed could not be seen', async () => {

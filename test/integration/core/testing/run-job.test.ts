@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineJob, type JobContext } from '../../../../core/job.ts'
+import { defineJob, type JobContext, JobError } from '../../../../core/job.ts'
 import { runJob } from '../../../../core/testing/run-job.ts'
 import batch from '../../../../jobs/process.batch.ts'
 
@@ -61,8 +61,9 @@ test('storage is what the test puts into it', async () => {
   expect((await runJob(moody, { mood: 'copy' })).outcome).toMatchObject({ errorCode: 'source_missing' })
 })
 
-test('parameters that the definition does not take are a failure', async () => {
-  expect((await runJob(batch, { items: [] })).outcome).toMatchObject({ kind: 'failed' })
+test('parameters that the definition does not take are a failure that no other attempt follows', async () => {
+  const { outcome } = await runJob(batch, { items: [] })
+  expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'invalid_params', retry: false })
 })
 
 test.each<[string, (context: JobContext) => unknown]>([
@@ -70,6 +71,9 @@ test.each<[string, (context: JobContext) => unknown]>([
   ['a time in the past', (context) => context.snooze(-1)],
   ['no number of seconds', (context) => context.retryIn(Number.NaN)],
   ['an event without a type', (context) => context.event('')],
+  ['a number as progress', (context) => context.progress(50 as never)],
+  ['a list as payload', (context) => context.event('told', [] as never)],
+  ['nothing as a checkpoint', (context) => context.saveCheckpoint(undefined as never)],
 ])('%s is refused as a worker refuses it', async (_what, run) => {
   const careless = defineJob({
     key: 'careless',
@@ -81,4 +85,43 @@ test.each<[string, (context: JobContext) => unknown]>([
     errorCode: 'threw',
     message: expect.stringMatching(/^expected /),
   })
+})
+
+test.each<[string, (context: JobContext) => unknown, object]>([
+  ['children without an onChildren', ({ attempt }) => attempt, { errorCode: 'no_on_children', retry: false }],
+  ['a bigint', () => 5n, { errorCode: 'unserialisable_result', retry: false }],
+  ['9 MB', () => 'x'.repeat(9e6), { errorCode: 'result_too_large', retry: false }],
+  ['what is no time', (context) => retryIn(Number.NaN, context), { errorCode: 'busy', retry: true }],
+])('%s is a failure as a worker has it', async (what, run, outcome) => {
+  const job = defineJob({ key: 'job', params: z.object({}), run: (_params, context) => run(context) })
+  const children = what.startsWith('children') ? { children: [] } : {}
+  const failed = await runJob(job, {}, children)
+  expect(failed.outcome).toMatchObject({ kind: 'failed', ...outcome })
+})
+
+function retryIn(seconds: number, { log }: JobContext): never {
+  log.error('before', new Error('with its text') as never)
+  throw new JobError('busy', 'No slot.', { retryInSeconds: seconds })
+}
+
+test('a job gets what JSON makes of its parameters', async () => {
+  const dated = defineJob({
+    key: 'dated',
+    params: z.object({ at: z.coerce.date(), note: z.unknown() }),
+    run: ({ at, note }) => ({ at: at instanceof Date, note: typeof note }),
+  })
+  const { outcome } = await runJob(dated, { at: new Date(0), note: new Date(0) })
+  expect(outcome).toEqual({ kind: 'succeeded', result: { at: true, note: 'string' } })
+})
+
+test('the backoff function of the definition is asked', async () => {
+  const job = defineJob({
+    key: 'job',
+    params: z.object({}),
+    backoff: (attempt, error) => attempt * error.message.length,
+    run() {
+      throw new Error('four')
+    },
+  })
+  expect((await runJob(job, {}, { attempt: 3 })).outcome).toMatchObject({ retryInSeconds: 12 })
 })

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { type Duty, listDuties, registerDuties, runDueDuties } from '../../../../core/upkeep/duties.ts'
 import { testClock } from '../../../support/clock.ts'
+import { until } from '../../../support/until.ts'
 
 const clock = await testClock('2026-01-01T00:00:00Z')
 const { sql } = clock
@@ -163,4 +164,86 @@ test('a shorter interval counts at once', async () => {
 test('a scheduler leaves alone what only others know', async () => {
   await registered(counting('newer', 60))
   expect(await runDueDuties(sql, [counting('sweep', 60)])).toEqual([])
+})
+
+/** Begins, and goes on until it is let go; notes whether it was told to end. */
+function holding(name: string) {
+  const begun = Promise.withResolvers<void>()
+  const letGo = Promise.withResolvers<void>()
+  const duty = {
+    name,
+    intervalSeconds: 60,
+    wasTold: false,
+    run: async (signal?: AbortSignal) => {
+      signal?.addEventListener('abort', () => {
+        duty.wasTold = true
+      })
+      begun.resolve()
+      await letGo.promise
+      return null
+    },
+  }
+  return { duty, begun: begun.promise, letGo: () => letGo.resolve() }
+}
+
+test('one that does not come to an end is given up and recorded as failed, and the next runs', async () => {
+  const { duty: endless, letGo } = holding('endless')
+  const sweep = counting('sweep', 60)
+  const duties = await registered(endless, sweep)
+  const runs = await runDueDuties(sql, duties, { giveUpSeconds: 0.2 })
+  expect(runs).toMatchObject([
+    { name: 'endless', error: expect.objectContaining({ message: expect.stringContaining('given up') }) },
+    { name: 'sweep', outcome: { runs: 1 } },
+  ])
+  expect(await listDuties(sql)).toMatchObject([
+    { name: 'endless', running: false, lastError: expect.any(String) },
+    { name: 'sweep', running: false },
+  ])
+  letGo()
+})
+
+test('who stops gives back at once what it has not begun, and tells what runs to end', async () => {
+  const { duty: long, begun, letGo } = holding('long')
+  const hourly = counting('hourly', 3600)
+  const duties = await registered(long, hourly)
+  const stopping = new AbortController()
+  const first = runDueDuties(sql, duties, { signal: stopping.signal })
+  await begun
+  expect(await runDueDuties(sql, duties)).toEqual([])
+  stopping.abort()
+  await until('the duty to be given back', async () => {
+    const view = (await listDuties(sql)).find(({ name }) => name === 'hourly')
+    return view?.running === false
+  })
+  // The other still runs, and another scheduler need not wait for it.
+  expect(await listDuties(sql)).toMatchObject([{ lastStartedAt: null }, { name: 'long', running: true }])
+  expect(await runDueDuties(sql, [hourly])).toMatchObject([{ outcome: { runs: 1 } }])
+  expect(long.wasTold).toBe(true)
+  letGo()
+  expect(await first).toMatchObject([{ name: 'long' }])
+  expect(await runDueDuties(sql, duties, { signal: stopping.signal })).toEqual([])
+})
+
+test('what a long one leaves no time for comes first the next time', async () => {
+  const { duty: long, letGo } = holding('long')
+  const order: string[] = []
+  const noting = (name: string): Duty => ({ name, intervalSeconds: 60, run: async () => order.push(name) })
+  const duties = await registered(long, noting('late'))
+  const first = runDueDuties(sql, duties, { passSeconds: 0.1 })
+  await until('the long one to be told', () => long.wasTold)
+  letGo()
+  expect(await first).toMatchObject([{ name: 'long' }])
+  await clock.set('2026-01-01T00:01:00Z')
+  await runDueDuties(sql, [noting('long'), noting('late')])
+  expect(order).toEqual(['late', 'long'])
+})
+
+test('what fleets are scaled by comes before what has been due for longer', async () => {
+  const order: string[] = []
+  const noting = (name: string): Duty => ({ name, intervalSeconds: 60, run: async () => order.push(name) })
+  const duties = await registered(noting('late'), { ...noting('measures'), comesFirst: true })
+  await sql`
+    update job_server.upkeep_duties set next_run_at = now() - interval '10 minutes' where name = 'late'`
+  await runDueDuties(sql, duties)
+  expect(order).toEqual(['measures', 'late'])
 })

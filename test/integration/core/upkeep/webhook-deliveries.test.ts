@@ -9,7 +9,7 @@ import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
-const queue = await testQueue(sql, { key: 'webhook.deliver', queue: 'webhooks' })
+const queue = await testQueue(sql, { key: 'webhook.deliver', queue: 'webhooks' }, { key: 'test' })
 const { webhook } = await createWebhook(sql, { ...webhookDefaults, url: 'https://example.com/' })
 
 /** As if it had been made so many days ago. */
@@ -40,4 +40,24 @@ test('deliveries past retention are removed, but not while they are on their way
   expect(deliveries[0]?.id).toBe(young)
   expect(await sql`select url from job_server.job_webhooks`).toMatchObject([{ url: 'https://b/' }])
   expect(await sql`select from job_server.dead_letters`).toHaveLength(0)
+})
+
+test('the address of a job that waited longer than history is kept stays until its end was told', async () => {
+  const waited = await sql<
+    { id: string }[]
+  >`select job_server.uuid_v7_floor(now() - interval '40 days') as id`
+  const id = waited[0]?.id ?? ''
+  await sql`truncate job_server.jobs`
+  const jobId = await queue.enqueue({ definitionKey: 'test' })
+  await sql`update job_server.jobs set id = ${id} where id = ${jobId}`
+  await sql`insert into job_server.job_webhooks (job_id, url) values (${id}, 'https://late/')`
+  const { lease } = await queue.claimOne()
+  await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+  const addresses = () => sql`select url from job_server.job_webhooks where job_id = ${id}`
+
+  await removeOldDeliveries(sql, { retentionDays: 30 })
+  expect(await addresses()).toHaveLength(1)
+  await sql`update job_server.job_webhooks set told_at = now() where job_id = ${id}`
+  await removeOldDeliveries(sql, { retentionDays: 30 })
+  expect(await addresses()).toHaveLength(0)
 })

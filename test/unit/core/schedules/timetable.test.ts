@@ -171,11 +171,24 @@ test.each([
   'every 5 minutes',
   'every -5s',
   'every 0s',
+  'every 99999999999999d',
   '2026-02-30T10:00:00Z',
   '2026-01-01T25:00:00Z',
   '2026-01-01',
 ])('%s is refused with a sentence', (expression) => {
   expect(() => parseExpression(expression)).toThrow(/expected|not a cron expression: \S/)
+})
+
+test('rare times are looked for within ten years, and one beyond', () => {
+  const leapMondays = table('0 0 29 2 +1')
+  expect(iso(nextTimes(leapMondays, new Date('2026-01-01T00:00:00Z'), 1000))).toEqual([
+    '2044-02-29T00:00:00.000Z',
+  ])
+  expect(iso(nextTimes(leapMondays, new Date('2040-01-01T00:00:00Z'), 1000))).toEqual([
+    '2044-02-29T00:00:00.000Z',
+    '2072-02-29T00:00:00.000Z',
+  ])
+  expect(nextTimes(table('@yearly'), new Date('2026-01-01T00:00:00Z'), 1000)).toHaveLength(11)
 })
 
 test.each(['0 0 30 2 *', '0 0 31 4,6,9,11 *', '0 0 0 1 1 * 2020'])('%s never fires', (expression) => {

@@ -1,10 +1,10 @@
 /**
- * Bounds of what a job process may say. The child keeps to them where the job speaks, so that its author sees the
- * line at fault; the coordinator holds to them whatever the child does.
+ * Bounds of what a job may say. Its process keeps to them where the job speaks, so that its author sees the line at
+ * fault; the coordinator holds to them whatever the process does.
  */
 
 /** In bytes of JSON. */
-export const bounds = {
+export const jobBounds = {
   result: 8 * 1024 * 1024,
   /** A job that another enqueues. */
   enqueue: 1024 * 1024,
@@ -31,4 +31,8 @@ const maxDepth = 500
 export function isShallow(value: unknown, depth = maxDepth): boolean {
   if (typeof value !== 'object' || value === null) return true
   return depth > 0 && Object.values(value).every((item) => isShallow(item, depth - 1))
+}
+
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`
 }
