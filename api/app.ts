@@ -126,7 +126,6 @@ export function createApp(dependencies: AppDependencies) {
       authenticate({
         ...dependencies,
         allowedHosts: config.ALLOWED_HOSTS,
-        isBehindProxy: config.TRUSTED_PROXIES > 0,
         limit,
         tokens,
       }),

@@ -1,7 +1,7 @@
 /**
  * Server-sent events (WHATWG HTML, 9.2). Each carries the cursor behind it as its id, which a client that comes back
  * gives as Last-Event-ID. The stream is pulled: nothing is made before the client has taken what came before, and one
- * that takes nothing while four heartbeats would have come is cut off. One whose key has been revoked meanwhile ends with
+ * that takes nothing while four heartbeats would have come is cut off. One whose key has been revoked meanwhile ends behind
  * the next heartbeat: the client comes back, and hears why it is not let in.
  */
 import type { Context, TypedResponse } from 'hono'
@@ -24,13 +24,13 @@ const reconnectMs = 1000
  */
 export function eventStream(
   c: Context<ApiEnv>,
-  given: AsyncGenerator<Step>,
+  steps: AsyncGenerator<Step>,
   { abort, heartbeatMs, streams }: { abort: AbortController; heartbeatMs: number; streams: OpenAnswers },
 ): NotJson {
   streams.check(c)
-  const steps = whileGood(c, given, heartbeatMs)
   const encoder = new TextEncoder()
   let stall: NodeJS.Timeout | undefined
+  let askedAt = performance.now()
   let isFirst = true
   let isGone = false
   let isStopped = false
@@ -44,6 +44,16 @@ export function eventStream(
     abort.abort()
     // Where it waits, the signal ends it; where it rests, this does.
     void steps.return(undefined)
+  }
+
+  /** With each heartbeat or as often, beside what is sent: a database that does not answer says nothing against the key. */
+  function askWhetherGood(): void {
+    if (performance.now() < askedAt + heartbeatMs / 2) return
+    askedAt = performance.now()
+    c.var.stillGood().then(
+      (isGood) => isGood || abort.abort(),
+      () => {},
+    )
   }
 
   const stream = new ReadableStream<Uint8Array>(
@@ -63,6 +73,7 @@ export function eventStream(
             return
           }
           controller.enqueue(encoder.encode(frame))
+          askWhetherGood()
           stall = setTimeout(() => {
             isGone = true
             stop()
@@ -87,23 +98,6 @@ export function eventStream(
     // nginx would hold it back.
     'x-accel-buffering': 'no',
   }) as Response as NotJson
-}
-
-/** The steps, as long as the caller would be let in anew. */
-async function* whileGood(
-  c: Context<ApiEnv>,
-  steps: AsyncGenerator<Step>,
-  heartbeatMs: number,
-): AsyncGenerator<Step> {
-  let askedAt = performance.now()
-  for await (const step of steps) {
-    if (step.item === null || performance.now() >= askedAt + heartbeatMs) {
-      askedAt = performance.now()
-      // A database that does not answer says nothing against the key.
-      if (!(await c.var.stillGood().catch(() => true))) return
-    }
-    yield step
-  }
 }
 
 /** To who comes back to a stream that is over: browsers then come no more. */

@@ -138,13 +138,13 @@ function capacity(costs: JobCost[]): string[] {
 }
 
 function connections(): string {
-  const workers = Math.floor((allowedConnections - 3 * poolSize) / (poolSize + 1))
+  const workers = Math.floor((allowedConnections - 3 * poolSize - 2 * 2) / (poolSize + 1))
   return paragraph(
     `A worker holds at most ${poolSize} connections (\`DATABASE_POOL_SIZE\`) and one that listens, whatever number of`,
     `slots it has; a job process holds none. An API or a scheduler holds at most ${poolSize}, an API one more to be asked`,
     'whether it is ready, and one that streams events another; a function holds one, during a call. Of the 100 that',
     'PostgreSQL allows by default, three are',
-    `kept for administrators: enough for two APIs, a scheduler and (${allowedConnections} − 3 · ${poolSize}) /`,
+    `kept for administrators: enough for two APIs, a scheduler and (${allowedConnections} − 3 · ${poolSize} − 4) /`,
     `${poolSize + 1} = ${workers} workers. For more, raise \`max_connections\`, or put a pooler between, with`,
     '`DATABASE_LISTEN_URL` past it.',
   )

@@ -34,6 +34,7 @@ const asked = [
   '/v1/schedules',
   '/v1/dlq',
   '/v1/dlq?redriven=false',
+  '/v1/dlq?redriven=false&limit=6&total=false',
   '/v1/dlq/groups',
   ...['', '&status=queued', '&status=running', '&status=failed', '&definitionKey=bench.short'].flatMap(
     (filter) => [

@@ -154,7 +154,10 @@ export async function readBounded<Answer>(sql: Sql, read: (tx: Sql) => Promise<A
     const [, answer] = await sql.begin('read only', (tx) => {
       // A statement of its own, as the time of one begins with it; on its way before the others, which don't wait for it.
       const bound = tx`
-        select case when current_setting('statement_timeout') = '0' then set_config('statement_timeout', ${longestRead}, true) end`
+        select case
+          when current_setting('statement_timeout')::interval not between interval '1ms' and ${longestRead}::interval
+          then set_config('statement_timeout', ${longestRead}, true)
+        end`
       return Promise.all([bound.execute(), read(tx)])
     })
     return answer as Answer
@@ -250,6 +253,6 @@ export function isRefusedData(error: unknown): boolean {
 }
 
 /** Of SQLSTATE: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded; or a whole one. */
-function hasClass(error: unknown, sqlstate: string): boolean {
+export function hasClass(error: unknown, sqlstate: string): boolean {
   return error instanceof postgres.PostgresError && error.code.startsWith(sqlstate)
 }

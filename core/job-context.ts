@@ -1,6 +1,6 @@
 /** What a `JobContext` takes and how a job ends itself: the same in a worker's process and in `runJob`. */
 import { type JobContext, JobError, JobSnooze, JobWaits, type Json, type JsonObject } from './job.ts'
-import { isShallow } from './job-bounds.ts'
+import { isShallow, jobBounds } from './job-bounds.ts'
 
 export const endings: Pick<JobContext, 'fail' | 'retryIn' | 'snooze' | 'enqueueChildren'> = {
   fail: (message, { retry, code = 'failed' } = {}) => {
@@ -51,32 +51,40 @@ export function checkUpload({ name, contentType }: { name: string; contentType: 
     throw new RangeError(`expected a content type of ${length} characters at most`)
 }
 
-/** @throws TypeError */
-export function checkedJson(what: string, value: unknown): Json {
+/**
+ * What JSON makes of a value that a job reports. Its size is looked at before anything else is done with it.
+ * @throws TypeError; JobError report_too_large
+ */
+export function checkedJson(what: string, value: unknown, limitBytes: number): Json {
   const text = JSON.stringify(value)
   if (text === undefined)
-    throw new TypeError(`expected ${what} that JSON can carry, got ${describedType(value)}`)
+    throw new TypeError(`expected a ${what} that JSON can carry, got ${describedType(value)}`)
+  const sizeBytes = Buffer.byteLength(text)
+  if (sizeBytes > limitBytes) {
+    const message = `The ${what} takes ${sizeBytes} bytes as JSON; ${limitBytes} are allowed.`
+    throw new JobError('report_too_large', message, { retry: false })
+  }
   const json: Json = JSON.parse(text)
-  if (!isShallow(json)) throw new TypeError(`expected ${what} that is not nested as deep as this one is`)
+  if (!isShallow(json)) throw new TypeError(`expected a ${what} that is not nested as deep as this one is`)
   return json
 }
 
-/** @throws TypeError */
-export function checkedJsonObject(what: string, value: unknown): JsonObject {
-  const json = checkedJson(what, value)
+/** @throws as `checkedJson` */
+export function checkedJsonObject(what: string, value: unknown, limitBytes: number): JsonObject {
+  const json = checkedJson(what, value, limitBytes)
   if (isObject(json)) return json
-  throw new TypeError(`expected ${what} to be an object, got ${describedType(value)}`)
+  throw new TypeError(`expected a ${what} that is an object, got ${describedType(value)}`)
 }
 
-/** Logging never throws: what is no object becomes one, and an error keeps its text. */
+/** Logging never throws: what is no object becomes one, an error keeps its text, and what is too large is left out. */
 export function logFieldsOf(given: unknown): JsonObject {
   if (given === undefined || given === null) return {}
   try {
-    const fields =
-      given instanceof Error ? { error: described(given.stack ?? given) } : checkedJson('fields', given)
+    const value = given instanceof Error ? { error: described(given.stack ?? given) } : given
+    const fields = checkedJson('set of fields', value, jobBounds.logFields)
     return isObject(fields) ? fields : { value: fields }
   } catch (error) {
-    return { omitted: `fields: ${described(error)}` }
+    return { omitted: error instanceof Error ? error.message : described(error) }
   }
 }
 

@@ -186,7 +186,7 @@ export interface HookEvent {
 
 export type JobHooks = Partial<Record<HookName, (event: HookEvent, context: HookContext) => unknown>>
 
-/** Hooks have 30 seconds. */
+/** Hooks have 30 seconds, a definition's own and that of its directory together. */
 export interface HookContext {
   readonly signal: AbortSignal
   readonly log: JobLog
@@ -194,7 +194,10 @@ export interface HookContext {
   enqueue: JobContext['enqueue']
 }
 
-/** For `_hooks.ts` in a directory of job files: hooks for all the definitions in it, after their own. */
+/**
+ * For `_hooks.ts` in a directory of job files: hooks for all the definitions in it, after their own, whatever became of
+ * those; and beside one that takes longer than ten seconds.
+ */
 export function defineHooks(hooks: JobHooks): JobHooks {
   return hooks
 }

@@ -21,7 +21,7 @@ import { remakeLanes, removeUnusedLanes } from '../core/upkeep/lanes.ts'
 import { removeOldDeadLetters } from '../core/upkeep/old-dead-letters.ts'
 import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
 import { removeOrphans } from '../core/upkeep/orphans.ts'
-import { keepPartitions } from '../core/upkeep/partitions.ts'
+import { keepPartitions, type Reading } from '../core/upkeep/partitions.ts'
 import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
 import { keepStatistics } from '../core/upkeep/statistics.ts'
 import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
@@ -60,6 +60,7 @@ export interface DutyDependencies {
 export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[] {
   const retentionDays = config.HISTORY_RETENTION_DAYS
   const namespace = config.METRICS_NAMESPACE
+  const readings = new Map<string, Reading>()
   return [
     ...(namespace === undefined ? [] : [measuring(sql, namespace, log)]),
     watch(
@@ -86,21 +87,23 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
     }),
     // Workers do so, and more often; this is for when none is there, and is to come for what waits.
     duty('staging', minute, (signal) => stageAll(sql, signal)),
-    duty('uploads', minute, (signal) => expireUploads(sql, storage, { signal })),
+    long(duty('uploads', minute, (signal) => expireUploads(sql, storage, { signal }))),
     duty('hooks', 5 * minute, async () => ({ givenUp: await giveUpHooks(sql) })),
     duty('rate-starts', 5 * minute, async () => ({ removed: await removeOldStarts(sql) })),
-    duty('stray-outputs', 5 * minute, async (signal) => ({
-      attempts: await whileFull(
-        objectBatch,
-        (limit) => removeStrayOutputs(sql, storage, { limit, signal }),
-        signal,
-      ),
-      parts: await whileFull(
-        objectBatch,
-        (limit) => removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit, signal }),
-        signal,
-      ),
-    })),
+    long(
+      duty('stray-outputs', 5 * minute, async (signal) => ({
+        attempts: await whileFull(
+          objectBatch,
+          (limit) => removeStrayOutputs(sql, storage, { limit, signal }),
+          signal,
+        ),
+        parts: await whileFull(
+          objectBatch,
+          (limit) => removeStrayParts(sql, storage, { linkSeconds: strayPartSeconds, limit, signal }),
+          signal,
+        ),
+      })),
+    ),
     ...retentionDuties({ sql, storage, config, log }),
     duty('idempotency-keys', 5 * minute, async (signal) => ({
       removed: await whileFull(rowBatch, (limit) => removeExpiredKeys(sql, { limit }), signal),
@@ -114,7 +117,13 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
     duty('workers', 5 * minute, async () => ({
       forgotten: await forgetSilent(sql, { afterSeconds: silentWorkerSeconds }),
     })),
-    duty('partitions', hour, async () => ({ ...(await keepPartitions(sql, { retentionDays })) })),
+    long(
+      duty('partitions', hour, async (signal) => {
+        const done = await keepPartitions(sql, { retentionDays, readings, signal })
+        if (done.kept.length > 0) log.warn({ partitions: done.kept }, 'partitions.kept')
+        return { ...done }
+      }),
+    ),
     duty('orphans', hour, () => removeOrphans(sql, { retentionDays })),
     duty('schedule-fires', hour, async () => ({ removed: await removeOldFires(sql, { retentionDays }) })),
     duty('webhook-deliveries', hour, async () => ({
@@ -161,8 +170,8 @@ function retentionDuties({ sql, storage, config, log }: DutyDependencies): Duty[
   })
   return [
     ...(letterDays === 0 ? [] : [letters]),
-    ...(retentionDays === 0 ? [] : [sources]),
-    ...(config.OUTPUT_RETENTION === 'history' ? [outputs] : []),
+    ...(retentionDays === 0 ? [] : [long(sources)]),
+    ...(config.OUTPUT_RETENTION === 'history' ? [long(outputs)] : []),
   ]
 }
 
@@ -230,4 +239,8 @@ function duty<Outcome extends Json>(
   run: (signal?: AbortSignal) => Promise<Outcome>,
 ): Duty<Outcome> {
   return { name, intervalSeconds, run }
+}
+
+function long(duty: Duty): Duty {
+  return { ...duty, mayTakeLong: true }
 }

@@ -3,8 +3,7 @@
  * whatever becomes of it in the next moment, and a job that sends faster than the coordinator reads waits.
  */
 import { readSync, writeSync } from 'node:fs'
-import { type EnqueuedJob, JobError, type JsonObject } from '../core/job.ts'
-import { jobBounds } from '../core/job-bounds.ts'
+import { JobError, type JsonObject } from '../core/job.ts'
 import type { Ask } from './child-storage.ts'
 import type { FromChild, StorageOperation, ToChild } from './protocol.ts'
 
@@ -64,17 +63,6 @@ export class ChildChannel {
     this.#write(JSON.stringify(message))
   }
 
-  /** @throws JobError report_too_large; TypeError when JSON can't carry the message */
-  sendBounded(message: FromChild, limitBytes: number): void {
-    const line = JSON.stringify(message)
-    const sizeBytes = Buffer.byteLength(line)
-    if (sizeBytes > limitBytes) {
-      const text = `The ${message.type} takes ${sizeBytes} bytes as JSON; ${limitBytes} are allowed.`
-      throw new JobError('report_too_large', text, { retry: false })
-    }
-    this.#write(line)
-  }
-
   answer(answer: Answer): void {
     this.#waiting.get(answer.request)?.(answer)
     this.#waiting.delete(answer.request)
@@ -88,11 +76,9 @@ export class ChildChannel {
     }
   }
 
-  /** @throws JobError when it is refused or too large */
-  async enqueue(run: number, job: EnqueuedJob): Promise<{ jobId: string; created: boolean }> {
-    const answer = await this.#ask((request) =>
-      this.sendBounded({ type: 'enqueue', run, request, job: { ...job } as JsonObject }, jobBounds.enqueue),
-    )
+  /** @throws JobError when it is refused */
+  async enqueue(run: number, job: JsonObject): Promise<{ jobId: string; created: boolean }> {
+    const answer = await this.#ask((request) => this.send({ type: 'enqueue', run, request, job }))
     if (answer.type !== 'enqueued') throw new Error('the answer to another question')
     return { jobId: answer.jobId, created: answer.created }
   }

@@ -28,7 +28,7 @@ export class Run {
     private readonly channel: ChildChannel,
   ) {
     const { jobId, attempt, maxAttempts, scratchDirectory, checkpoint, tools, limits, fleet, run } = message
-    const trace = new ChildTrace(message, (told) => this.#report(told, jobBounds.report))
+    const trace = new ChildTrace(message, (told) => this.#report(told))
     this.context = {
       jobId,
       attempt,
@@ -46,19 +46,19 @@ export class Run {
       },
       span: (name, part, attributes) => trace.span(name, part, attributes),
       progress: (given) => {
-        const progress = checkedJsonObject('progress', given)
-        this.#report({ type: 'progress', run, progress }, jobBounds.report)
+        const progress = checkedJsonObject('progress report', given, jobBounds.report)
+        this.#report({ type: 'progress', run, progress })
       },
       event: (eventType, given = {}) => {
         checkEventType(eventType)
-        const payload = checkedJsonObject('the payload of an event', given)
-        this.#report({ type: 'event', run, eventType, payload }, jobBounds.report)
+        const payload = checkedJsonObject('payload of an event', given, jobBounds.report)
+        this.#report({ type: 'event', run, eventType, payload })
       },
       saveCheckpoint: (given) => {
-        const value = checkedJson('a checkpoint', given)
-        this.#report({ type: 'checkpoint', run, value }, jobBounds.checkpoint)
+        const value = checkedJson('checkpoint', given, jobBounds.checkpoint)
+        this.#report({ type: 'checkpoint', run, value })
       },
-      enqueue: (job) => channel.enqueue(run, job),
+      enqueue: async (job) => await channel.enqueue(run, checkedJsonObject('job', job, jobBounds.enqueue)),
       ...endings,
     }
   }
@@ -71,8 +71,8 @@ export class Run {
     this.channel.send(last)
   }
 
-  #report(message: FromChild, limitBytes: number): void {
-    if (!this.#isOver) this.channel.sendBounded(message, limitBytes)
+  #report(message: FromChild): void {
+    if (!this.#isOver) this.channel.send(message)
   }
 
   #log(): JobLog {
@@ -92,9 +92,7 @@ export class Run {
     const kept = clip(text, jobBounds.logText)
     const { run } = this.message
     const fields = logFieldsOf(given)
-    const sizeBytes = Buffer.byteLength(JSON.stringify(fields))
-    this.#loggedBytes += kept.length + sizeBytes
-    const shown = sizeBytes > jobBounds.logFields ? { omitted: `${sizeBytes} bytes of fields` } : fields
-    this.channel.send({ type: 'log', run, level, text: kept, fields: shown })
+    this.#loggedBytes += kept.length + Buffer.byteLength(JSON.stringify(fields))
+    this.channel.send({ type: 'log', run, level, text: kept, fields })
   }
 }

@@ -133,7 +133,8 @@ async function runHooks(
   const own = Promise.try(async () => await definition.hooks?.[name]?.(event, context))
   await Promise.race([own.catch(() => {}), Bun.sleep(ownHookAloneMs)])
   const shared = async () => {
-    if (file === null) return
+    // Who was told to end begins nothing: both are run again elsewhere.
+    if (file === null || signal.aborted) return
     const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
     await module.default[name]?.(event, context)
   }

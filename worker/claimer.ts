@@ -17,9 +17,13 @@ import { LaneCursors } from '../core/queue/lane-cursors.ts'
 import type { Served } from '../core/queue/lanes.ts'
 import { lookAtLanes } from '../core/queue/look-at-lanes.ts'
 
-/** A claim or a look that takes longer, and so much longer for each job, has read past much. */
+/**
+ * A claim or a look that takes longer, and so much longer for each job and each lane, has read past much. Among thousands
+ * of lanes both take tens of milliseconds with nothing to read past.
+ */
 const slowMs = 10
 const slowMsPerJob = 0.1
+const slowMsPerLane = 0.1
 /** Looks may take a twentieth of one connection. */
 const restFactor = 20
 const minRestMs = 1000
@@ -27,6 +31,11 @@ const minRestMs = 1000
 const signMs = 1000
 /** After a look that was quick, claims that take long do so for other reasons. */
 const trustMs = 5000
+
+interface Read {
+  jobs: number
+  lanes: number
+}
 
 export interface ClaimerOptions {
   sql: Pool
@@ -70,7 +79,7 @@ export class Claimer {
       const epoch = BigInt(lease.epoch)
       if (epoch > this.#lastEpoch) this.#lastEpoch = epoch
     }
-    if (this.#cursors === undefined) this.#note(beganAt, jobs.length)
+    if (this.#cursors === undefined) this.#note(beganAt, { jobs: jobs.length, lanes: options.lanes ?? 0 })
     return jobs
   }
 
@@ -95,9 +104,9 @@ export class Claimer {
     if (jobs > 0) log.warn({ jobs }, 'lost_claim.given_back')
   }
 
-  #note(beganAt: number, jobs: number): void {
+  #note(beganAt: number, read: Read): void {
     const now = performance.now()
-    if (now - beganAt < slowMs + jobs * slowMsPerJob) return
+    if (now - beganAt < slowAfterMs(read)) return
     const isSign = beganAt < this.#slowAt + signMs && now > this.#trustedUntil
     this.#slowAt = now
     if (!isSign) return
@@ -110,9 +119,9 @@ export class Claimer {
     const beganAt = performance.now()
     let isQuick = false
     try {
-      const { jobs, stragglers } = await lookAtLanes(this.options.sql, this.options.served(), cursors)
-      isQuick = performance.now() - beganAt < (slowMs + jobs * slowMsPerJob) / 2
-      if (stragglers > 0) this.options.found()
+      const read = await lookAtLanes(this.options.sql, this.options.served(), cursors)
+      isQuick = performance.now() - beganAt < slowAfterMs(read) / 2
+      if (read.stragglers > 0) this.options.found()
     } catch (error) {
       this.options.log.warn({ err: error }, 'lanes.look_failed')
     }
@@ -127,4 +136,8 @@ export class Claimer {
       this.#looking = this.#look(cursors)
     }, restMs)
   }
+}
+
+function slowAfterMs({ jobs, lanes }: Read): number {
+  return slowMs + jobs * slowMsPerJob + lanes * slowMsPerLane
 }

@@ -106,7 +106,7 @@ export class Coordinator {
   #tendTimer: NodeJS.Timeout | undefined
   #leasesWanted = false
   #limited = false
-  #crowded = false
+  #lanes = 0
   #admittedUpTo: string | null = null
   #beatAt = Number.NEGATIVE_INFINITY
   /** Nothing is claimed before: it could not be run. */
@@ -303,7 +303,7 @@ export class Coordinator {
     const { sql } = this.options
     const leases = this.#leasesWanted
     const pass = this.#stagings.begin()
-    const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, crowded, blocked } = await stage(sql, {
+    const { staged, nextDueInSeconds, nextLeaseEndInSeconds, limited, lanes, blocked } = await stage(sql, {
       limit: stageLimit,
       withinSeconds: pass.withinSeconds,
       leases,
@@ -313,7 +313,7 @@ export class Coordinator {
     if (leases) this.#leasesWanted = false
     if (staged === stageLimit) this.wake()
     this.#limited = limited
-    this.#crowded = crowded
+    this.#lanes = lanes
     this.#dueTimer = this.#inSeconds(nextDueInSeconds, this.#dueTimer, () => {
       this.#tendedAt = Number.NEGATIVE_INFINITY
       this.wake()
@@ -352,7 +352,7 @@ export class Coordinator {
     return await silence.over(
       this.#claimer.claim(
         { workerId, definitions, queues: config.QUEUES, limit, leaseSeconds, ...options },
-        { limited: this.#limited, crowded: this.#crowded },
+        { limited: this.#limited, lanes: this.#lanes },
       ),
     )
   }
@@ -402,7 +402,7 @@ export class Coordinator {
       schedules: definitions.filter(({ schedule }) => schedule !== null).map(definitionName),
       pid: process.pid,
       bun: Bun.version,
-      ffmpeg: { ...this.options.ffmpeg },
+      ffmpeg: isOpen ? { ...this.options.ffmpeg } : { version: this.options.ffmpeg.version },
     }
     const limits = limitFamilies('job_server_worker', {
       poolSize: config.DATABASE_POOL_SIZE,

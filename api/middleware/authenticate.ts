@@ -24,21 +24,13 @@ interface AuthenticateOptions {
   openTo: OpenTo
   /** Names that callers without a key may use; empty: see `requireName`. */
   allowedHosts: readonly string[]
-  /** Whether all requests come by one: then nobody is this machine. */
-  isBehindProxy: boolean
   limit: RateLimit
   tokens: PlaybackTokens
 }
 
-export function authenticate({
-  sql,
-  openTo,
-  allowedHosts,
-  isBehindProxy,
-  limit,
-  tokens,
-}: AuthenticateOptions) {
+export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: AuthenticateOptions) {
   const known = new Map<string, { key: ApiKey; until: number }>()
+  const looks = new Map<string, Promise<ApiKey | null>>()
   const keysAreNeeded = keyWatch(sql)
 
   async function keyOf(secret: string, c: Context<ApiEnv>): Promise<ApiKey> {
@@ -53,7 +45,16 @@ export function authenticate({
     throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
   }
 
+  /** Once for all who ask at the same time, as the streams of a key do. */
   async function lookUp(secret: string): Promise<ApiKey | null> {
+    const underWay = looks.get(secret)
+    if (underWay !== undefined) return await underWay
+    const look = read(secret).finally(() => looks.delete(secret))
+    looks.set(secret, look)
+    return await look
+  }
+
+  async function read(secret: string): Promise<ApiKey | null> {
     const now = Date.now()
     const key = looksLikeSecret(secret) ? await findKey(sql, secret) : null
     // What is found goes to the end: the oldest is who was longest not looked up.
@@ -97,7 +98,7 @@ export function authenticate({
       if (openTo === 'nobody' || (await keysAreNeeded())) {
         throw unauthorized('An API key is needed: Authorization: Bearer <key>.')
       }
-      requireDirect(c, isBehindProxy)
+      requireDirect(c)
       requireName(c, { openTo, allowedHosts })
       c.set('stillGood', async () => !(await keysAreNeeded()))
     }
@@ -135,8 +136,8 @@ const marksOfProxies = [
 ]
 
 /** A proxy on this machine lets the whole network speak by this machine's name. */
-function requireDirect(c: Context<ApiEnv>, isBehindProxy: boolean): void {
-  if (!isBehindProxy && marksOfProxies.every((name) => c.req.header(name) === undefined)) return
+function requireDirect(c: Context<ApiEnv>): void {
+  if (marksOfProxies.every((name) => c.req.header(name) === undefined)) return
   throw unauthorized(
     'By a proxy the API serves callers with a key only: make the first (bun run keys create).',
   )

@@ -19,9 +19,13 @@ import { Enqueued, exampleId, messageOfRetry } from './job-answers.ts'
 const ListQuery = z.strictObject({
   definitionKey: text(255).optional(),
   errorCode: text(100).optional(),
-  redriven: z.enum(['true', 'false']).describe('false: only those that wait for somebody.').optional(),
+  redriven: z
+    .enum(['true', 'false'])
+    .describe('false: only those that wait for somebody; of a definition that is named, all not redriven.')
+    .optional(),
   limit: queryInteger(1, 1000).default(100),
   offset: queryInteger(0, 2_147_483_647).default(0),
+  total: z.enum(['true', 'false']).describe('Whether to count all that match; by default so.').optional(),
 })
 
 const maxAttempts = z.int().min(1).max(1000).optional()
@@ -46,17 +50,22 @@ export function deadLetterRoutes({ sql }: AppDependencies) {
         summary: 'List dead letters, newest first',
         answers: {
           200: {
-            description: 'A page, and how many there are in all.',
-            schema: z.object({ jobs: z.array(DeadLetterSummary), total: z.int() }),
+            description: 'A page.',
+            schema: z.object({
+              jobs: z.array(DeadLetterSummary),
+              total: z.int().optional().describe('How many match.'),
+            }),
             example: { jobs: [exampleLetter], total: 1 },
           },
         },
       }),
       validate('query', ListQuery),
       async (c) => {
-        const { redriven, ...query } = c.req.valid('query')
+        const { redriven, limit, offset, total: wantsTotal, ...query } = c.req.valid('query')
         const filter = redriven === undefined ? query : { ...query, redriven: redriven === 'true' }
-        return c.json(await listDeadLetters(sql, filter))
+        const page = { limit, offset, total: wantsTotal !== 'false' }
+        const { jobs, total } = await listDeadLetters(sql, filter, page)
+        return c.json({ jobs, ...(total === null ? {} : { total }) })
       },
     )
     .get(

@@ -37,27 +37,38 @@ export interface DeadLetterFilter {
 
 interface DeadLetterPage {
   jobs: DeadLetterView[]
-  total: number
+  /** How many match in all; null when it was not asked for. */
+  total: number | null
+}
+
+interface PageRequest {
+  limit: number
+  offset: number
+  total: boolean
 }
 
 /**
- * One page, newest first, and how many there are in all; those of our own only where their definition is named.
+ * One page, newest first. Only where their definition is named has it those of our own, and, among those that nobody has
+ * redriven yet, those that nobody could.
+ * @param page.total whether to count all that match, which costs more the more there are
  * @throws ReadTooLong
  */
 export async function listDeadLetters(
   sql: Sql,
-  filter: DeadLetterFilter & { limit: number; offset: number },
+  filter: DeadLetterFilter,
+  page: PageRequest,
 ): Promise<DeadLetterPage> {
-  return await readBounded(sql, (tx) => readPage(tx, filter))
+  return await readBounded(sql, (tx) => readPage(tx, filter, page))
 }
 
 async function readPage(
   sql: Sql,
-  filter: DeadLetterFilter & { limit: number; offset: number },
+  { definitionKey, errorCode, redriven }: DeadLetterFilter,
+  { limit, offset, total }: PageRequest,
 ): Promise<DeadLetterPage> {
-  const { definitionKey, errorCode, redriven, limit, offset } = filter
+  const leftOut = redriven === false ? neverRedriven : internalDefinitions
   const matching = sql`
-    ${definitionKey === undefined ? sql`definition_key <> all(${internalDefinitions}::text[])` : sql`definition_key = ${definitionKey}`}
+    ${definitionKey === undefined ? sql`definition_key <> all(${leftOut}::text[])` : sql`definition_key = ${definitionKey}`}
     ${errorCode === undefined ? sql`` : sql`and error_code = ${errorCode}`}
     ${redriven === undefined ? sql`` : redriven ? sql`and redriven_at is not null` : sql`and redriven_at is null`}`
   const [jobs, [count]] = await Promise.all([
@@ -67,10 +78,12 @@ async function readPage(
       where ${matching}
       order by moved_to_dlq_at desc, id desc
       limit ${limit} offset ${offset}`),
-    plannedAnew(sql<{ total: number }[]>`
-      select count(*)::float8 as total from job_server.dead_letters where ${matching}`),
+    total
+      ? plannedAnew(sql<{ total: number }[]>`
+          select count(*)::float8 as total from job_server.dead_letters where ${matching}`)
+      : [],
   ])
-  return { jobs, total: count?.total ?? 0 }
+  return { jobs, total: count?.total ?? null }
 }
 
 export interface DeadLetterGroup {

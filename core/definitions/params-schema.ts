@@ -87,7 +87,11 @@ function loosen(schema: Schema, json: JsonSchema): void {
     keepAnnotations(json)
   else if (def.type === 'object')
     json.required = json.required?.filter((key) => !mayBeMissing(def.shape[key]))
-  else if (def.type === 'tuple' && def.items.some(mayBeMissing)) delete json.minItems
+  else if (def.type === 'union' && json.oneOf !== undefined) {
+    // What each of them refuses of the others may be just what is left out.
+    json.anyOf = json.oneOf
+    delete json.oneOf
+  } else if (def.type === 'tuple' && def.items.some(mayBeMissing)) delete json.minItems
   loosenChecks(schema, json)
 }
 
@@ -125,10 +129,12 @@ function loosenChecks(schema: Schema, json: JsonSchema): void {
     delete json.pattern
     delete json.allOf
   }
-  // By these names JSON Schema means less than what is taken; the pattern says it.
-  const isWider = ({ format, pattern }: Check) =>
-    format === 'guid' || (format === 'email' && pattern?.source !== z.regexes.email.source)
-  if (all.some(isWider)) delete json.format
+  // By other names, or by one that was only written beside it, JSON Schema means something else; the pattern says it.
+  const isMeant = ({ format, pattern }: Check) =>
+    format !== undefined &&
+    format !== 'guid' &&
+    (format !== 'email' || pattern?.source === z.regexes.email.source)
+  if (schema._zod.traits.has('$ZodCustomStringFormat') || !all.some(isMeant)) delete json.format
 }
 
 const ofTheValue = [

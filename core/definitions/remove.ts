@@ -5,7 +5,7 @@
  * left without its definition. It is removal that pays for it: it has the whole table to itself for a moment, so that it
  * comes between statements. Only who may have looked before that moment, in a transaction, holds the row (`for key share`).
  */
-import { endWhenStill, isInUse, type Pool, type Sql } from '../db.ts'
+import { endWhenStill, hasClass, isInUse, type Pool, type Sql } from '../db.ts'
 import { removeCodeSchedules } from '../schedules/sync.ts'
 import { silentSeconds } from '../workers/read.ts'
 import { isInternal } from './internal.ts'
@@ -26,23 +26,30 @@ export type Removal =
 /** With the schedule that its code gave it. Our own definitions are not to be found. */
 export async function removeDefinition(sql: Pool, definition: DefinitionKey): Promise<Removal> {
   if (isInternal(definition.key)) return { kind: 'not_found' }
-  // Before any lock: where jobs of it are enqueued all the time, its row is never free.
+  // Before any lock: where jobs of it are enqueued all the time, nobody is to wait for that.
   const uses = await usesOf(sql, definition)
+  if (uses === null) return { kind: 'not_found' }
   if (uses.length > 0) return { kind: 'in_use', uses }
   for (let tries = 0; tries < lockTries; tries++) {
     try {
       // Each statement has to see what those did for which the one before it waited.
       return await sql.begin('isolation level read committed', (tx) => removeUnused(tx, definition))
     } catch (error) {
+      // query_canceled
+      if (hasClass(error, '57014')) return { kind: 'in_use', uses: [tooMany] }
       if (!isInUse(error)) throw error
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
-  return { kind: 'in_use', uses: ['a transaction that is still open uses it'] }
+  return { kind: 'in_use', uses: [openTransaction] }
 }
 
-/** While it waits for the table, all who enqueue wait behind it. */
+/** Jobs are found by their key. */
+const tooMany = 'too many jobs of its other versions have not ended to look through them at once'
+const openTransaction = 'a transaction that is still open has read the definitions'
+/** While it waits for the table, and while it has it, all who enqueue, claim and end jobs wait. */
 const lockPatience = '200ms'
+const heldAtMost = { statement: '500ms', stillSeconds: 5 }
 const lockTries = 6
 const pauseMs = 300
 
@@ -58,14 +65,20 @@ export async function pruneDefinitions(
   const others = (await listDefinitions(sql)).filter((each) => !names.has(definitionName(each)))
   const pruned: { name: string; removal: Removal }[] = []
   for (const other of others) {
-    pruned.push({ name: definitionName(other), removal: await removeDefinition(sql, other) })
+    const removal = await removeDefinition(sql, other)
+    pruned.push({ name: definitionName(other), removal })
+    // It would be in the way of the others, too, and each try holds up all who enqueue.
+    if (removal.kind === 'in_use' && removal.uses.includes(openTransaction)) break
   }
   return pruned
 }
 
 async function removeUnused(tx: Sql, definition: DefinitionKey): Promise<Removal> {
   const { key, version } = definition
-  await tx`select ${endWhenStill(tx)}, set_config('lock_timeout', ${lockPatience}, true)`
+  await tx`
+    select
+      ${endWhenStill(tx, heldAtMost.stillSeconds)}, set_config('lock_timeout', ${lockPatience}, true),
+      set_config('statement_timeout', ${heldAtMost.statement}, true)`
   await tx`lock table job_server.definitions in access exclusive mode`
   // schedules_definition_idx
   await tx`
@@ -76,10 +89,8 @@ async function removeUnused(tx: Sql, definition: DefinitionKey): Promise<Removal
         for update
       ) as held
     )`
-  const held =
-    await tx`select from job_server.definitions where key = ${key} and version = ${version} for update`
-  if (held.count === 0) return { kind: 'not_found' }
   const uses = await usesOf(tx, definition)
+  if (uses === null) return { kind: 'not_found' }
   if (uses.length > 0) return { kind: 'in_use', uses }
   await removeCodeSchedules(tx, [definition])
   await tx`
@@ -99,8 +110,8 @@ interface Uses {
   registeredSecondsAgo: number
 }
 
-/** A schedule that was switched off or is over starts nothing. */
-async function usesOf(sql: Sql, { key, version }: DefinitionKey): Promise<string[]> {
+/** A schedule that was switched off or is over starts nothing. @returns null when there is no such definition */
+async function usesOf(sql: Sql, { key, version }: DefinitionKey): Promise<string[] | null> {
   // definitions_pk, schedules_definition_idx, and jobs_definition_idx, by which jobs of the key's other versions are read,
   // too. A worker registers what it has some time before it first says that it lives.
   const [row] = await sql<Uses[]>`
@@ -126,7 +137,7 @@ async function usesOf(sql: Sql, { key, version }: DefinitionKey): Promise<string
       extract(epoch from now() - registered_at)::float8 as registered_seconds_ago
     from job_server.definitions
     where key = ${key} and version = ${version}`
-  return row === undefined ? [] : sentencesOf(row)
+  return row === undefined ? null : sentencesOf(row)
 }
 
 function sentencesOf({ jobs, schedules, workers, registeredSecondsAgo }: Uses): string[] {

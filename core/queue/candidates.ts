@@ -8,8 +8,8 @@
  * line, and are locked from its front on.
  */
 import type { Fragment, Sql } from '../db.ts'
-import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
-import { readyJobs } from './ready-jobs.ts'
+import { lowestPriority } from './lane-cursors.ts'
+import { type Beginnings, readyJobs } from './ready-jobs.ts'
 
 export interface CandidatesOf {
   /** How many jobs are to be claimed. */
@@ -23,11 +23,16 @@ export interface CandidatesOf {
 }
 
 /** CTEs, the last of which is `candidates`; of `open_lanes`. */
-export function candidates(sql: Sql, of: CandidatesOf, cursors: LaneCursors | undefined) {
-  return of.crowded ? firstOfAll(sql, of, cursors) : firstOfEach(sql, of, cursors)
+export function candidates(sql: Sql, of: CandidatesOf, from: Beginnings | undefined) {
+  if (!of.crowded) return firstOfEach(sql, of, from)
+  if (from === undefined) return firstOfAll(sql, of, undefined)
+  // Lanes are read three times, and what is known of so many is sent and parsed once.
+  return sql`
+    known_ranges as materialized (select ${from.ranges} as ranges),
+    ${firstOfAll(sql, of, { ...from, ranges: sql`(select ranges from known_ranges)` })}`
 }
 
-function firstOfEach(sql: Sql, { hasShares }: CandidatesOf, cursors: LaneCursors | undefined) {
+function firstOfEach(sql: Sql, { hasShares }: CandidatesOf, from: Beginnings | undefined) {
   return sql`
     candidates as materialized (
       select next.*, definition_key, definition_version, room
@@ -41,7 +46,7 @@ function firstOfEach(sql: Sql, { hasShares }: CandidatesOf, cursors: LaneCursors
           ...(hasShares ? { lowest: sql`open_lanes.lowest` } : {}),
           lock: true,
         },
-        cursors,
+        from,
       )}
       ) as next
     )`
@@ -53,17 +58,13 @@ function firstOfEach(sql: Sql, { hasShares }: CandidatesOf, cursors: LaneCursors
  * not enough, as when each lane has one job, who is next in line. If the line is short, few lanes have jobs: then these
  * are read as a few lanes always are.
  */
-function firstOfAll(
-  sql: Sql,
-  { limit, hasRooms, hasShares }: CandidatesOf,
-  cursors: LaneCursors | undefined,
-) {
+function firstOfAll(sql: Sql, { limit, hasRooms, hasShares }: CandidatesOf, from: Beginnings | undefined) {
   const inOrder = sql`order by priority desc, turn_at, id`
   const longLine = limit + inLineBehind(limit)
   const isShort = sql`(select count(*) from line) < ${longLine}`
   const lowest = hasShares ? sql`open_lanes.lowest` : sql`${lowestPriority}::int`
   const firstOf = (lane: Fragment, lowest: Fragment, limit: Fragment) =>
-    readyJobs(sql, { lane, columns: sql`jobs.id, priority, jobs.turn_at`, limit, lowest }, cursors)
+    readyJobs(sql, { lane, columns: sql`jobs.id, priority, jobs.turn_at`, limit, lowest }, from)
   const jobsNear = sql`
     (
       select next.*, queue, definition_key, definition_version, room, is_limited, most, lowest
@@ -107,7 +108,7 @@ function firstOfAll(
           lowest: sql`front.lowest`,
           lock: true,
         },
-        cursors,
+        from,
       )}
       ) as next
     ),

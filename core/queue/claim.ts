@@ -16,7 +16,7 @@ import { candidates } from './candidates.ts'
 import { type LaneCursors, lowestPriority } from './lane-cursors.ts'
 import { type Lane, namesOf, type Served, servedLanes } from './lanes.ts'
 import { probe } from './probe.ts'
-import { turnsBefore, turnText } from './ready-jobs.ts'
+import { type Beginnings, beginningsOf, turnsBefore, turnText } from './ready-jobs.ts'
 import type { Lease } from './row.ts'
 import { hasReadyJobs } from './stage.ts'
 
@@ -62,22 +62,27 @@ export interface ClaimRequest extends Served {
 export interface ClaimOptions {
   /** Whether definitions with a limit are looked at too, which takes a transaction. */
   limited: boolean
-  /** Whether there are very many lanes; the claim is the same, by another way. Default false. */
-  crowded?: boolean
+  /** How many there are: among very many the claim is the same, by another way. Default 0. */
+  lanes?: number
 }
+
+/** By far more than a worker has definitions. */
+const fewLanes = 200
 
 /** Up to `limit` jobs, highest priority first, oldest first among equals. Jobs others hold are passed over. */
 export async function claim(
   sql: Pool,
   request: ClaimRequest,
-  { limited: isLimited, crowded = false }: ClaimOptions,
+  { limited: isLimited, lanes = 0 }: ClaimOptions,
 ): Promise<ClaimedJob[]> {
   if (request.limit < 1 || request.definitions.length === 0) return []
-  if (!isLimited) return await claimFrom(sql, request, { limited: [], crowded })
+  const crowded = lanes > fewLanes
+  const from = beginningsOf(sql, request.cursors)
+  if (!isLimited) return await claimFrom(sql, request, { limited: [], crowded, from })
   return await sql.begin(async (tx) => {
-    const limited = await lockLimited(tx, request)
+    const limited = await lockLimited(tx, request.definitions, from)
     // A statement of its own: its snapshot is from after the locks, so it counts what the last holders claimed.
-    return await claimFrom(tx, request, { limited, crowded })
+    return await claimFrom(tx, request, { limited, crowded, from })
   })
 }
 
@@ -87,14 +92,18 @@ const standstillSeconds = 10
 type DefinitionName = Served['definitions'][number]
 
 /** Locks, in one order for all, the limited definitions that have jobs waiting; others take their turn after us. */
-async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Promise<DefinitionName[]> {
+async function lockLimited(
+  tx: Sql,
+  definitions: DefinitionName[],
+  from: Beginnings | undefined,
+): Promise<DefinitionName[]> {
   const limited = await tx<DefinitionName[]>`
     select key, version, ${endWhenStill(tx, standstillSeconds)}
     from (${namesOf(tx, definitions)}) as loaded
     join job_server.definitions using (key, version)
     where (concurrency_limit is not null or rate_limit_count is not null) and exists (
       select from job_server.lanes
-      where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx, cursors)}
+      where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(tx, from)}
     )
     order by key, version`
   if (limited.length === 0) return []
@@ -108,7 +117,7 @@ async function lockLimited(tx: Sql, { definitions, cursors }: ClaimRequest): Pro
 async function claimFrom(
   sql: Sql,
   request: ClaimRequest,
-  { limited, crowded }: { limited: DefinitionName[]; crowded: boolean },
+  { limited, crowded, from }: { limited: DefinitionName[]; crowded: boolean; from: Beginnings | undefined },
 ): Promise<ClaimedJob[]> {
   const { workerId, limit, leaseSeconds, mostlyFrom, cursors } = request
   // What only limits need stands in the statement only with limits: its planning is not free.
@@ -129,7 +138,7 @@ async function claimFrom(
           : sql`(not ${hasLimit(sql)} or (definitions.key, definitions.version) in (select key, version from (${namesOf(sql, limited)}) as limited))`
       }
     ),
-    ${candidates(sql, { limit, hasRooms: limited.length > 0, hasShares: mostlyFrom !== undefined, crowded }, cursors)},
+    ${candidates(sql, { limit, hasRooms: limited.length > 0, hasShares: mostlyFrom !== undefined, crowded }, from)},
     -- A definition with jobs in several queues has one room for them all.
     placed as (
       select *, row_number() over (partition by definition_key, definition_version order by priority desc, turn_at, id) as place

@@ -70,7 +70,11 @@ export async function endHook(sql: Sql, run: HookRun, error: string | null): Pro
     where ${error}::text is not null`
 }
 
-/** Gives up hooks whose workers died again and again, and those that nobody has had the code of for long. @returns how many */
+/**
+ * Gives up hooks whose workers died again and again, and those that wait for long for code that nobody has. While no worker
+ * lives that takes up anything, nothing is known of the code: it may well be back with the next, as after a restart.
+ * @returns how many
+ */
 export async function giveUpHooks(sql: Sql): Promise<number> {
   const isWorn = sql`tries >= ${triesLimit}`
   // All that waits is read: it is little, and this comes seldom.
@@ -79,7 +83,7 @@ export async function giveUpHooks(sql: Sql): Promise<number> {
       delete from job_server.hook_runs
       where lease_expires_at < now() and (
         ${isWorn}
-        or created_at < now() - make_interval(secs => ${orphanSeconds}) and not ${hasCode(sql)}
+        or created_at < now() - make_interval(secs => ${orphanSeconds}) and ${isWithoutCode(sql)}
       )
       returning job_id, hook, ${isWorn} as is_worn
     )
@@ -92,19 +96,22 @@ export async function giveUpHooks(sql: Sql): Promise<number> {
   return rows.count
 }
 
-/** Whether the code of the definition has hooks, and a worker that lives has the code. */
-function hasCode(sql: Sql) {
+/** Whether the code of the definition has no hooks, or of the workers that live none has it. One that drains names nothing. */
+function isWithoutCode(sql: Sql) {
+  const lives = sql`kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})`
   // definitions_pk; workers are few.
   return sql`
     (
-      exists (
+      not exists (
         select from job_server.definitions
         where key = definition_key and version = definition_version and hooks <> '{}'
       )
-      and exists (
-        select from job_server.workers
-        where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})
-          and info -> 'definitions' ? (definition_key || '@' || definition_version)
+      or (
+        exists (select from job_server.workers where ${lives} and info -> 'definitions' <> '[]')
+        and not exists (
+          select from job_server.workers
+          where ${lives} and info -> 'definitions' ? (definition_key || '@' || definition_version)
+        )
       )
     )`
 }

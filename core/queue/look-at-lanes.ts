@@ -10,12 +10,12 @@ import { readyJobs, turnsBefore, turnText } from './ready-jobs.ts'
 /** Of a lane. */
 const limit = 50
 
-/** @returns how many jobs were read, and how many of them are behind the cursors */
+/** @returns how many lanes and jobs were read, and how many of the jobs are behind the cursors */
 export async function lookAtLanes(
   sql: Sql,
   served: Served,
   cursors: LaneCursors,
-): Promise<{ jobs: number; stragglers: number }> {
+): Promise<{ lanes: number; jobs: number; stragglers: number }> {
   const known = cursors.known
   // lanes_pk, then jobs_ready_idx lane by lane.
   const rows = await sql<(Lane & { since: string; jobs: Pick<Ready, 'id' | 'priority' | 'turnAt'>[] })[]>`
@@ -28,13 +28,14 @@ export async function lookAtLanes(
       ) as jobs
     from (${servedLanes(sql, served)}) as served`
   const [first] = rows
-  if (first === undefined) return { jobs: 0, stragglers: 0 }
+  if (first === undefined) return { lanes: 0, jobs: 0, stragglers: 0 }
   const found = rows.map(({ jobs, since: _since, ...lane }) => ({
     lane,
     jobs: jobs.map((job) => ({ ...lane, ...job })),
   }))
   cursors.looked(known, found, limit, first.since)
   return {
+    lanes: found.length,
     jobs: found.reduce((sum, { jobs }) => sum + jobs.length, 0),
     stragglers: cursors.stragglers.length,
   }

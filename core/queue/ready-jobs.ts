@@ -14,14 +14,30 @@ export interface ReadyJobs {
   lock?: boolean
 }
 
+/** Where lanes are read from, as cursors had it at one moment. */
+export interface Beginnings {
+  /** A jsonb value, as `LaneCursors.ranges` gives it. */
+  ranges: Fragment
+  stragglers: string[]
+}
+
+/** Once for all the statements of a claim: among thousands of lanes, to put it together takes as long as the claim. */
+export function beginningsOf(sql: Sql, cursors: LaneCursors | undefined): Beginnings | undefined {
+  if (cursors === undefined) return undefined
+  return {
+    ranges: sql`${sql.json(jsonParameter(cursors.ranges))}::jsonb`,
+    stragglers: cursors.stragglers,
+  }
+}
+
 /**
  * jobs_ready_idx, and jobs_pk for those behind the cursors, which come on top of the limit.
- * @param cursors left out: the lane is read from its head, in a statement that is planned sooner
+ * @param from left out: the lane is read from its head, in a statement that is planned sooner
  */
-export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fragment {
-  if (cursors === undefined) return inOrder(sql, asked)
+export function readyJobs(sql: Sql, asked: ReadyJobs, from?: Beginnings): Fragment {
+  if (from === undefined) return inOrder(sql, asked)
   const { lane, limit } = asked
-  const stragglers = cursors.stragglers
+  const { ranges, stragglers } = from
   // One range after another is read, and only as far as it takes. A row comparison is where a scan of the index can
   // begin; a condition on the turn alone, below several priorities, only sorts out what it passes.
   return sql`
@@ -31,7 +47,7 @@ export function readyJobs(sql: Sql, asked: ReadyJobs, cursors?: LaneCursors): Fr
         select
           coalesce(known.highest, ${highestPriority}) as highest, coalesce(known.lowest, ${lowestPriority}) as lowest,
           coalesce(known.turn_at, '-infinity') as turn_at, known.id
-        from jsonb_to_recordset(coalesce(${sql.json(jsonParameter(cursors.ranges))}::jsonb #> ${pathOf(sql, lane)}, '[{}]')) as known (
+        from jsonb_to_recordset(coalesce(${ranges} #> ${pathOf(sql, lane)}, '[{}]')) as known (
           place int, highest int, lowest int, turn_at timestamptz, id uuid
         )
         order by place

@@ -2,7 +2,7 @@
 import type { Fragment, Sql } from '../db.ts'
 import type { LaneCursors } from './lane-cursors.ts'
 import { probe } from './probe.ts'
-import { readyJobs } from './ready-jobs.ts'
+import { type Beginnings, beginningsOf, readyJobs } from './ready-jobs.ts'
 
 export interface Staged {
   staged: number
@@ -10,24 +10,21 @@ export interface Staged {
   nextDueInSeconds: number | null
   /** Whether jobs of definitions with a limit of their own are ready. */
   limited: boolean
-  /** Whether there are so many lanes that a claim has to go another way. */
-  crowded: boolean
+  /** How many lanes there are. */
+  lanes: number
   /** Whether jobs are blocked by their concurrency key. */
   blocked: boolean
   /** Until the next lease runs out unless it is renewed; null: none is held, or that was not asked for. */
   nextLeaseEndInSeconds: number | null
 }
 
-/** By far more than a worker has definitions. */
-const fewLanes = 200
-
 /**
  * Whether a row of `lanes` has jobs ready. Not `exists`: for that the planner may well choose to read the whole table,
  * in the belief that it finds one soon.
  */
-export function hasReadyJobs(sql: Sql, cursors?: LaneCursors) {
+export function hasReadyJobs(sql: Sql, from?: Beginnings) {
   const first = { lane: sql`lanes`, columns: sql`jobs.id`, limit: sql`1` }
-  return sql`(select id from (${readyJobs(sql, first, cursors)}) as ready limit 1) is not null`
+  return sql`(select id from (${readyJobs(sql, first, from)}) as ready limit 1) is not null`
 }
 
 /**
@@ -44,8 +41,9 @@ export async function stage(
     cursors?: LaneCursors | undefined
   },
 ): Promise<Staged> {
-  // jobs_due_idx for both; skip locked lets any number of stagers share the work. The rest are probes of one row
-  // each: jobs_blocked_idx, and for the few limited definitions jobs_ready_idx and rate_starts_idx.
+  // jobs_due_idx for both; skip locked lets any number of stagers share the work. Lanes are counted, which is
+  // little beside a claim that reads them. The rest are probes of one row each: jobs_blocked_idx, and for the few limited
+  // definitions jobs_ready_idx and rate_starts_idx.
   const [row] = await sql<Staged[]>`
     with due as materialized (
       select id from job_server.jobs
@@ -65,7 +63,7 @@ export async function stage(
       where (concurrency_limit is not null or rate_limit_count is not null) and (
         exists (
           select from job_server.lanes
-          where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql, options.cursors)}
+          where lanes.definition_key = key and lanes.definition_version = version and ${hasReadyJobs(sql, beginningsOf(sql, options.cursors))}
         )
         or exists (select from staged where definition_key = key and definition_version = version)
       )
@@ -93,7 +91,7 @@ export async function stage(
         )
       )::float8 as next_due_in_seconds,
       exists (select from limited) as limited,
-      exists (select from job_server.lanes offset ${fewLanes}) as crowded,
+      (select count(*) from job_server.lanes)::int as lanes,
       (
         (select id from job_server.jobs where state = 'blocked' order by concurrency_key limit 1) is not null
         or exists (select from staged where state = 'blocked')
@@ -104,7 +102,7 @@ export async function stage(
       staged: 0,
       nextDueInSeconds: null,
       limited: false,
-      crowded: false,
+      lanes: 0,
       blocked: false,
       nextLeaseEndInSeconds: null,
     }

@@ -3,13 +3,19 @@ import { whyNotAnother } from './overlap.ts'
 import { planFires } from './plan.ts'
 import type { FireRecord } from './record.ts'
 import type { Schedule } from './row.ts'
+import { nextTime } from './timetable.ts'
 
 export type DueSchedule = Schedule & {
   nextFireAt: Date
   now: Date
   /** Of code, and neither that with which workers start nor that of any who lives has it any more. */
   isAbandoned: boolean
+  /** It was at its last time, too. */
+  wasAbandoned: boolean
 }
+
+/** Of a time at which a schedule was abandoned. */
+export const abandonedReason = 'The code of no worker has it any more; it rests until one starts that has it.'
 
 /** A record to be written. One that is `enqueued` and has no job yet gets it then. */
 export interface Turn {
@@ -47,11 +53,12 @@ export function decide(schedule: DueSchedule, unended: string[], errors: Schedul
       ...record,
     },
   })
-  if (schedule.isAbandoned) {
-    const reason = 'The code of no worker has it any more; it rests until one starts that has it.'
-    return { schedule, turns: [turn({ outcome: 'skipped', reason })], next: null }
-  }
   try {
+    if (schedule.isAbandoned) {
+      // It keeps its aim: the version before, when it comes back, gives none to a schedule that it finds unchanged.
+      const skip = turn({ outcome: 'skipped', reason: abandonedReason })
+      return { schedule, turns: schedule.wasAbandoned ? [] : [skip], next: nextTime(schedule, schedule.now) }
+    }
     const { fires, missed, next } = planFires(schedule, schedule.now)
     const turns: Turn[] = []
     if (missed !== null) {

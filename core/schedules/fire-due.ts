@@ -12,7 +12,14 @@ import { jsonParameter } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
 import { silentSeconds } from '../workers/read.ts'
 import { carryOut, standstillSeconds } from './carry-out.ts'
-import { type Decision, type DueSchedule, decide, type ScheduleError, type Turn } from './decide.ts'
+import {
+  abandonedReason,
+  type Decision,
+  type DueSchedule,
+  decide,
+  type ScheduleError,
+  type Turn,
+} from './decide.ts'
 import { aimAt } from './due.ts'
 import { unendedJobs } from './overlap.ts'
 import { scheduleColumns } from './row.ts'
@@ -62,7 +69,7 @@ async function firePass(
   // schedules_due_idx
   const due = await tx<DueSchedule[]>`
     select
-      ${scheduleColumns(tx)}, ${isAbandoned(tx)} as is_abandoned, now(), ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx, patience)}
+      ${scheduleColumns(tx)}, ${isAbandoned(tx)} as is_abandoned, ${wasAbandoned(tx)} as was_abandoned, now(), ${endWhenStill(tx, standstillSeconds)}, ${waitBriefly(tx, patience)}
     from job_server.schedules
     where due_at <= now() ${busy.size === 0 ? tx`` : tx`and id <> all(${[...busy]}::uuid[])`}
     order by due_at
@@ -86,7 +93,10 @@ async function firePass(
   return { turns: carried.turns, isMore: goesOn || due.length === schedulesPerPass }
 }
 
-/** A worker that starts writes its schedules down some time before it first says that it lives. */
+/**
+ * A worker that starts writes its schedules down some time before it first says that it lives. Workers of the version before do
+ * not say which they have: those with the definition count as having its schedule.
+ */
 function isAbandoned(tx: Sql) {
   return tx`
     (
@@ -94,9 +104,29 @@ function isAbandoned(tx: Sql) {
       and not exists (
         select from job_server.workers
         where kind = 'worker' and heartbeat_at > now() - make_interval(secs => ${silentSeconds})
-          and info -> 'schedules' ? schedules.name
+          and case
+            when info ? 'schedules' then info -> 'schedules' ? schedules.name
+            else info -> 'definitions' ? (definition_key || '@' || definition_version)
+          end
       )
     )`
+}
+
+function wasAbandoned(tx: Sql) {
+  // schedule_fires_pk, backwards, for those without code alone.
+  return tx`
+    case
+      when absent_since is null then false
+      else coalesce(
+        (
+          select reason = ${abandonedReason} from job_server.schedule_fires
+          where schedule_id = schedules.id and not manual
+          order by fire_at desc
+          limit 1
+        ),
+        false
+      )
+    end`
 }
 
 async function moveOn(tx: Sql, decided: Decision[], written: Turn[]): Promise<void> {

@@ -4,8 +4,9 @@
  *
  * Code without the schedule takes none away when it is registered, as older code may come after newer: a worker of the last
  * release starts anew while the next one is rolled out, or a release is taken back for a while. The schedule is marked
- * absent. It goes on as long as a living worker's code has it, since those of older code run its jobs as well; otherwise it
- * rests from its next time on (`decide.ts`). Code that has it takes it up again, with its history, and switched off if it was.
+ * absent. It goes on as long as a living worker's code has it, since those of older code run its jobs as well; otherwise its
+ * times are skipped from the next on (`decide.ts`). Code that has it takes it up again, with its history, and switched off if it
+ * was.
  */
 import { v5 } from 'uuid'
 import { databaseTime, type Sql } from '../db.ts'

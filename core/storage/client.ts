@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Config } from '../config.ts'
 import { createMultipart, type MultipartStorage } from './multipart.ts'
-import { type Patience, patience } from './patience.ts'
+import { abortedBy, type Patience, patience, type RequestOptions } from './patience.ts'
 import { createPresigner, type Presigner } from './presign.ts'
 import { type PutOptions, putStream } from './put-stream.ts'
 
@@ -46,8 +46,8 @@ export interface Storage extends Presigner, MultipartStorage {
     options: { contentType: string } & Pick<PutOptions, 'partSizeBytes' | 'onMultipart'>,
   ): Promise<void>
   /** Removing what is not there is no error. */
-  remove(key: string): Promise<void>
-  list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }>
+  remove(key: string, options?: RequestOptions): Promise<void>
+  list(prefix: string, options?: RequestOptions): AsyncIterable<{ key: string; sizeBytes: number }>
   /** @throws when the bucket can't be reached */
   check(): Promise<void>
 }
@@ -109,15 +109,16 @@ export function createStorage(
       await putStream(client, target, body, { ...options, afterPart })
     },
 
-    async remove(key) {
-      await client.send(new DeleteObjectCommand({ Bucket, Key: key }))
+    async remove(key, { signal } = {}) {
+      await client.send(new DeleteObjectCommand({ Bucket, Key: key }), abortedBy(signal))
     },
 
-    async *list(prefix) {
+    async *list(prefix, { signal } = {}) {
       let ContinuationToken: string | undefined
       do {
         const page = await client.send(
           new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }),
+          abortedBy(signal),
         )
         for (const { Key, Size } of page.Contents ?? []) {
           if (Key !== undefined) yield { key: Key, sizeBytes: Size ?? 0 }

@@ -7,7 +7,7 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
-import { untilIdle } from './patience.ts'
+import { abortedBy, type RequestOptions, untilIdle } from './patience.ts'
 
 export interface StoredPart {
   /** From 1. */
@@ -23,7 +23,7 @@ export interface MultipartStorage {
   listParts(key: string, multipartId: string): Promise<StoredPart[] | null>
   completeMultipart(key: string, multipartId: string, parts: StoredPart[]): Promise<void>
   /** Removes the parts; one that is not there any more is no error. */
-  abortMultipart(key: string, multipartId: string): Promise<void>
+  abortMultipart(key: string, multipartId: string, options?: RequestOptions): Promise<void>
 }
 
 const mebibyte = 1024 ** 2
@@ -81,9 +81,12 @@ export function createMultipart(client: S3Client, Bucket: string): MultipartStor
       )
     },
 
-    async abortMultipart(key, multipartId) {
+    async abortMultipart(key, multipartId, { signal } = {}) {
       try {
-        await client.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: multipartId }))
+        await client.send(
+          new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: multipartId }),
+          abortedBy(signal),
+        )
       } catch (error) {
         if (!isGone(error)) throw error
       }

@@ -4,12 +4,13 @@
  */
 import { endWhenStill, type Pool, type Sql } from '../db.ts'
 
-/** Beyond the time after which a duty is told to end: of a storage that hangs, this gives back what is held. */
+/** Beyond the time after which a duty is told to end: of who is paused in the middle, this gives back what is held. */
 const standstillSeconds = 120
 
 /**
- * @param act on an item; its first statement has to select `still`, and to lock the item
- * @param signal to stop: the rest is left
+ * @param act on an item; its first statement has to select `still`, and to lock the item. Its requests are to be given the
+ *   signal: where the connection is the only one, what else is to be written waits until the item is done with
+ * @param signal to stop: the rest is left, and the item whose request it ends
  * @returns on how many it acted
  */
 export async function oneByOne<Item>(
@@ -21,7 +22,17 @@ export async function oneByOne<Item>(
   let acted = 0
   for (const item of items) {
     if (signal?.aborted) break
-    if (await sql.begin((tx) => act(tx, item, endWhenStill(tx, standstillSeconds)))) acted++
+    try {
+      if (await sql.begin((tx) => act(tx, item, endWhenStill(tx, standstillSeconds)))) acted++
+    } catch (error) {
+      if (signal?.aborted && isAbort(error)) break
+      throw error
+    }
   }
   return acted
+}
+
+/** What the SDK throws where a request was ended by its signal. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
 }

@@ -81,7 +81,7 @@ export async function removeStrayParts(
       const [held] = await tx`
         select ${still} from job_server.output_parts where ${isThis} for update skip locked`
       if (held === undefined) return false
-      await storage.abortMultipart(key, multipartId)
+      await storage.abortMultipart(key, multipartId, { signal: options.signal })
       await tx`delete from job_server.output_parts where ${isThis}`
       return true
     },

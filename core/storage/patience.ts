@@ -14,3 +14,12 @@ export const patience: Patience = { answerSeconds: 30, idleSeconds: 300 }
 
 /** For requests with many bytes, or whose answer takes its time: they are waited for as long as anything moves. */
 export const untilIdle = { requestTimeout: 0 }
+
+export interface RequestOptions {
+  /** To wait no longer: it is open then whether the storage did what it was asked. */
+  signal?: AbortSignal | undefined
+}
+
+export function abortedBy(signal: AbortSignal | undefined) {
+  return signal === undefined ? {} : { abortSignal: signal }
+}

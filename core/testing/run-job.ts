@@ -21,6 +21,7 @@ import type {
   Json,
   JsonObject,
 } from '../job.ts'
+import { jobBounds } from '../job-bounds.ts'
 import {
   checkEventType,
   checkedJson,
@@ -118,15 +119,17 @@ export async function runJob<Schema extends z.ZodType, Result>(
     storage,
     trace: null,
     span: async (_name, part) => await part(),
-    progress: (progress) => run.progress.push(checkedJsonObject('progress', progress)),
+    progress: (progress) =>
+      run.progress.push(checkedJsonObject('progress report', progress, jobBounds.report)),
     event: (type, payload = {}) => {
       checkEventType(type)
-      run.events.push({ type, payload: checkedJsonObject('the payload of an event', payload) })
+      run.events.push({ type, payload: checkedJsonObject('payload of an event', payload, jobBounds.report) })
     },
     saveCheckpoint: (value) => {
-      run.checkpoint = checkedJson('a checkpoint', value)
+      run.checkpoint = checkedJson('checkpoint', value, jobBounds.checkpoint)
     },
-    enqueue: async (job) => {
+    enqueue: async (given) => {
+      const job = checkedJsonObject('job', given, jobBounds.enqueue) as object as EnqueuedJob
       const place = run.enqueued.push(job)
       const jobId = `00000000-0000-7000-8000-${String(place).padStart(12, '0')}`
       return (await options.enqueue?.(job)) ?? { jobId, created: true }
@@ -135,7 +138,7 @@ export async function runJob<Schema extends z.ZodType, Result>(
   }
   try {
     // As the queue gives them: what JSON can carry.
-    const given = checkedJsonObject('the parameters', params)
+    const given = checkedJsonObject('parameter object', params, Infinity)
     const result = await runDefinition(definition as JobDefinition, given, context, children)
     return { outcome: { kind: 'succeeded', result }, ...run }
   } catch (error) {

@@ -3,6 +3,7 @@
  * claimed for the run, and the claim of one that died runs out. Runs fall on whole multiples of the interval, so that
  * a tick that comes once a minute finds a duty of each minute due every time.
  */
+import { setMaxListeners } from 'node:events'
 import type postgres from 'postgres'
 import type { Sql } from '../db.ts'
 import type { Json } from '../json.ts'
@@ -13,6 +14,8 @@ export interface Duty<Outcome extends Json = Json> {
   intervalSeconds: number
   /** Before all that are due, however long those have been. */
   comesFirst?: boolean
+  /** What it waits for may take its time: what others did is recorded before it is begun. */
+  mayTakeLong?: boolean
   /**
    * @param signal tells it to come to an end soon, as others wait: what is left is done the next time
    * @returns what it did, in numbers
@@ -38,10 +41,15 @@ export interface DutyView {
 const claimSeconds = 300
 /** Nothing is begun under an older claim, and what runs then is told to end: the others are due again at once. */
 const passSeconds = 50
-/** A duty that does not come to an end is no longer waited for. With the time in which it may begin, less than its claim. */
+/**
+ * A duty that does not come to an end is no longer waited for. With the time in which it may begin, less than its claim, which
+ * then runs out before another process takes it up; in this one it is not begun beside itself.
+ */
 const giveUpSeconds = 240
 /** What takes so long is recorded at once. */
 const longSeconds = 1
+/** Those of this process that go on, given up or not: each that hangs has connections, of which there are few. */
+const unsettled = new WeakSet<Duty>()
 
 /** Writes down which duties there are. Those of another version of the program stay. */
 export async function registerDuties(sql: Sql, duties: Duty[]): Promise<void> {
@@ -85,6 +93,10 @@ export async function runDueDuties(sql: Sql, duties: Duty[], options: PassOption
     let waiting = await claimDue(sql, duties)
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { duty, run } = next
+      if (duty.mayTakeLong) {
+        await record(sql, unrecorded)
+        unrecorded = []
+      }
       const running = carryOut(duty, pass.signal, options.giveUpSeconds ?? giveUpSeconds)
       await Promise.race([running, pass.isOver])
       if (pass.signal.aborted) {
@@ -112,6 +124,8 @@ export async function runDueDuties(sql: Sql, duties: Duty[], options: PassOption
 function beginPass(options: PassOptions) {
   const { signal: told } = options
   const over = new AbortController()
+  // Many requests at once listen to it, of which Node would warn.
+  setMaxListeners(0, over.signal)
   const isOver = new Promise<void>((resolve) => {
     over.signal.addEventListener('abort', () => resolve())
   })
@@ -138,10 +152,11 @@ interface Claim {
 }
 
 async function claimDue(sql: Sql, duties: Duty[]): Promise<(Claim & { duty: Duty })[]> {
+  const idle = duties.filter((duty) => !unsettled.has(duty))
   const claims = await sql<Claim[]>`
     with due as (
       select name, next_run_at as due_at, last_started_at as started_at from job_server.upkeep_duties
-      where name = any(${duties.map(({ name }) => name)}) and next_run_at <= now()
+      where name = any(${idle.map(({ name }) => name)}) and next_run_at <= now()
         and (running_until is null or running_until < now())
       for update skip locked
     )
@@ -154,7 +169,7 @@ async function claimDue(sql: Sql, duties: Duty[]): Promise<(Claim & { duty: Duty
     where duty.name = due.name
     returning duty.name, run, due_at, started_at`
   const byName = new Map(claims.map((claim) => [claim.name, claim]))
-  return duties
+  return idle
     .flatMap((duty) => {
       const claim = byName.get(duty.name)
       return claim === undefined ? [] : { ...claim, duty }
@@ -185,6 +200,7 @@ async function giveBack(sql: Sql, claims: Claim[]): Promise<void> {
 }
 
 interface Done extends DutyRun, Pick<Claim, 'run'> {
+  isGivenUp: boolean
   durationSeconds: number
   /** Until it is next due; null: its interval. */
   restSeconds: number | null
@@ -192,9 +208,10 @@ interface Done extends DutyRun, Pick<Claim, 'run'> {
 
 async function record(sql: Sql, done: Done[]): Promise<void> {
   if (done.length === 0) return
-  const rows = done.map(({ name, run, outcome, error, durationSeconds, restSeconds }) => ({
+  const rows = done.map(({ name, run, isGivenUp, outcome, error, durationSeconds, restSeconds }) => ({
     name,
     run,
+    isGivenUp,
     outcome,
     error: error === undefined ? null : sentenceOf(error),
     durationSeconds,
@@ -202,13 +219,13 @@ async function record(sql: Sql, done: Done[]): Promise<void> {
   }))
   await sql`
     update job_server.upkeep_duties as duty set
-      running_until = null,
+      running_until = case when done."isGivenUp" then running_until end,
       last_duration_seconds = done."durationSeconds",
       last_outcome = done.outcome,
       last_error = done.error,
       next_run_at = case when done."restSeconds" is null then next_run_at else ${nextMultiple(sql, sql`done."restSeconds"`)} end
     from jsonb_to_recordset(${sql.json(jsonParameter(rows))}) as done (
-      name text, run bigint, outcome jsonb, error text, "durationSeconds" float8, "restSeconds" float8
+      name text, run bigint, "isGivenUp" boolean, outcome jsonb, error text, "durationSeconds" float8, "restSeconds" float8
     )
     where duty.name = done.name and duty.run = done.run`
 }
@@ -227,26 +244,36 @@ export async function listDuties(sql: Sql): Promise<DutyView[]> {
     order by name`
 }
 
-async function carryOut(
-  { name, run, rest }: Duty,
-  signal: AbortSignal,
-  seconds: number,
-): Promise<Omit<Done, 'run'>> {
+async function carryOut(duty: Duty, signal: AbortSignal, seconds: number): Promise<Omit<Done, 'run'>> {
+  const { name, rest } = duty
   const startedAt = performance.now()
   const durationSeconds = () => (performance.now() - startedAt) / 1000
   let timer: NodeJS.Timeout | undefined
+  let isGivenUp = false
   const givenUp = new Promise<never>((_, reject) => {
-    const giveUp = () => reject(new Error(`It does not come to an end: given up after ${seconds} s.`))
+    const giveUp = () => {
+      isGivenUp = true
+      reject(new Error(`It does not come to an end: given up after ${seconds} s.`))
+    }
     timer = setTimeout(giveUp, 1000 * seconds)
   })
   try {
-    const outcome = await Promise.race([run(signal), givenUp])
+    const outcome = await Promise.race([untilSettled(duty, signal), givenUp])
     const restSeconds = rest?.after(outcome) ? rest.seconds : null
-    return { name, outcome, error: undefined, durationSeconds: durationSeconds(), restSeconds }
+    return { name, isGivenUp, outcome, error: undefined, durationSeconds: durationSeconds(), restSeconds }
   } catch (error) {
-    return { name, outcome: null, error, durationSeconds: durationSeconds(), restSeconds: null }
+    return { name, isGivenUp, outcome: null, error, durationSeconds: durationSeconds(), restSeconds: null }
   } finally {
     clearTimeout(timer)
+  }
+}
+
+async function untilSettled(duty: Duty, signal: AbortSignal): Promise<Json> {
+  unsettled.add(duty)
+  try {
+    return await duty.run(signal)
+  } finally {
+    unsettled.delete(duty)
   }
 }
 

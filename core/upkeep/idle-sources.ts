@@ -41,7 +41,7 @@ export async function removeIdleSources(
         select ${still} from job_server.uploads where id = ${id} and ${isIdle(tx)} for update skip locked`
       if (held === undefined || (await noteUses(tx, [id], options)).has(id)) return false
       // First the bytes: a crash in between repeats the removal, never forgets it.
-      await storage.remove(objectKey)
+      await storage.remove(objectKey, { signal: options.signal })
       await tx`update job_server.uploads set bytes_removed_at = now() where id = ${id}`
       await tx`delete from job_server.source_uses where owner_id = ${id}`
       return true

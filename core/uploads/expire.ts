@@ -38,7 +38,7 @@ export async function expireUploads(
         where id = ${upload.id} and ${isRemovable(tx)}
         for update skip locked`
       if (held === undefined) return false
-      await removeBytes(storage, upload)
+      await removeBytes(storage, upload, { signal })
       await tx`
         update job_server.uploads set
           status = case when status = 'waiting' then 'timed_out' else status end,

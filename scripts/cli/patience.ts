@@ -6,7 +6,7 @@ import { backoffSeconds } from '../../core/backoff.ts'
 import { type Answer, bodyOf, NotNow, Refused } from './command.ts'
 
 const giveUpAfterMinutes = 5
-/** A request that is not answered by then, its body included, counts as not answered. */
+/** A request that is not answered by then, its body included, counts as not answered; the next has twice as long. */
 const answerWithinMs = 30_000
 /** However much longer the API asks for. */
 const longestWaitSeconds = 60
@@ -28,7 +28,11 @@ export function createPatience(): <Body>(request: Request<Body>) => Promise<Body
     const begunAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       try {
-        return await bodyOf(await request({ init: { signal: AbortSignal.timeout(answerWithinMs) } }))
+        return await bodyOf(
+          await request({
+            init: { signal: AbortSignal.timeout(answerWithinMs * 2 ** Math.min(attempt - 1, 4)) },
+          }),
+        )
       } catch (error) {
         if (!(error instanceof NotNow)) throw error
         const askedFor = Math.min(error.retryAfterSeconds, longestWaitSeconds)

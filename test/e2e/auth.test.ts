@@ -226,6 +226,13 @@ test('who asks again and again whether the API is ready costs the database nothi
 })
 
 describe('the start on an address beyond this machine', () => {
+  test('is refused while there is no key, behind proxies too', async () => {
+    const database = await testDatabase()
+    const api = await rawApi(database.url, { TRUSTED_PROXIES: '1' })
+    expect(await api.exited).toBe(78)
+    expect(api.lastLines).toMatch(/TRUSTED_PROXIES +expected 0, an API key \(bun run keys create\)/)
+  })
+
   test('is refused while there is no key, with a sentence that says what to do', async () => {
     const database = await testDatabase()
     const api = await rawApi(database.url, { HOST: '0.0.0.0' })

@@ -102,10 +102,10 @@ test.each(['dev', 'demo [file]', 'test'])(
 )
 
 test('every command that README names is one', async () => {
-  const { scripts, devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { bin, scripts, devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const named = [...readme.matchAll(/\bbun run ([a-z:-]+)/g)].map(([, name]) => name)
   expect(named.length).toBeGreaterThan(10)
-  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named))
+  expect(Object.keys({ ...scripts, ...bin })).toEqual(expect.arrayContaining(named))
   expect(readme.match(/bun@[\d.]+/g)?.every((version) => version === `bun@${devDependencies.bun}`)).toBe(true)
 })
 

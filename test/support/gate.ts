@@ -4,8 +4,8 @@ import { afterAll } from 'vitest'
 export interface Gate {
   /** The address of the server by way of the gate. */
   url: string
-  /** Paths and queries that were asked for, oldest first. */
-  asked: string[]
+  /** Paths and queries that were asked for, oldest first, and when. */
+  asked: { path: string; atMs: number }[]
   /** Connections break, and new ones are refused. */
   shut(): Promise<void>
   open(): void
@@ -14,7 +14,7 @@ export interface Gate {
 }
 
 export function openGate(serverUrl: string): Gate {
-  const asked: string[] = []
+  const asked: Gate['asked'] = []
   const instead: Response[] = []
   const listen = (port: number) =>
     Bun.serve({
@@ -22,7 +22,7 @@ export function openGate(serverUrl: string): Gate {
       port,
       fetch: async (request) => {
         const { pathname, search } = new URL(request.url)
-        asked.push(pathname + search)
+        asked.push({ path: pathname + search, atMs: performance.now() })
         return instead.shift() ?? (await pass(request, serverUrl + pathname + search))
       },
     })

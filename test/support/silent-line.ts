@@ -19,6 +19,7 @@ export async function openSilentLine(serverUrl: string): Promise<SilentLine> {
   const server = createServer((near) => {
     const far = connect(Number(target.port), target.hostname)
     const passed = { up: 0, down: 0 }
+    let hasFallenSilent = false
     for (const [way, from, to] of [
       ['up', near, far],
       ['down', far, near],
@@ -29,6 +30,7 @@ export async function openSilentLine(serverUrl: string): Promise<SilentLine> {
         if (armed?.way === way && passed[way] > armed.bytes) {
           armed = undefined
           isSilent = true
+          hasFallenSilent = true
           near.pause()
           far.pause()
         } else to.write(bytes)
@@ -36,7 +38,8 @@ export async function openSilentLine(serverUrl: string): Promise<SilentLine> {
       from.on('error', () => to.destroy())
       from.on('close', () => {
         sockets.delete(from)
-        to.destroy()
+        // A server that waits in vain closes its end.
+        if (from === near || !hasFallenSilent) to.destroy()
       })
     }
   })

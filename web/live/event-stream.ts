@@ -16,11 +16,17 @@ export interface StreamEvent {
   queue?: string
 }
 
-export type StreamState = 'connecting' | 'live' | 'lost' | 'resting'
+/** Lost: it is tried again. Refused: not any more. */
+export type StreamState = 'connecting' | 'live' | 'lost' | 'refused' | 'resting'
 
 export interface StreamOptions {
   path: string
   onEvent(event: StreamEvent): void
+  /**
+   * Where no types are left out: what there was before has been told, all of it. Said again now and then while there is
+   * no news.
+   */
+  onCaughtUp?(): void
   onState(state: StreamState): void
   /** After a rest it begins anew: whoever follows asks otherwise for what came to be meanwhile, which may be much. */
   skipsRests?: boolean
@@ -37,6 +43,7 @@ const silenceMs = 250_000
 export function openEventStream({
   path,
   onEvent,
+  onCaughtUp,
   onState,
   skipsRests = false,
   onEnd,
@@ -83,11 +90,13 @@ export function openEventStream({
           silence = setTimeout(stop, silenceMs)
           waitMs = firstWaitMs
           if (frame.id !== null) lastId = frame.id
-          if (frame.data !== null && !ended.signal.aborted) onEvent(JSON.parse(frame.data))
+          if (ended.signal.aborted) continue
+          if (frame.data !== null) onEvent(JSON.parse(frame.data))
+          else if (frame.id !== null) onCaughtUp?.()
         }
       } catch (error) {
         if (error instanceof ApiProblem && isForGood(error)) {
-          if (!ended.signal.aborted) onState('lost')
+          if (!ended.signal.aborted) onState('refused')
           return
         }
       } finally {

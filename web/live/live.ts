@@ -5,7 +5,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useSyncExternalStore } from 'react'
 import { openEventStream, type StreamEvent, type StreamState } from './event-stream.ts'
-import { openRefresh } from './refresh.ts'
+import { askAgain, openRefresh } from './refresh.ts'
 
 const batchMs = 250
 /** What changes a list or a number somewhere. */
@@ -28,6 +28,7 @@ type Listener = (events: StreamEvent[]) => void
 let state: StreamState = 'connecting'
 const stateListeners = new Set<() => void>()
 const listeners = new Set<Listener>()
+const gapListeners = new Set<() => void>()
 
 export function useLiveState(): StreamState {
   return useSyncExternalStore(
@@ -64,7 +65,8 @@ export function useLiveStream(): void {
         if (next === 'lost' || next === 'resting') hasGap = true
         if (next !== 'live' || !hasGap) return
         hasGap = false
-        void queries.invalidateQueries()
+        for (const listener of gapListeners) listener()
+        void askAgain(queries)
       },
     })
     return () => {
@@ -80,6 +82,19 @@ export function useLiveEvents(listener: Listener): void {
     listeners.add(listener)
     return () => {
       listeners.delete(listener)
+    }
+  }, [listener])
+}
+
+/**
+ * Told when the stream is back after a gap, for what is `askedByItsView`.
+ * @param listener must stay the same from one rendering to the next
+ */
+export function useLiveGaps(listener: () => void): void {
+  useEffect(() => {
+    gapListeners.add(listener)
+    return () => {
+      gapListeners.delete(listener)
     }
   }, [listener])
 }

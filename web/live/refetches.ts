@@ -9,13 +9,14 @@ import { ApiProblem } from '../api.ts'
 const failing = new WeakSet<object>()
 const listeners = new Set<() => void>()
 
-/** Notes of each question whether its last answer came. */
+/** Notes of each question whether it could be answered the last time. */
 export function createQueryCache(): QueryCache {
   return new QueryCache({
     onError: (error, query) => {
-      if (!isServerTrouble(error)) return
-      failing.add(query)
-      announce()
+      if (isServerTrouble(error)) {
+        failing.add(query)
+        announce()
+      } else if (failing.delete(query)) announce()
     },
     onSuccess: (_data, query) => {
       if (failing.delete(query)) announce()

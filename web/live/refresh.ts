@@ -5,6 +5,21 @@
  */
 import type { QueryClient, QueryKey } from '@tanstack/react-query'
 
+/**
+ * Of a question that its view alone asks again, when it may: somebody reads or chooses among what it shows, which must
+ * not change because the window came to the front, the network came back, or the stream had a gap.
+ */
+export const askedByItsView = {
+  refetchOnWindowFocus: false,
+  refetchOnReconnect: false,
+  meta: { isAskedByItsView: true },
+} as const
+
+/** Of what happened in a gap of the stream nobody tells: anything may be old. */
+export async function askAgain(queries: QueryClient): Promise<void> {
+  await queries.invalidateQueries({ predicate: ({ meta }) => meta?.isAskedByItsView !== true })
+}
+
 export interface Refresh {
   /** The last news always counts. */
   ask(): void

@@ -1,6 +1,7 @@
 /** The ways to all views: beside the page where there is room, below it on a phone. */
 import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
+import type { StreamState } from '../live/event-stream.ts'
 import { useLiveState } from '../live/live.ts'
 import { useStaleness } from '../live/refetches.ts'
 import { signOut, useSession } from '../session.ts'
@@ -91,14 +92,21 @@ export function Settings({ onHelp }: { onHelp: () => void }) {
   )
 }
 
+const stateTexts: Record<StreamState, string> = {
+  live: 'Live',
+  connecting: 'Connecting…',
+  lost: 'Reconnecting…',
+  refused: 'Not live',
+  resting: 'Resting',
+}
+
 export function LiveState() {
   const state = useLiveState()
   const isOld = useStaleness() && state === 'live'
-  const text = { live: 'Live', connecting: 'Connecting…', lost: 'Reconnecting…', resting: 'Resting' }[state]
   return (
     <p className={`live live-${isOld ? 'lost' : state}`} role="status">
       <span className="live-dot" aria-hidden="true" />
-      {isOld ? 'Out of date' : text}
+      {isOld ? 'Out of date' : stateTexts[state]}
     </p>
   )
 }

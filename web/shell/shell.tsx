@@ -7,24 +7,24 @@ import { useStaleness } from '../live/refetches.ts'
 import { selfQuery } from '../scopes.ts'
 import { useSession } from '../session.ts'
 import { Failure } from '../ui/basics.tsx'
-import { Toasts } from '../ui/toasts.tsx'
 import { useKeyboard } from './keyboard.ts'
 import { BottomNav, SideNav } from './nav.tsx'
-import { SignIn } from './sign-in.tsx'
 
 const Help = lazy(() => import('./help.tsx'))
+const SignIn = lazy(() => import('./sign-in.tsx'))
+const Toasts = lazy(() => import('./toasts.tsx'))
 
 export function Shell() {
   const { apiKey, isRefused } = useSession()
   const self = useQuery({ ...selfQuery(apiKey), enabled: !isRefused })
-  if (isRefused) return <SignIn />
-  if (self.isPending) {
+  if (isRefused) {
     return (
-      <div className="starting" role="status">
-        <span>Loading…</span>
-      </div>
+      <Suspense fallback={<Starting />}>
+        <SignIn />
+      </Suspense>
     )
   }
+  if (self.isPending) return <Starting />
   if (self.error !== null && self.data === undefined) {
     return (
       <main className="sign-in">
@@ -33,6 +33,14 @@ export function Shell() {
     )
   }
   return <SignedIn key={apiKey} />
+}
+
+function Starting() {
+  return (
+    <div className="starting" role="status">
+      <span>Loading…</span>
+    </div>
+  )
 }
 
 function SignedIn() {
@@ -66,7 +74,9 @@ function SignedIn() {
           <Help onClose={() => setHelpOpen(false)} />
         </Suspense>
       ) : null}
-      <Toasts />
+      <Suspense fallback={null}>
+        <Toasts />
+      </Suspense>
     </>
   )
 }

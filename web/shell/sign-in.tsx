@@ -7,7 +7,7 @@ import { Button, Field } from '../ui/basics.tsx'
 import { usePageTitle } from '../ui/page-title.ts'
 import { BrandMark } from './nav.tsx'
 
-export function SignIn() {
+export default function SignIn() {
   usePageTitle('Sign in')
   const { apiKey: refusedKey } = useSession()
   const queries = useQueryClient()

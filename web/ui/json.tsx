@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'react'
 import { Button, Foreign } from './basics.tsx'
 import { bytes } from './format.ts'
-import { say, sayFailure } from './toasts.tsx'
+import { say, sayFailure } from './notices.ts'
 
 const shownCharacters = 4000
 

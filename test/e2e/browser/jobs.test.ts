@@ -215,6 +215,33 @@ test.skipIf(noBrowser)('rows stay under the pointer, and new ones come when it h
   })
 })
 
+test.skipIf(noBrowser)('rows that are selected stay when a connection that was lost is back', async () => {
+  const { id } = await server.enqueue('echo', {}, { tags: ['gap'], delaySeconds: 10_000 })
+  const page = await browser.open(`${server.url}/jobs?tag=gap`)
+  const row = page.locator('.job-link')
+  await shows(page, 'Live')
+  await page.locator('tbody').getByRole('checkbox').check()
+  await server.restartApi('SIGKILL')
+  // Nothing has happened, but nobody could have told.
+  await page.getByRole('button', { name: 'New jobs' }).waitFor()
+  expect(await row.getAttribute('title')).toBe(id)
+  await page.getByRole('button', { name: 'Select none' }).click()
+  await until('no word of new ones', async () => {
+    return (await page.getByRole('button', { name: 'New jobs' }).count()) === 0
+  })
+})
+
+test.skipIf(noBrowser)('a log that is refused is not said to be tried again, nor to be empty', async () => {
+  const job = await server.enqueue('echo')
+  await job.reaches('succeeded')
+  const page = await browser.open(`${server.url}/`)
+  const refusal = { detail: 'Not for this key.', code: 'forbidden' }
+  await page.route(`**/v1/jobs/${job.id}/events`, (route) => route.fulfill({ status: 403, json: refusal }))
+  await page.goto(`${server.url}/jobs/${job.id}`)
+  await shows(page, 'It could not be read.')
+  expect(await page.getByText(/tried again|has written nothing/).count()).toBe(0)
+})
+
 test.skipIf(noBrowser)('a log that can’t be read is not said to be empty', async () => {
   const job = await server.enqueue('patient', { wait: false, value: 'read late' })
   await job.reaches('succeeded')

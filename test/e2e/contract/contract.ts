@@ -228,6 +228,7 @@ export async function contractSuite(runtime: Runtime) {
     expect(await ended(jobId)).toMatchObject({ status: 'failed', errorCode: 'always_fails' })
     const { jobs, total } = await get('/v1/dlq?definitionKey=failing')
     expect(total).toBe(1)
+    expect(await get('/v1/dlq?definitionKey=failing&total=false')).toEqual({ jobs })
     expect(jobs).toMatchObject([{ originalJobId: jobId, attempts: 1, movedToDlqAt: expect.any(String) }])
     const path = `/v1/dlq/${jobs[0].dlqJobId}`
     expect(await get(path)).toMatchObject({ params: {}, idempotencyKey: null })

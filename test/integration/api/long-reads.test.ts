@@ -8,18 +8,18 @@ const database = await testDatabase()
 const { sql } = database
 const bucket = await testStorage()
 
-test('a read has twenty seconds, or what the session has where that is said', async () => {
+test('a read has twenty seconds, or what the session has where that is less', async () => {
   const limitIn = (tx: typeof sql) => readBounded(tx, (bounded) => bounded`show statement_timeout`)
   expect(await limitIn(sql)).toEqual([{ statementTimeout: '20s' }])
   expect(await sql`show statement_timeout`, 'afterwards').toEqual([{ statementTimeout: '0' }])
-  const brief = openBrief()
-  expect(await limitIn(brief)).toEqual([{ statementTimeout: '300ms' }])
+  expect(await limitIn(openLimited(300))).toEqual([{ statementTimeout: '300ms' }])
+  expect(await limitIn(openLimited(300_000))).toEqual([{ statementTimeout: '20s' }])
 })
 
 test.each(['/v1/jobs', '/v1/jobs?total=false', '/v1/dlq'])(
   '%s that takes too long is ended, and says so',
   async (path) => {
-    const { request } = await testApp({ database, bucket }, { sql: openBrief() })
+    const { request } = await testApp({ database, bucket }, { sql: openLimited(300) })
     const held = Promise.withResolvers<void>()
     const taken = Promise.withResolvers<void>()
     const holding = sql.begin(async (tx) => {
@@ -37,9 +37,9 @@ test.each(['/v1/jobs', '/v1/jobs?total=false', '/v1/dlq'])(
   },
 )
 
-function openBrief() {
+function openLimited(statementTimeoutMs: number) {
   const pool = openPool(
-    { DATABASE_URL: `${database.url}?statement_timeout=300`, DATABASE_POOL_SIZE: 1 },
+    { DATABASE_URL: `${database.url}?statement_timeout=${statementTimeoutMs}`, DATABASE_POOL_SIZE: 1 },
     'test',
   )
   onTestFinished(() => pool.end({ timeout: 1 }))

@@ -76,7 +76,7 @@ test.each<{ what: string; ask: (word: Word) => Promise<unknown> }>([
   { what: 'jobs of a definition', ask: (definitionKey) => list({ definitionKey }) },
   {
     what: 'dead letters of a definition',
-    ask: (definitionKey) => listDeadLetters(sql, { definitionKey, limit: 100, offset: 0 }),
+    ask: (definitionKey) => listDeadLetters(sql, { definitionKey }, { limit: 100, offset: 0, total: true }),
   },
   {
     what: 'deliveries of a webhook',

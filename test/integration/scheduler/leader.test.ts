@@ -29,7 +29,8 @@ function holding(name: string) {
   const letGo = Promise.withResolvers<void>()
   const duty: Duty = {
     name,
-    intervalSeconds: 60,
+    // So that none is due again because a minute has begun.
+    intervalSeconds: 3600,
     run: async () => {
       begun.resolve()
       await letGo.promise

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
 import { enqueueMany } from '../../../core/queue/enqueue.ts'
 import { finish } from '../../../core/queue/finish.ts'
+import { stage } from '../../../core/queue/stage.ts'
 import { Claimer } from '../../../worker/claimer.ts'
 import { testDatabase } from '../../support/database.ts'
 import { leaveDead, openTransaction } from '../../support/open-transaction.ts'
@@ -16,17 +17,20 @@ const { sql } = await testDatabase()
 const { definitions } = await testQueue(sql)
 const request = { workerId: 'w1', definitions, queues: [], limit: 2, leaseSeconds: 60 }
 
+/** So many that a claim of theirs counts as slow among few, on any machine. */
+const many = 4000
+
+function newClaimer(found = () => {}): Claimer {
+  const claimer = new Claimer({ sql, served: () => request, found, log: pino({ level: 'silent' }) })
+  onTestFinished(() => claimer.stop())
+  return claimer
+}
+
 test('slow claims go over to cursors, what comes back is told of, and all is as before when vacuum has been', async () => {
   let found = 0
-  const claimer = new Claimer({
-    sql,
-    served: () => request,
-    found: () => {
-      found++
-    },
-    log: pino({ level: 'silent' }),
+  const claimer = newClaimer(() => {
+    found++
   })
-  onTestFinished(() => claimer.stop())
   const claim = () => claimer.claim(request, { limited: false })
   const inputs = Array.from({ length: 20 }, () => ({ definitionKey: 'test' }))
   const transaction = await openTransaction(sql)
@@ -53,4 +57,33 @@ test('slow claims go over to cursors, what comes back is told of, and all is as 
     return claimer.cursors === undefined
   })
   expect(await claim()).toHaveLength(2)
+})
+
+test('claims among very many lanes take long by themselves: they stay with the heads, and a look among them is quick', async () => {
+  await sql`
+    insert into job_server.lanes (queue, definition_key, definition_version)
+    select 'queue-' || n, 'test', 1 from generate_series(1, ${many}) as n`
+  onTestFinished(async () => {
+    await sql`delete from job_server.lanes where queue <> 'default'`
+  })
+  await sql`analyze job_server.lanes`
+  const { lanes } = await stage(sql, { limit: 100 })
+  expect(lanes).toBeGreaterThan(many)
+  await enqueueMany(
+    sql,
+    Array.from({ length: 20 }, () => ({ definitionKey: 'test' })),
+  )
+
+  const claimer = newClaimer()
+  for (let claims = 0; claims < 5; claims++) {
+    expect(await claimer.claim(request, { limited: false, lanes })).toHaveLength(2)
+  }
+  expect(claimer.cursors).toBeUndefined()
+
+  const unaware = newClaimer()
+  await until('the same claims to count as slow', async () => {
+    await unaware.claim(request, { limited: false })
+    return unaware.cursors !== undefined
+  })
+  await until('lanes to be read from their heads again', () => unaware.cursors === undefined)
 })

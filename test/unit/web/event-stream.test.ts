@@ -24,13 +24,15 @@ let page = new FakeDocument()
 let connections: Connection[] = []
 let states: string[] = []
 let events: string[] = []
+/** How many events had been told, each time that there were no more. */
+let caughtUp: number[] = []
 let close = () => {}
 /** How requests are answered before there is a stream. */
 let refusals: (() => Response)[] = []
 
 beforeEach(() => {
   page = new FakeDocument()
-  ;[connections, states, events, refusals] = [[], [], [], []]
+  ;[connections, states, events, caughtUp, refusals] = [[], [], [], [], []]
   const browser = new EventTarget()
   vi.stubGlobal('document', page)
   vi.stubGlobal('addEventListener', browser.addEventListener.bind(browser))
@@ -61,6 +63,7 @@ function open(options: Partial<StreamOptions> = {}) {
   close = openEventStream({
     path: '/v1/events',
     onEvent: ({ id }) => events.push(id),
+    onCaughtUp: () => caughtUp.push(events.length),
     onState: (state) => states.push(state),
     ...options,
   })
@@ -137,6 +140,18 @@ test('a stream that is closed while it rests does not come back', async () => {
   expect(held()).toHaveLength(0)
 })
 
+test('that all there was has been told is said once the stream says so, not when it begins', async () => {
+  open()
+  await settle()
+  connections[0]?.send('retry: 1000\n\n')
+  connections[0]?.send(frame('7') + frame('8'))
+  await settle()
+  expect([states.at(-1), caughtUp]).toEqual(['live', []])
+  connections[0]?.send(': still here\nid: 9\n\n')
+  await settle()
+  expect(caughtUp).toEqual([2])
+})
+
 const refusal = (status: number) => () =>
   Response.json({ detail: 'There is no such job.', code: 'job_not_found' }, { status })
 
@@ -145,7 +160,7 @@ test.each([400, 401, 403, 404])('what our API refuses with status %i is not trie
   open()
   await vi.advanceTimersByTimeAsync(60_000)
   expect(connections).toHaveLength(0)
-  expect(states).toEqual(['connecting', 'lost'])
+  expect(states).toEqual(['connecting', 'refused'])
 })
 
 test('what something before our API answers is tried again', async () => {

@@ -1,6 +1,13 @@
-import { InfiniteQueryObserver, QueryClient } from '@tanstack/react-query'
+import {
+  focusManager,
+  InfiniteQueryObserver,
+  onlineManager,
+  QueryClient,
+  QueryObserver,
+} from '@tanstack/react-query'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { StreamEvent } from '../../../web/live/event-stream.ts'
+import { askAgain, askedByItsView } from '../../../web/live/refresh.ts'
 import type { JobSearch } from '../../../web/router.tsx'
 import type { JobStatus, JobSummary } from '../../../web/types.ts'
 import {
@@ -15,6 +22,7 @@ const answerMs = 300
 /** Of the server, the newest first. */
 let stored: JobSummary[] = []
 let asked = 0
+let othersAsked = 0
 let isHeld = false
 let news: boolean[] = []
 let queries: QueryClient
@@ -24,7 +32,7 @@ let leave = () => {}
 
 beforeEach(async () => {
   vi.useFakeTimers()
-  ;[asked, isHeld, news] = [0, false, []]
+  ;[asked, othersAsked, isHeld, news] = [0, 0, false, []]
   stored = ['d', 'c', 'b', 'a'].map((jobId) => job(jobId))
   queries = new QueryClient({ defaultOptions: { queries: { networkMode: 'always' } } })
   observer = new InfiniteQueryObserver<Page>(queries, {
@@ -38,7 +46,9 @@ beforeEach(async () => {
     },
     initialPageParam: { size: 2 },
     getNextPageParam: ({ nextCursor }) => ({ cursor: nextCursor, size: 2 }),
+    ...askedByItsView,
   })
+  queries.mount()
   leave = observer.subscribe(() => {})
   await vi.advanceTimersByTimeAsync(answerMs)
   follow()
@@ -46,6 +56,7 @@ beforeEach(async () => {
 afterEach(() => {
   live.stop()
   leave()
+  queries.unmount()
   queries.clear()
   vi.useRealTimers()
 })
@@ -117,6 +128,54 @@ test('rows that are held stay where they are; new jobs are announced, and come w
   await vi.advanceTimersByTimeAsync(2 * answerMs)
   expect(shown()).toEqual(['e queued', 'd queued'])
   expect(news.at(-1)).toBe(false)
+})
+
+test('rows that are held stay over a gap of the stream, and are read again when they are let go', async () => {
+  isHeld = true
+  stored = [job('e'), ...stored]
+  void askAgain(queries)
+  live.gap()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(shown()).toEqual(['d queued', 'c queued'])
+  expect(news).toEqual([true])
+  isHeld = false
+  live.release()
+  await vi.advanceTimersByTimeAsync(2 * answerMs)
+  expect(shown()).toEqual(['e queued', 'd queued'])
+  expect(news.at(-1)).toBe(false)
+})
+
+test('after a gap of the stream a list that nobody holds is read again', async () => {
+  stored = [job('e'), ...stored]
+  void askAgain(queries)
+  live.gap()
+  await vi.advanceTimersByTimeAsync(2 * answerMs)
+  expect(shown()).toEqual(['e queued', 'd queued'])
+  expect(asked).toBe(2)
+})
+
+test('after a gap of the stream further pages stay, and that there may be new jobs is announced', async () => {
+  void observer.fetchNextPage()
+  await vi.advanceTimersByTimeAsync(answerMs)
+  const before = asked
+  live.gap()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([asked, news]).toEqual([before, [true]])
+})
+
+test('the rows stay when the window comes to the front, or the network comes back', async () => {
+  stored = [job('e'), ...stored]
+  const other = new QueryObserver(queries, { queryKey: ['other'], queryFn: () => ++othersAsked })
+  const leaveOther = other.subscribe(() => {})
+  for (const isThere of [false, true]) {
+    focusManager.setFocused(isThere)
+    onlineManager.setOnline(isThere)
+    await vi.advanceTimersByTimeAsync(60_000)
+  }
+  focusManager.setFocused(undefined)
+  leaveOther()
+  expect(othersAsked).toBeGreaterThan(1)
+  expect(shown()).toEqual(['d queued', 'c queued'])
 })
 
 test('who asks for the newest has them, and no word of new ones is left', async () => {

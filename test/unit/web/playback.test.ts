@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { VideoStatus } from '../../../web/types.ts'
-import { keepLinks, playbackOf } from '../../../web/views/videos/playback.ts'
+import { answeredOutputs, keepLinks, playbackOf } from '../../../web/views/videos/playback.ts'
 
 const id = '0198a1b2-0000-7000-8000-000000000001'
 const lifeSeconds = 21_600
@@ -16,7 +16,7 @@ const linkAt = (seconds: number, path: string) => `${path}?token=${tokenAt(secon
 /** As it is answered so many seconds after the first answer. */
 function statusAt(
   seconds: number,
-  { percent = 100, thumbnails = 1, outputs = [] as ReturnType<typeof output>[] } = {},
+  { percent = 100, thumbnails = 1, outputs = [] as Partial<ReturnType<typeof output>>[] } = {},
 ): VideoStatus {
   const link = (path: string) => linkAt(seconds, path)
   const playback = {
@@ -90,4 +90,24 @@ test('links to what was made again give way to fresh ones; what is new, or staye
     storyboardUrl: linkAt(0, storyboardUrl),
     thumbnailUrls: [linkAt(0, thumbnailUrl(1))],
   })
+})
+
+test('an output whose maker is not told, as by a release before, was not made again', () => {
+  const outputs = [output('rendition', '720p.mp4', 'a'), output('poster', 'poster.jpg', 'a')]
+  const untold = outputs.map(({ jobId: _jobId, ...each }) => each)
+  const makersIn = (video: VideoStatus) => answeredOutputs(video).map(({ jobId }) => jobId)
+  let shown = keepLinks(undefined, statusAt(0, { outputs: untold }), null)
+  for (const answer of [outputs, untold, outputs]) {
+    shown = keepLinks(shown, statusAt(60, { outputs: answer }), null)
+    expect(playbackOf(shown)).toEqual(playbackOf(statusAt(0)))
+    expect(makersIn(shown)).toEqual(['a', 'a'])
+  }
+  const redone = outputs.map((each) => ({ ...each, jobId: 'b' }))
+  shown = keepLinks(shown, statusAt(120, { outputs: redone }), null)
+  expect(playbackOf(shown)).toMatchObject({ hlsUrl: linkAt(120, hlsUrl), posterUrl: linkAt(120, posterUrl) })
+  const file = Object.assign(withoutPlayback(100), { outputs })
+  expect(makersIn(keepLinks(file, Object.assign(withoutPlayback(100), { outputs: untold }), null))).toEqual([
+    'a',
+    'a',
+  ])
 })

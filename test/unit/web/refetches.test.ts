@@ -75,6 +75,17 @@ test('what could never be read says so itself', async () => {
   leave()
 })
 
+test('what is gone, or refused, after it could not be read is not old any more', async () => {
+  const leave = look()
+  await ask()
+  for (const next of [gone, new ApiProblem('No.', 404, 'no')]) {
+    problem = next
+    await ask()
+  }
+  expect(told).toEqual([true, false])
+  leave()
+})
+
 test.each([404, 403])('what the API refuses with status %i is not old', async (status) => {
   const leave = look()
   await ask()

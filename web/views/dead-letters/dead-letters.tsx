@@ -10,8 +10,8 @@ import { Button, Card, Empty, Failure, Foreign, Loaded, Page, Skeleton } from '.
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm } from '../../ui/dialog.tsx'
 import { count, shortId } from '../../ui/format.ts'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Time } from '../../ui/time.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 import { redriveAll, redriveGroup } from './redrive.ts'
 
 const pageSize = 50
@@ -151,7 +151,7 @@ function Letters({ group }: { group: DeadLetterGroup }) {
     initialPageParam: 0,
     getNextPageParam: (page, pages) => {
       const loaded = pages.length * pageSize
-      return loaded < page.total ? loaded : undefined
+      return loaded < (page.total ?? 0) ? loaded : undefined
     },
   })
   if (letters.data === undefined) {

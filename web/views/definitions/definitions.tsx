@@ -9,8 +9,8 @@ import { Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count, definitionName, duration, percent } from '../../ui/format.ts'
 import { Icon } from '../../ui/icons.tsx'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { RemoveButton } from '../../ui/remove-button.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 
 type Known = InferResponseType<typeof api.v1.metrics.definitions.$get>['definitions'][number]
 type Row = Definition & { known: Known | undefined }

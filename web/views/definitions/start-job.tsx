@@ -7,8 +7,8 @@ import { definitionsQuery } from '../../queries.ts'
 import type { Definition } from '../../types.ts'
 import { Button, Card, Empty, Field, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { definitionName, duration } from '../../ui/format.ts'
+import { say } from '../../ui/notices.ts'
 import { ParamsFields, useParamsForm } from '../../ui/params-form.tsx'
-import { say } from '../../ui/toasts.tsx'
 
 export function StartJob() {
   const { key, version } = useParams({ from: '/definitions/$key/$version' })

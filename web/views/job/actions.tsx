@@ -4,8 +4,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { api, read } from '../../api.ts'
 import type { Job } from '../../types.ts'
 import { Button } from '../../ui/basics.tsx'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { RemoveButton } from '../../ui/remove-button.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 
 export function JobActions({ job }: { job: Job }) {
   const navigate = useNavigate()

@@ -27,7 +27,7 @@ export interface JobStream {
   /** Lines that are no longer kept here. */
   droppedLines: number
   state: StreamState | 'over'
-  /** It was there once: what is not in it is not there. */
+  /** All that there was has been told: what is not in it is not there. */
   isRead: boolean
 }
 
@@ -61,8 +61,15 @@ export function useJobStream(jobId: string): JobStream {
         batch.push(event)
         batchTimer ??= setTimeout(flush, batchMs)
       },
-      onState: (state) =>
-        setStream((before) => ({ ...before, state, isRead: before.isRead || state === 'live' })),
+      onCaughtUp: () => {
+        // What was told last goes along: without it there would seem to be nothing.
+        if (batchTimer !== undefined) {
+          clearTimeout(batchTimer)
+          flush()
+        }
+        setStream((before) => (before.isRead ? before : { ...before, isRead: true }))
+      },
+      onState: (state) => setStream((before) => ({ ...before, state })),
       onEnd: () => {
         setStream((before) => ({ ...before, state: 'over', isRead: true }))
         refresh.ask()

@@ -14,6 +14,7 @@ export function NothingRead({
   title: string
 }) {
   if (isRead) return <Empty icon={icon} title={title} />
+  if (state === 'refused') return <Empty icon={icon} title="It could not be read." />
   if (state !== 'lost') return <Skeleton rows={2} />
   return <Empty icon={icon} title="It could not be read yet; it is tried again." />
 }

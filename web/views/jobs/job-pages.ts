@@ -3,7 +3,8 @@ import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
 import { api, read } from '../../api.ts'
 import type { StreamEvent } from '../../live/event-stream.ts'
-import { useLiveEvents } from '../../live/live.ts'
+import { useLiveEvents, useLiveGaps } from '../../live/live.ts'
+import { askedByItsView } from '../../live/refresh.ts'
 import type { JobSearch } from '../../router.tsx'
 import type { JobSummary } from '../../types.ts'
 import { beginOf, filterOf } from './job-filter.ts'
@@ -42,6 +43,7 @@ export function useJobPages(search: JobSearch, isHeld: boolean) {
         ? null
         : { cursor: nextCursor, size: Math.min(size * 2, largestPageSize), queuedAfter },
     staleTime: refreshMs,
+    ...askedByItsView,
   })
 
   const isHeldNow = useEffectEvent(() => isHeld)
@@ -55,6 +57,7 @@ export function useJobPages(search: JobSearch, isHeld: boolean) {
     if (!isHeld) live.current?.release()
   }, [isHeld])
   useLiveEvents(useCallback((events: StreamEvent[]) => live.current?.note(events), []))
+  useLiveGaps(useCallback(() => live.current?.gap(), []))
 
   const jobs = useMemo(() => pages.data?.pages.flatMap((page) => page.jobs) ?? noJobs, [pages.data])
   const showNewest = useCallback(() => void live.current?.showNewest(), [])

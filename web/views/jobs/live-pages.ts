@@ -33,6 +33,8 @@ export interface LivePagesOptions {
 
 export interface LivePages {
   note(events: StreamEvent[]): void
+  /** The stream is back, and what happened meanwhile is not known. */
+  gap(): void
   /** The rows are held no more. */
   release(): void
   /** Reads the first page alone, held or not. */
@@ -100,6 +102,12 @@ export function openLivePages({ queries, key, search, isHeld, onNew }: LivePages
       hasNew ||= known !== undefined && events.some((event) => isNew(event, known, search))
       if (mayMove()) refresh.ask()
       else if (hasNew) onNew(true)
+    },
+    gap: () => {
+      isBehind = true
+      hasNew = true
+      if (mayMove()) refresh.ask()
+      else onNew(true)
     },
     release: () => {
       if (isBehind && mayMove()) refresh.ask()

@@ -12,8 +12,8 @@ import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { Confirm, Dialog } from '../../ui/dialog.tsx'
 import { FormEnd } from '../../ui/form-end.tsx'
 import { CopyButton } from '../../ui/json.tsx'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Time } from '../../ui/time.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 
 const keysKey = ['keys']
 const scopes: { scope: Scope; allows: string }[] = [

@@ -40,7 +40,7 @@ export function Overview() {
   // By when they failed: a list of jobs is in the order in which they were queued.
   const failed = useQuery({
     queryKey: failedKey,
-    queryFn: () => read(api.v1.dlq.$get({ query: { redriven: 'false', limit: '6' } })),
+    queryFn: () => read(api.v1.dlq.$get({ query: { redriven: 'false', limit: '6', total: 'false' } })),
   })
   useLiveQuery(metricsQuery.queryKey)
   useLiveQuery(queuesQuery.queryKey)

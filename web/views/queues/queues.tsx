@@ -8,8 +8,8 @@ import type { Queue } from '../../types.ts'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count, duration } from '../../ui/format.ts'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Time } from '../../ui/time.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 
 export function Queues() {
   const queues = useQuery(queuesQuery)

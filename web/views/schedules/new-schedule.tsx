@@ -9,9 +9,9 @@ import { Field } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { FormEnd } from '../../ui/form-end.tsx'
 import { dateTime, definitionName } from '../../ui/format.ts'
+import { say } from '../../ui/notices.ts'
 import { ParamsFields, useParamsForm } from '../../ui/params-form.tsx'
 import { Time } from '../../ui/time.tsx'
-import { say } from '../../ui/toasts.tsx'
 
 const overlaps = {
   allow: 'starts another',

@@ -7,9 +7,9 @@ import type { Fire, Schedule } from '../../types.ts'
 import { Card, Empty, Failure, Foreign, Loaded, Page, Skeleton } from '../../ui/basics.tsx'
 import { dateTime, shortId } from '../../ui/format.ts'
 import { JsonBlock } from '../../ui/json.tsx'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { RemoveButton } from '../../ui/remove-button.tsx'
 import { Time } from '../../ui/time.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 import { ScheduleActions } from './schedules.tsx'
 
 const schedulesKey = ['schedules']

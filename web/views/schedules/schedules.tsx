@@ -7,8 +7,8 @@ import type { Schedule } from '../../types.ts'
 import { Button, Card, Empty, Foreign, Loaded, Page } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { count } from '../../ui/format.ts'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Time } from '../../ui/time.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 import { NewSchedule } from './new-schedule.tsx'
 
 const schedulesKey = ['schedules']

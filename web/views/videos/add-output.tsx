@@ -5,7 +5,7 @@ import { Field } from '../../ui/basics.tsx'
 import { Checks } from '../../ui/checks.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { FormEnd } from '../../ui/form-end.tsx'
-import { say } from '../../ui/toasts.tsx'
+import { say } from '../../ui/notices.ts'
 import {
   type Addition,
   addOutputs,

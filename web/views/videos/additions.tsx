@@ -5,8 +5,8 @@ import { api, read } from '../../api.ts'
 import type { JobStatus } from '../../types.ts'
 import { Button, Card, Foreign, Meter } from '../../ui/basics.tsx'
 import { shortId } from '../../ui/format.ts'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Status } from '../../ui/status.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 import { addOutputs, requestIn } from './requests.ts'
 
 export interface ShownAddition {

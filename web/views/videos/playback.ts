@@ -31,14 +31,17 @@ export function playbackOf(video: VideoStatus): PlaybackLinks {
 /**
  * The fresh status, with the links that are in use.
  * @param known what was shown before
+ * @param given as it was answered now
  * @param worn a link that does not play any more
  */
 export function keepLinks(
   known: VideoStatus | undefined,
-  fresh: VideoStatus,
+  given: VideoStatus,
   worn: string | null,
 ): VideoStatus {
-  if (known === undefined || !('playback' in fresh)) return fresh
+  if (known === undefined) return given
+  const fresh = withMakers(known, given)
+  if (!('playback' in fresh)) return fresh
   const answered = answeredPlayback(fresh)
   const { thumbnailUrls, ...single } = playbackOf(known)
   const expiry = expiryOf(String(answered.token))
@@ -70,13 +73,34 @@ const kindsBehind: [path: RegExp, kinds: string[]][] = [
   [/\/thumbnails\/\d+$/, ['thumbnail']],
 ]
 
+/**
+ * While a release takes the place of another, processes of the one before may answer too, and not tell who made an
+ * output: that does not mean that it was made again.
+ */
+function withMakers(known: VideoStatus, given: VideoStatus): VideoStatus {
+  const makers = makersOf(known)
+  const outputs = answeredOutputs(given).map((output) =>
+    typeof output.jobId === 'string' ? output : { ...output, jobId: makers.get(output.name) },
+  )
+  return outputs.length === 0 ? given : Object.assign({}, given, { outputs })
+}
+
 /** A new one takes nothing away from those before; one in the place of another does. */
 function kindsMadeAgain(known: VideoStatus, fresh: VideoStatus): Set<string> {
-  const before = new Map(answeredOutputs(known).map(({ name, jobId }) => [name, jobId]))
-  const again = answeredOutputs(fresh).filter(
-    ({ name, jobId }) => before.has(name) && before.get(name) !== jobId,
-  )
+  const [before, now] = [makersOf(known), makersOf(fresh)]
+  const isMadeAgain = (name: unknown) =>
+    before.has(name) && now.has(name) && before.get(name) !== now.get(name)
+  const again = answeredOutputs(fresh).filter(({ name }) => isMadeAgain(name))
   return new Set(again.map(({ kind }) => String(kind)))
+}
+
+/** Of the outputs, by name: the encode that made each, where that is told. */
+function makersOf(video: VideoStatus): Map<unknown, string> {
+  return new Map(
+    answeredOutputs(video).flatMap(({ name, jobId }): [unknown, string][] =>
+      typeof jobId === 'string' ? [[name, jobId]] : [],
+    ),
+  )
 }
 
 export function answeredOutputs(video: VideoStatus): Record<string, unknown>[] {

@@ -20,8 +20,8 @@ export interface Playable {
 interface PlayedFile {
   /** Behind a redirect. */
   path: string
-  /** The encode: a file that is made again has the path of the one before. */
-  madeBy: string
+  /** The encode, if it is known: a file that is made again has the path of the one before. */
+  madeBy: string | null
 }
 
 /** @param onWorn asks for a fresh link in place of one that does not play any more */

@@ -7,8 +7,8 @@ import type { VideoStatus } from '../../types.ts'
 import { Button, Card, Empty, Failure, Foreign, Meter, Page, Skeleton } from '../../ui/basics.tsx'
 import { type Column, DataTable } from '../../ui/data-table.tsx'
 import { bytes, duration, shortId } from '../../ui/format.ts'
+import { say, sayFailure } from '../../ui/notices.ts'
 import { Status } from '../../ui/status.tsx'
-import { say, sayFailure } from '../../ui/toasts.tsx'
 import { AddOutput } from './add-output.tsx'
 import { Additions, type ShownAddition } from './additions.tsx'
 import { download } from './links.ts'
@@ -195,8 +195,8 @@ const nonBreakingSpace = '\u00a0'
 
 interface Output {
   kind: string
-  /** Of the encode that made it. */
-  jobId: string
+  /** Of the encode that made it; null where a release before answers, which does not tell. */
+  jobId: string | null
   /** Makes it once more. */
   request: Addition | null
   filename: string
@@ -213,7 +213,7 @@ function outputsOf(video: VideoStatus): Output[] {
     const weight = typeof all.sizeBytes === 'number' ? bytes(all.sizeBytes) : ''
     return {
       kind: String(all.kind ?? 'video'),
-      jobId: String(all.jobId),
+      jobId: typeof all.jobId === 'string' ? all.jobId : null,
       request: requestFor(String(all.name)),
       filename: String(all.filename),
       contentType: String(all.contentType),

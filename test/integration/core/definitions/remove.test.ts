@@ -202,7 +202,9 @@ describe('an enqueue at the same time', () => {
 
   test('in a transaction that stays open is no reason to wait for ever', async () => {
     const enqueuing = await uncommitted((tx) => enqueue(tx, { definitionKey: 'test' }))
-    expect(await removeDefinition(sql, definition)).toEqual(inUse('a transaction that is still open uses it'))
+    expect(await removeDefinition(sql, definition)).toEqual(
+      inUse('a transaction that is still open has read the definitions'),
+    )
     // Workers that start meanwhile, and who enqueues, wait for neither.
     await registerDefinitions(sql, queue.definitions)
     await queue.enqueue()
@@ -229,7 +231,7 @@ describe('an enqueue at the same time', () => {
       })
       await enqueue(late, { definitionKey: 'test' })
     })
-    expect(removal).toEqual(inUse('a transaction that is still open uses it'))
+    expect(removal).toEqual(inUse('a transaction that is still open has read the definitions'))
     expect(await jobs()).toBe(1)
     expect(await keys()).toContain('test')
   })

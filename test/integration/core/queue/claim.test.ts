@@ -1,12 +1,15 @@
 import fc from 'fast-check'
-import { beforeEach, describe, expect, test } from 'vitest'
+import postgres from 'postgres'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { ourManners } from '../../../../core/db.ts'
 import { type ClaimRequest, claim } from '../../../../core/queue/claim.ts'
 import { enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { LaneCursors } from '../../../../core/queue/lane-cursors.ts'
+import { lookAtLanes } from '../../../../core/queue/look-at-lanes.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { testQueue } from '../../../support/queue.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
 const { definitions } = await testQueue(sql)
 const queues = Array.from({ length: 10 }, (_, place) => `queue-${place}`)
 const lane = (queue: string) => ({ queue, definitionKey: 'test', definitionVersion: 1 })
@@ -27,10 +30,10 @@ async function enqueueEach(count: number, names = queues, priority = 0): Promise
 
 async function claimedIn(
   request: Partial<ClaimRequest>,
-  { crowded = false } = {},
+  { lanes = 0 } = {},
 ): Promise<Record<string, number>> {
   const base = { workerId: 'w1', definitions, queues: [], limit: 20, leaseSeconds: 60 }
-  const jobs = await claim(sql, { ...base, ...request }, { limited: false, crowded })
+  const jobs = await claim(sql, { ...base, ...request }, { limited: false, lanes })
   return Object.fromEntries(
     queues
       .map((queue) => [queue, jobs.filter((job) => job.queue === queue).length] as const)
@@ -86,7 +89,7 @@ test('where that one has too few, the others give their share, oldest first', as
 })
 
 describe('where there are very many lanes', () => {
-  const crowded = { limited: false, crowded: true }
+  const crowded = { limited: false, lanes: 1000 }
   const request = { workerId: 'w1', definitions, queues: [], limit: 4, leaseSeconds: 60 }
   const idsClaimed = async (options: Partial<ClaimRequest> = {}) =>
     (await claim(sql, { ...request, ...options }, crowded)).map(({ lease }) => lease.jobId)
@@ -154,6 +157,31 @@ describe('where there are very many lanes', () => {
     expect(new Set((await Promise.all(claims)).flat()).size).toBe(20 * 4)
   })
 
+  test.each([{ limited: false }, { limited: true }])(
+    'what is known of them is put together once a claim, and sent once a statement: %o',
+    async ({ limited }) => {
+      await enqueueEach(1, more)
+      const ids = await inLine()
+      const cursors = new LaneCursors()
+      await lookAtLanes(sql, request, cursors)
+      const ranges = vi.spyOn(cursors, 'ranges', 'get')
+      const sent: unknown[][] = []
+      const observed = postgres(url, {
+        ...ourManners,
+        max: 1,
+        debug: (_connection, _text, parameters) => sent.push(parameters),
+      })
+      onTestFinished(() => observed.end({ timeout: 5 }))
+      const jobs = await claim(observed, { ...request, cursors }, { limited, lanes: more.length })
+      expect(jobs.map(({ lease }) => lease.jobId)).toEqual(ids.slice(0, 4))
+      expect(ranges).toHaveBeenCalledTimes(1)
+      const copies = sent.map((parameters) => parameters.filter((value) => `${value}`.includes('"more-7":')))
+      expect(copies.map(({ length }) => length).filter((length) => length > 0)).toEqual(
+        limited ? [1, 1] : [1],
+      )
+    },
+  )
+
   test('a claim gets what one of few lanes would get', async () => {
     const limitedQueue = await testQueue(
       sql,
@@ -183,12 +211,12 @@ describe('where there are very many lanes', () => {
         const [mostlyFrom, known, limit] = rest
         await sql`truncate job_server.jobs, job_server.rate_starts`
         await enqueueMany(sql, inputs)
-        const claimedBy = async (options: { crowded: boolean }) => {
+        const claimedBy = async (lanes: number) => {
           const wanted = { ...request, definitions: limitedQueue.definitions, limit, cursors: known }
           const got = await claim(
             sql,
             { ...wanted, ...(mostlyFrom === undefined ? {} : { mostlyFrom }) },
-            { limited: true, ...options },
+            { limited: true, lanes },
           )
           await sql`truncate job_server.rate_starts`
           await sql`
@@ -197,7 +225,7 @@ describe('where there are very many lanes', () => {
             where state = 'running'`
           return got.map(({ lease }) => lease.jobId)
         }
-        expect(await claimedBy({ crowded: true })).toEqual(await claimedBy({ crowded: false }))
+        expect(await claimedBy(1000)).toEqual(await claimedBy(0))
       }),
       { numRuns: 40 },
     )

@@ -80,3 +80,17 @@ test('so is one whose definition has no hooks any more', async () => {
   expect(await giveUpHooks(sql)).toBe(1)
   expect(await failures(old)).toEqual(['No worker has its code.'])
 })
+
+test.each([
+  { what: 'no worker lives', workers: [] },
+  { what: 'the only worker drains', workers: [[]] },
+])('while $what, as in a restart, nothing is given up for want of code', async ({ workers }) => {
+  for (const definitions of workers) {
+    await sql`
+      insert into job_server.workers (id, kind, slots, info) values ('w', 'worker', 1, ${sql.json({ definitions })})`
+  }
+  await due('loaded', { ageSeconds: 100_000 })
+  const worn = await due('loaded', { tries: 3 })
+  expect(await giveUpHooks(sql)).toBe(1)
+  expect(await failures(worn)).toEqual(['The workers that ran it died.'])
+})

@@ -1,5 +1,9 @@
 import { beforeEach, expect, test } from 'vitest'
-import { groupDeadLetters } from '../../../../core/dead-letters/read.ts'
+import {
+  type DeadLetterFilter,
+  groupDeadLetters,
+  listDeadLetters,
+} from '../../../../core/dead-letters/read.ts'
 import { redriveMatching, redriveOne } from '../../../../core/dead-letters/redrive.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import { enqueue, enqueueAnother, enqueueMany } from '../../../../core/queue/enqueue.ts'
@@ -56,6 +60,17 @@ test('one that failed or was cancelled is not run again without its parent', asy
   await expect(redriveOne(sql, letter?.id ?? '')).rejects.toMatchObject(refused)
 
   expect(await groupDeadLetters(sql)).toMatchObject([{ definitionKey: 'encode.video', count: 2 }])
+  const listed = async (filter: DeadLetterFilter) => {
+    const { jobs, total } = await listDeadLetters(sql, filter, { limit: 10, offset: 0, total: true })
+    expect(total).toBe(jobs.length)
+    return jobs.map(({ definitionKey }) => definitionKey)
+  }
+  expect(await listed({ redriven: false }), 'what waits for somebody').toEqual([
+    'encode.video',
+    'encode.video',
+  ])
+  expect(await listed({})).toContain('encode.part')
+  expect(await listed({ redriven: false, ...part })).toEqual(['encode.part'])
   const redriven = await redriveMatching(sql, {}, { limit: 10 })
   expect(redriven).not.toEqual([])
   const again = await queue.claim({ limit: 10 })

@@ -85,13 +85,18 @@ describe.each([{ ready: 100 }, { ready: 0 }])('by statistics of a moment with $r
     await sql`analyze job_server.jobs`
   })
 
-  test.each([{ limited: false }, { limited: true }])('one from cursors does not: %o', async (options) => {
+  // As among very many, lanes are read three times.
+  test.each([
+    { options: { limited: false }, most: few },
+    { options: { limited: true }, most: few },
+    { options: { limited: true, lanes: 1000 }, most: 3 * few },
+  ])('one from cursors does not: $options', async ({ options, most }) => {
     await enqueueOld(20)
     await enqueueMany(sql, [{ definitionKey: 'limited' }])
     await lookAtLanes(sql, served, cursors)
     const ready = { ...base, cursors }
-    expect(await pagesReadBy(() => claim(observed, ready, options))).toBeLessThan(few)
-    expect(await pagesReadBy(() => claim(observed, ready, options))).toBeLessThan(few)
+    expect(await pagesReadBy(() => claim(observed, ready, options))).toBeLessThan(most)
+    expect(await pagesReadBy(() => claim(observed, ready, options))).toBeLessThan(most)
   })
 
   test('nor does one where nothing is left', async () => {

@@ -140,9 +140,21 @@ test('when the code of no worker has it any more it rests, and says why', async 
   expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 1 })
   const [kept, report] = await schedules()
   expect(kept).toMatchObject({ name: 'kept@1', nextFireAt: new Date('2026-01-01T02:00:00Z') })
-  expect(report).toMatchObject({ name: 'report@1', enabled: true, nextFireAt: null })
+  expect(report).toMatchObject({
+    name: 'report@1',
+    enabled: true,
+    nextFireAt: new Date('2026-01-01T02:00:00Z'),
+  })
+  await clock.set('2026-01-01T05:00:00Z')
+  await alive()
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 0, missed: 1 })
+  // Once, however long it rests.
   expect(await readFires(sql, report?.id ?? '', { limit: 10 })).toMatchObject([
-    { outcome: 'skipped', reason: expect.stringContaining('no worker has it') },
+    {
+      fireAt: new Date('2026-01-01T01:00:00Z'),
+      outcome: 'skipped',
+      reason: expect.stringContaining('no worker has it'),
+    },
   ])
 
   // The next release has it again: it goes on from now, as the same.
@@ -153,7 +165,30 @@ test('when the code of no worker has it any more it rests, and says why', async 
     nextFireAt: new Date('2026-01-01T06:00:00Z'),
   })
   await clock.set('2026-01-01T06:00:00Z')
-  expect(await fireDue(sql)).toMatchObject({ enqueued: 2, skipped: 0, missed: 1 })
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 2, skipped: 0, missed: 0 })
+
+  // It rests again, which is said again.
+  await registerDefinitions(sql, [defined()])
+  await clock.set('2026-01-01T07:00:00Z')
+  await alive()
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 1 })
+})
+
+test('a worker of the version before, which does not say what schedules it has, keeps that of its definition going', async () => {
+  await registerDefinitions(sql, [defined('0 * * * *')])
+  await registerDefinitions(sql, [defined()])
+  await clock.set('2026-01-01T01:00:00Z')
+  await alive()
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 0, skipped: 1 })
+  // It writes down what differs, and nothing does.
+  await clock.set('2026-01-01T02:00:00Z')
+  await sql`
+    update job_server.workers set heartbeat_at = now(), info = ${sql.json({ definitions: ['other@1'] })}`
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 0 })
+  await clock.set('2026-01-01T03:00:00Z')
+  await sql`
+    update job_server.workers set heartbeat_at = now(), info = ${sql.json({ definitions: ['report@1'] })}`
+  expect(await fireDue(sql)).toMatchObject({ enqueued: 1, skipped: 0 })
 })
 
 test('what was switched off by hand stays so when a release is taken back and comes again', async () => {

@@ -91,6 +91,11 @@ test.each<[string, (context: JobContext) => unknown, object]>([
   ['children without an onChildren', ({ attempt }) => attempt, { errorCode: 'no_on_children', retry: false }],
   ['a bigint', () => 5n, { errorCode: 'unserialisable_result', retry: false }],
   ['9 MB', () => 'x'.repeat(9e6), { errorCode: 'result_too_large', retry: false }],
+  [
+    'an event of 1 MB',
+    (context) => context.event('large', { text: 'x'.repeat(1e6) }),
+    { errorCode: 'report_too_large', retry: false },
+  ],
   ['what is no time', (context) => retryIn(Number.NaN, context), { errorCode: 'busy', retry: true }],
 ])('%s is a failure as a worker has it', async (what, run, outcome) => {
   const job = defineJob({ key: 'job', params: z.object({}), run: (_params, context) => run(context) })

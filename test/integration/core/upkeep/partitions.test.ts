@@ -3,11 +3,12 @@ import { newId } from '../../../../core/ids.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { removeOrphans } from '../../../../core/upkeep/orphans.ts'
-import { keepPartitions } from '../../../../core/upkeep/partitions.ts'
+import { keepPartitions, type Reading } from '../../../../core/upkeep/partitions.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { testQueue } from '../../../support/queue.ts'
 
 const { sql } = await testDatabase()
+const queue = await testQueue(sql)
 
 async function partitions(): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
@@ -25,6 +26,7 @@ test('this week and the four to come have partitions, and making them again make
     dropped: 0,
     moved: 0,
     inUse: 0,
+    kept: [],
   })
 })
 
@@ -39,6 +41,7 @@ test('rows that came before their partition move into it when it is made', async
     dropped: 0,
     moved: 0,
     inUse: 0,
+    kept: [],
   })
 
   const rows = await sql<{ place: string; eventType: string }[]>`
@@ -65,6 +68,7 @@ test('weeks past retention are dropped, and only those', async () => {
     dropped: 1,
     moved: 0,
     inUse: 0,
+    kept: [],
   })
   expect(await partitions()).toHaveLength(20)
 })
@@ -81,55 +85,67 @@ test('a week that somebody reads is left for the next time, and nobody waits beh
     await sql`insert into job_server.events (job_id, event_type) values (${newId()}, 'meanwhile')`
     return await keeping
   })
-  expect(kept).toEqual({ made: 0, dropped: 0, moved: 0, inUse: 2 })
+  expect(kept).toEqual({ made: 0, dropped: 0, moved: 0, inUse: 2, kept: [] })
   expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({
     made: 1,
     dropped: 1,
     moved: 0,
     inUse: 0,
+    kept: [],
   })
 })
 
-test('a job that ended lately, and one that lives, lose nothing when their week is dropped, however long they waited', async () => {
-  const queue = await testQueue(sql)
-  for (const parent of ['job_history', 'attempts', 'events', 'logs']) {
+const parents = ['attempts', 'events', 'job_history', 'logs']
+const oldWeeks = parents.map((parent) => `${parent}_20200106`)
+
+async function makeOldWeeks(): Promise<void> {
+  await sql`truncate job_server.jobs`
+  for (const parent of parents) {
+    await sql`truncate job_server.${sql(parent)}`
     await sql.unsafe(`
-      create table job_server.${parent}_20200106 partition of job_server.${parent}
+      create table if not exists job_server.${parent}_20200106 partition of job_server.${parent}
       for values from (job_server.uuid_v7_floor('2020-01-06')) to (job_server.uuid_v7_floor('2020-01-13'))`)
   }
-  const idOf = (n: number) => `016f7e${n.toString(16).padStart(2, '0')}-0000-7000-8000-000000000000`
-  const enqueued = async (n: number) => {
-    const id = await queue.enqueue()
-    await sql`update job_server.jobs set id = ${idOf(n)} where id = ${id}`
-    await sql`insert into job_server.events (job_id, event_type) values (${idOf(n)}, 'queued')`
-    await sql`
-      insert into job_server.logs (job_id, lease_epoch, at, stream, text) values (${idOf(n)}, 1, now(), 'stdout', 'a line')`
-    return idOf(n)
+}
+
+/** Of the old week, with an event and a line of log. */
+async function enqueued(n: number): Promise<string> {
+  const old = `016f7e${n.toString(16).padStart(2, '0')}-0000-7000-8000-000000000000`
+  const id = await queue.enqueue()
+  await sql`update job_server.jobs set id = ${old} where id = ${id}`
+  await sql`insert into job_server.events (job_id, event_type) values (${old}, 'queued')`
+  await sql`
+    insert into job_server.logs (job_id, lease_epoch, at, stream, text) values (${old}, 1, now(), 'stdout', 'a line')`
+  return old
+}
+
+async function ended(n: number): Promise<string> {
+  const id = await enqueued(n)
+  const { lease } = await queue.claimOne()
+  await finish(sql, [{ lease, end: { kind: 'succeeded', result: { n } } }])
+  return id
+}
+
+async function rowsOf(id: string) {
+  const count = async (table: string, column: string) => {
+    const rows = await sql`select from job_server.${sql(table)} where ${sql(column)} = ${id}`
+    return rows.length
   }
-  const ended = async (n: number) => {
-    const id = await enqueued(n)
-    const { lease } = await queue.claimOne()
-    await finish(sql, [{ lease, end: { kind: 'succeeded', result: { n } } }])
-    return id
+  return {
+    history: await count('job_history', 'id'),
+    attempts: await count('attempts', 'job_id'),
+    events: await count('events', 'job_id'),
+    logs: await count('logs', 'job_id'),
   }
+}
+
+test('a job that ended lately, and one that lives, lose nothing when their week is dropped, however long they waited', async () => {
+  await makeOldWeeks()
   const old = await ended(1)
   await sql`update job_server.job_history set finished_at = now() - interval '31 days' where id = ${old}`
   const young = await ended(2)
   const before = await readJob(sql, young)
   const alive = await enqueued(3)
-
-  const rowsOf = async (id: string) => {
-    const count = async (table: string, column: string) => {
-      const rows = await sql`select from job_server.${sql(table)} where ${sql(column)} = ${id}`
-      return rows.length
-    }
-    return {
-      history: await count('job_history', 'id'),
-      attempts: await count('attempts', 'job_id'),
-      events: await count('events', 'job_id'),
-      logs: await count('logs', 'job_id'),
-    }
-  }
   const ofYoung = await rowsOf(young)
   expect(ofYoung).toMatchObject({ history: 1, attempts: 1, logs: 1 })
   const kept = await keepPartitions(sql, { retentionDays: 30 })
@@ -146,4 +162,78 @@ test('a job that ended lately, and one that lives, lose nothing when their week 
   await sql`update job_server.job_history set finished_at = now() - interval '31 days' where id = ${young}`
   await removeOrphans(sql, { retentionDays: 30 })
   expect(await rowsOf(young)).toEqual({ history: 0, attempts: 0, events: 0, logs: 0 })
+})
+
+test.each([
+  { what: 'jobs', most: { rows: 0, bytes: 1_000_000 } },
+  { what: 'bytes', most: { rows: 100, bytes: 10 } },
+])(
+  'partitions in which too many $what of those that ended lately are stay as they are, and are named',
+  async ({ most }) => {
+    await makeOldWeeks()
+    const young = await ended(1)
+    const before = await rowsOf(young)
+    expect(await keepPartitions(sql, { retentionDays: 30, mostMoved: most })).toMatchObject({
+      dropped: 0,
+      moved: 0,
+      kept: oldWeeks,
+    })
+    expect(await rowsOf(young)).toEqual(before)
+    expect(await keepPartitions(sql, { retentionDays: 30 })).toMatchObject({ dropped: 4, kept: [] })
+    expect(await rowsOf(young)).toEqual(before)
+  },
+)
+
+test('a partition with too many rows of those that ended lately stays, and the others of its week are dropped', async () => {
+  await makeOldWeeks()
+  const young = await ended(1)
+  const before = await rowsOf(young)
+  expect(before.events).toBeGreaterThan(1)
+  const kept = await keepPartitions(sql, { retentionDays: 30, mostMoved: { rows: 1, bytes: 1_000_000 } })
+  expect(kept).toMatchObject({ dropped: 3, moved: 3, kept: ['events_20200106'] })
+  expect(await rowsOf(young)).toEqual(before)
+})
+
+test('what is beyond the bound of jobs that live goes with their week, as a queue that is paused would keep it for ever', async () => {
+  await makeOldWeeks()
+  const alive = [await enqueued(1), await enqueued(2), await enqueued(3)]
+  const kept = await keepPartitions(sql, { retentionDays: 30, mostMoved: { rows: 2, bytes: 1_000_000 } })
+  expect(kept).toMatchObject({ dropped: 4, moved: 4, inUse: 0, kept: [] })
+  expect(await Promise.all(alive.map(rowsOf))).toMatchObject([{ events: 1 }, { events: 1 }, { events: 0 }])
+})
+
+test('when jobs beyond the bound end while their week is dropped, their history stays', async () => {
+  await makeOldWeeks()
+  const [ending, listed] = [await enqueued(1), await enqueued(2)]
+  // As it was when the week was read.
+  const readings = new Map([['20200106', { hours: 168, ended: [], live: [listed], liveCount: 2 }]])
+  const { lease } = await queue.claimOne()
+  await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+  expect(await keepPartitions(sql, { retentionDays: 30, readings })).toMatchObject({ dropped: 3, inUse: 1 })
+  expect(await rowsOf(ending)).toMatchObject({ history: 1 })
+  expect(await keepPartitions(sql, { retentionDays: 30, readings })).toMatchObject({ dropped: 1, inUse: 0 })
+  expect(await rowsOf(ending)).toMatchObject({ history: 1 })
+})
+
+test('a table is not held for as long as it takes, if that is long', { timeout: 20_000 }, async () => {
+  await makeOldWeeks()
+  const alive = await enqueued(1)
+  await sql.unsafe(`
+    create function linger() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
+    create trigger linger before insert on job_server.events_default for each row execute function linger()`)
+  expect(await keepPartitions(sql, { retentionDays: 30 })).toMatchObject({ dropped: 3, inUse: 1 })
+  await sql`drop function linger cascade`
+  expect(await rowsOf(alive)).toMatchObject({ events: 1, logs: 1 })
+})
+
+test('who is told to stop begins nothing more, and the next time it goes on', async () => {
+  await makeOldWeeks()
+  const young = await ended(1)
+  const before = await rowsOf(young)
+  const readings = new Map<string, Reading>()
+  const stopped = { retentionDays: 30, readings, signal: AbortSignal.abort() }
+  expect(await keepPartitions(sql, stopped)).toMatchObject({ dropped: 0, kept: [] })
+  expect(await keepPartitions(sql, { retentionDays: 30, readings })).toMatchObject({ dropped: 4 })
+  expect(readings.size).toBe(0)
+  expect(await rowsOf(young)).toEqual(before)
 })
