@@ -153,7 +153,7 @@ export const configFields = {
     schema: integer(0, 10),
     default: '0',
     about:
-      'Proxies before the API that add to X-Forwarded-For; the address of a caller is read that many entries from its end.',
+      'Proxies before the API that add to X-Forwarded-For; the address of a caller is read that many entries from its end. With any, the API needs an API key, or AUTH=none.',
   }),
   MAX_OPEN_STREAMS: field({
     schema: integer(0, 1_000_000),

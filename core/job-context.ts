@@ -1,6 +1,6 @@
 /** What a `JobContext` takes and how a job ends itself: the same in a worker's process and in `runJob`. */
 import { type JobContext, JobError, JobSnooze, JobWaits, type Json, type JsonObject } from './job.ts'
-import { isShallow, jobBounds } from './job-bounds.ts'
+import { clip, isShallow, jobBounds } from './job-bounds.ts'
 
 export const endings: Pick<JobContext, 'fail' | 'retryIn' | 'snooze' | 'enqueueChildren'> = {
   fail: (message, { retry, code = 'failed' } = {}) => {
@@ -84,7 +84,7 @@ export function logFieldsOf(given: unknown): JsonObject {
     const fields = checkedJson('set of fields', value, jobBounds.logFields)
     return isObject(fields) ? fields : { value: fields }
   } catch (error) {
-    return { omitted: error instanceof Error ? error.message : described(error) }
+    return { omitted: clip(described(error), 300) }
   }
 }
 

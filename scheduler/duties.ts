@@ -21,7 +21,7 @@ import { remakeLanes, removeUnusedLanes } from '../core/upkeep/lanes.ts'
 import { removeOldDeadLetters } from '../core/upkeep/old-dead-letters.ts'
 import { removeOldOutputs } from '../core/upkeep/old-outputs.ts'
 import { removeOrphans } from '../core/upkeep/orphans.ts'
-import { keepPartitions, type Reading } from '../core/upkeep/partitions.ts'
+import { keepPartitions, type Readings } from '../core/upkeep/partitions.ts'
 import { removeOldStarts } from '../core/upkeep/rate-starts.ts'
 import { keepStatistics } from '../core/upkeep/statistics.ts'
 import { removeStrayOutputs } from '../core/upkeep/stray-outputs.ts'
@@ -55,12 +55,13 @@ export interface DutyDependencies {
     | 'METRICS_NAMESPACE'
   >
   log: Log
+  /** For who makes duties for one call after another. */
+  readings?: Readings
 }
 
-export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[] {
+export function dutiesOf({ sql, storage, config, log, readings = new Map() }: DutyDependencies): Duty[] {
   const retentionDays = config.HISTORY_RETENTION_DAYS
   const namespace = config.METRICS_NAMESPACE
-  const readings = new Map<string, Reading>()
   return [
     ...(namespace === undefined ? [] : [measuring(sql, namespace, log)]),
     watch(
@@ -121,6 +122,7 @@ export function dutiesOf({ sql, storage, config, log }: DutyDependencies): Duty[
       duty('partitions', hour, async (signal) => {
         const done = await keepPartitions(sql, { retentionDays, readings, signal })
         if (done.kept.length > 0) log.warn({ partitions: done.kept }, 'partitions.kept')
+        if (done.unread.length > 0) log.warn({ weeks: done.unread }, 'partitions.unread')
         return { ...done }
       }),
     ),

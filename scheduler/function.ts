@@ -7,6 +7,7 @@ import { openPool } from '../core/db.ts'
 import { createLog, type Log } from '../core/log.ts'
 import { createStorage } from '../core/storage/client.ts'
 import { openTracing, type Tracing } from '../core/trace/open.ts'
+import type { Readings } from '../core/upkeep/partitions.ts'
 import { dispatchOptions, dutiesOf } from './duties.ts'
 import { type Ticked, tick } from './tick.ts'
 
@@ -17,6 +18,9 @@ const reserveSeconds = 15
 const defaultSeconds = 40
 
 let prepared: Promise<{ config: Config; log: Log; tracing: Tracing }> | undefined
+
+/** Kept from call to call, where the same process takes them. */
+const readings: Readings = new Map()
 
 /** What AWS Lambda tells of a call; others may tell nothing. */
 interface Call {
@@ -33,7 +37,7 @@ export async function handler(_event?: unknown, call?: Call): Promise<Ticked> {
   // One connection, and none between calls: a function is frozen then, and its connections die unseen.
   const sql = openPool({ ...config, DATABASE_POOL_SIZE: 1 }, 'job-server scheduler function')
   try {
-    const duties = dutiesOf({ sql, storage: createStorage(config), config, log })
+    const duties = dutiesOf({ sql, storage: createStorage(config), config, log, readings })
     const webhooks = dispatchOptions(config)
     const seconds = secondsFor(call)
     const ticked = await tick({ sql, duties, webhooks, tracer: tracing.tracer, log }, { seconds })

@@ -133,8 +133,9 @@ async function runHooks(
   const own = Promise.try(async () => await definition.hooks?.[name]?.(event, context))
   await Promise.race([own.catch(() => {}), Bun.sleep(ownHookAloneMs)])
   const shared = async () => {
-    // Who was told to end begins nothing: both are run again elsewhere.
-    if (file === null || signal.aborted) return
+    if (file === null) return
+    // Who was told to end begins nothing, and fails by that: then both are run again elsewhere.
+    signal.throwIfAborted()
     const module: { default: JobHooks } = await import(Bun.pathToFileURL(file).href)
     await module.default[name]?.(event, context)
   }

@@ -23,7 +23,9 @@ import { lookAtLanes } from '../core/queue/look-at-lanes.ts'
  */
 const slowMs = 10
 const slowMsPerJob = 0.1
-const slowMsPerLane = 0.1
+const slowMsPerLane = 0.03
+/** A look reads of each lane where it begins and ends, whether it has jobs or not. */
+const lookMsPerLane = 0.05
 /** Looks may take a twentieth of one connection. */
 const restFactor = 20
 const minRestMs = 1000
@@ -120,7 +122,9 @@ export class Claimer {
     let isQuick = false
     try {
       const read = await lookAtLanes(this.options.sql, this.options.served(), cursors)
-      isQuick = performance.now() - beganAt < slowAfterMs(read) / 2
+      isQuick =
+        performance.now() - beganAt <
+        slowAfterMs({ jobs: read.jobs, lanes: 0 }) / 2 + read.lanes * lookMsPerLane
       if (read.stragglers > 0) this.options.found()
     } catch (error) {
       this.options.log.warn({ err: error }, 'lanes.look_failed')

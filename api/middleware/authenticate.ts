@@ -18,6 +18,7 @@ import type { RateLimit } from './rate-limit.ts'
 
 const believedMs = 5000
 const rememberedKeys = 1000
+const sharedMs = 1000
 
 interface AuthenticateOptions {
   sql: Pool
@@ -30,7 +31,7 @@ interface AuthenticateOptions {
 
 export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: AuthenticateOptions) {
   const known = new Map<string, { key: ApiKey; until: number }>()
-  const looks = new Map<string, Promise<ApiKey | null>>()
+  const looks = new Map<string, { key: Promise<ApiKey | null>; begunAt: number }>()
   const keysAreNeeded = keyWatch(sql)
 
   async function keyOf(secret: string, c: Context<ApiEnv>): Promise<ApiKey> {
@@ -45,13 +46,17 @@ export function authenticate({ sql, openTo, allowedHosts, limit, tokens }: Authe
     throw unauthorized('The API key is unknown, revoked or expired.', 'invalid_token')
   }
 
-  /** Once for all who ask at the same time, as the streams of a key do. */
+  /** Once for all who ask at the same time, as the streams of a key do; but nobody waits for one that may hang. */
   async function lookUp(secret: string): Promise<ApiKey | null> {
     const underWay = looks.get(secret)
-    if (underWay !== undefined) return await underWay
-    const look = read(secret).finally(() => looks.delete(secret))
+    if (underWay !== undefined && performance.now() < underWay.begunAt + sharedMs) return await underWay.key
+    const look = { key: read(secret), begunAt: performance.now() }
     looks.set(secret, look)
-    return await look
+    try {
+      return await look.key
+    } finally {
+      if (looks.get(secret) === look) looks.delete(secret)
+    }
   }
 
   async function read(secret: string): Promise<ApiKey | null> {

@@ -87,8 +87,8 @@ function loosen(schema: Schema, json: JsonSchema): void {
     keepAnnotations(json)
   else if (def.type === 'object')
     json.required = json.required?.filter((key) => !mayBeMissing(def.shape[key]))
-  else if (def.type === 'union' && json.oneOf !== undefined) {
-    // What each of them refuses of the others may be just what is left out.
+  else if (def.type === 'union' && json.oneOf !== undefined && !('discriminator' in def)) {
+    // What each of them refuses of the others may be just what is left out, unless it is a word of its own.
     json.anyOf = json.oneOf
     delete json.oneOf
   } else if (def.type === 'tuple' && def.items.some(mayBeMissing)) delete json.minItems

@@ -13,8 +13,8 @@ import { groupsOf } from '../groups.ts'
 
 const weeksAhead = 4
 const lockPatience = '500ms'
-/** Partitions that come late take over what came before them, which may be much. */
-const makingPatience = { statement: '60s', stillSeconds: 60 }
+/** Partitions that come late take over what came before them, which may be much, and only more the next time. */
+const makingPatience = { statement: '0', stillSeconds: 3600 }
 const droppingPatience = { statement: '5s', stillSeconds: 10 }
 /** Of one table: what takes a moment. */
 const mostMoved: Size = { rows: 5000, bytes: 20 * 1024 ** 2 }
@@ -42,19 +42,24 @@ export interface KeptPartitions {
   inUse: number
   /** Names of those that stay, as jobs that ended within retention have left too much in them. */
   kept: string[]
+  /** First days of the weeks that there was no time to read to their ends. */
+  unread: string[]
 }
 
 export interface KeepOptions {
   retentionDays: number
   /** To stop: what is left is for the next time. */
   signal?: AbortSignal | undefined
-  /** How far weeks are read, by their first day: who was stopped goes on from there. */
-  readings?: Map<string, Reading>
+  /** Who was stopped goes on from there. */
+  readings?: Readings
   mostMoved?: Size
 }
 
+/** How far weeks are read, by their first day. */
+export type Readings = Map<string, Reading>
+
 /** The jobs of a week whose rows are kept, as far as it is read. */
-export interface Reading {
+interface Reading {
   /** How many hours of the week are read. */
   hours: number
   /** Ended within retention. More than may move: it was read no further. */
@@ -66,8 +71,8 @@ export interface Reading {
 }
 
 export async function keepPartitions(sql: Pool, options: KeepOptions): Promise<KeptPartitions> {
-  const { signal, readings = new Map<string, Reading>(), mostMoved: most = mostMoved } = options
-  const done: KeptPartitions = { made: 0, dropped: 0, moved: 0, inUse: 0, kept: [] }
+  const { signal, readings = new Map(), mostMoved: most = mostMoved } = options
+  const done: KeptPartitions = { made: 0, dropped: 0, moved: 0, inUse: 0, kept: [], unread: [] }
   const made = await unlessInUse(sql, makingPatience, async (tx) => {
     const [row] = await tx<{ made: number }[]>`select job_server.ensure_partitions(${weeksAhead}) as made`
     return row?.made ?? 0
@@ -78,7 +83,10 @@ export async function keepPartitions(sql: Pool, options: KeepOptions): Promise<K
     const reading = readings.get(firstDay) ?? { hours: 0, ended: [], live: [], liveCount: 0 }
     readings.set(firstDay, reading)
     await readWeek(sql, firstDay, reading, { ...options, most: most.rows })
-    if (signal?.aborted) break
+    if (signal?.aborted) {
+      done.unread.push(firstDay)
+      break
+    }
     readings.delete(firstDay)
     for (const { name, parent } of tables) {
       if (signal?.aborted) break
@@ -190,8 +198,11 @@ async function movableJobs(sql: Sql, { name, parent, reading }: Old, most: Size)
     return ids.filter((id) => !tooLarge.has(id))
   }
   const ended = await take(reading.ended)
+  if (ended.length < reading.ended.length) return null
   // Those of jobs without rows stay among them: they may get some at their end.
-  return ended.length < reading.ended.length ? null : [...ended, ...(await take(reading.live))]
+  const live = await take(reading.live)
+  // Which are in the history have ended since they were read.
+  return parent === 'job_history' && live.length < reading.live.length ? null : [...ended, ...live]
 }
 
 /** @returns how many rows were moved; null when jobs of which more is to be kept have ended meanwhile */

@@ -28,11 +28,9 @@ export function createPatience(): <Body>(request: Request<Body>) => Promise<Body
     const begunAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       try {
-        return await bodyOf(
-          await request({
-            init: { signal: AbortSignal.timeout(answerWithinMs * 2 ** Math.min(attempt - 1, 4)) },
-          }),
-        )
+        const leftMs = giveUpAfterMinutes * 60_000 - (performance.now() - begunAt)
+        const withinMs = Math.max(answerWithinMs, Math.min(answerWithinMs * 2 ** (attempt - 1), leftMs))
+        return await bodyOf(await request({ init: { signal: AbortSignal.timeout(withinMs) } }))
       } catch (error) {
         if (!(error instanceof NotNow)) throw error
         const askedFor = Math.min(error.retryAfterSeconds, longestWaitSeconds)

@@ -97,6 +97,24 @@ test('a hook that hangs does not keep the hook of its directory from its turn', 
   expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onSuccess', 'onEnd'])
 })
 
+test('hooks whose worker stops are run again, that of the directory too, even if the own one ends well', async () => {
+  const other = await startServer({ workers: 0, environment: { JOBS_DIR: jobs } })
+  const notes = join(directory, 'stopped')
+  const noted = async () =>
+    (await readFile(notes, 'utf8').catch(() => ''))
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line).hook)
+  const worker = await other.startWorker()
+  await other.enqueue('hooked', { notes, end: 'succeed', hooks: 'linger' })
+  await until('its own hook to begin', async () => (await noted()).includes('own'))
+  await worker.stop(60)
+  await other.database.sql`update job_server.hook_runs set lease_expires_at = now()`
+  await other.startWorker()
+  await until('the last hook', async () => (await noted()).includes('onEnd'))
+  expect(await noted()).toEqual(['onStart', 'own', 'own', 'onSuccess', 'onEnd'])
+})
+
 test('what a hook logs stands in the log of its worker, with its fields', async () => {
   const { job, notes } = await run({ end: 'succeed', hooks: 'log' })
   await notes()

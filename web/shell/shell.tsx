@@ -1,7 +1,7 @@
 /** What stands around every view: navigation, notices, help, and the sign-in when a key is needed. */
 import { useQuery } from '@tanstack/react-query'
-import { Outlet, useRouterState } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { lazyRouteComponent, Outlet, useRouterState } from '@tanstack/react-router'
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
 import { useLiveState, useLiveStream } from '../live/live.ts'
 import { useStaleness } from '../live/refetches.ts'
 import { selfQuery } from '../scopes.ts'
@@ -11,8 +11,10 @@ import { useKeyboard } from './keyboard.ts'
 import { BottomNav, SideNav } from './nav.tsx'
 
 const Help = lazy(() => import('./help.tsx'))
-const SignIn = lazy(() => import('./sign-in.tsx'))
-const Toasts = lazy(() => import('./toasts.tsx'))
+// After a release its file is another: then the page is loaded anew.
+const SignIn = lazyRouteComponent(() => import('./sign-in.tsx'))
+// What can't show notices can do all else.
+const Toasts = lazy(() => import('./toasts.tsx').catch(() => ({ default: (): ReactNode => null })))
 
 export function Shell() {
   const { apiKey, isRefused } = useSession()

@@ -1,11 +1,12 @@
 /** Shows notices. It comes behind the first view, which has none. */
 import * as Toast from '@radix-ui/react-toast'
+import type { ReactNode } from 'react'
 import { Button } from '../ui/basics.tsx'
 import { dismiss, useNotices } from '../ui/notices.ts'
 
 const shownMs = 6000
 
-export default function Toasts() {
+export default function Toasts(): ReactNode {
   const shown = useNotices()
   return (
     <Toast.Provider duration={shownMs} swipeDirection="right" label="Notice">

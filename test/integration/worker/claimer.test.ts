@@ -76,7 +76,8 @@ test('claims among very many lanes take long by themselves: they stay with the h
 
   const claimer = newClaimer()
   for (let claims = 0; claims < 5; claims++) {
-    expect(await claimer.claim(request, { limited: false, lanes })).toHaveLength(2)
+    // So many that no machine is too slow for them.
+    expect(await claimer.claim(request, { limited: false, lanes: 10 * lanes })).toHaveLength(2)
   }
   expect(claimer.cursors).toBeUndefined()
 

@@ -127,6 +127,11 @@ function StreamPlayer({
       const { default: Hls } = await import('hls.js')
       if (isGone) return
       const { seconds, isPlaying } = left.current
+      /** Until then it stands at its beginning, which is not where the link before was left. */
+      let hasBegun = false
+      const begin = () => {
+        hasBegun = true
+      }
       if (!Hls.isSupported()) {
         // Safari on a phone plays streams by itself.
         element.src = url
@@ -142,9 +147,11 @@ function StreamPlayer({
       })
       hls.loadSource(url)
       hls.attachMedia(element)
+      for (const event of ['seeked', 'playing']) element.addEventListener(event, begin, { once: true })
       if (isPlaying) playOn(element)
       stop = () => {
-        left.current = placeOf(element)
+        for (const event of ['seeked', 'playing']) element.removeEventListener(event, begin)
+        if (hasBegun) left.current = placeOf(element)
         hls.destroy()
       }
     })()

@@ -3,7 +3,7 @@ import { newId } from '../../../../core/ids.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { removeOrphans } from '../../../../core/upkeep/orphans.ts'
-import { keepPartitions, type Reading } from '../../../../core/upkeep/partitions.ts'
+import { keepPartitions, type Readings } from '../../../../core/upkeep/partitions.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { testQueue } from '../../../support/queue.ts'
 
@@ -27,6 +27,7 @@ test('this week and the four to come have partitions, and making them again make
     moved: 0,
     inUse: 0,
     kept: [],
+    unread: [],
   })
 })
 
@@ -42,6 +43,7 @@ test('rows that came before their partition move into it when it is made', async
     moved: 0,
     inUse: 0,
     kept: [],
+    unread: [],
   })
 
   const rows = await sql<{ place: string; eventType: string }[]>`
@@ -69,6 +71,7 @@ test('weeks past retention are dropped, and only those', async () => {
     moved: 0,
     inUse: 0,
     kept: [],
+    unread: [],
   })
   expect(await partitions()).toHaveLength(20)
 })
@@ -85,13 +88,14 @@ test('a week that somebody reads is left for the next time, and nobody waits beh
     await sql`insert into job_server.events (job_id, event_type) values (${newId()}, 'meanwhile')`
     return await keeping
   })
-  expect(kept).toEqual({ made: 0, dropped: 0, moved: 0, inUse: 2, kept: [] })
+  expect(kept).toEqual({ made: 0, dropped: 0, moved: 0, inUse: 2, kept: [], unread: [] })
   expect(await keepPartitions(sql, { retentionDays: 30 })).toEqual({
     made: 1,
     dropped: 1,
     moved: 0,
     inUse: 0,
     kept: [],
+    unread: [],
   })
 })
 
@@ -215,6 +219,21 @@ test('when jobs beyond the bound end while their week is dropped, their history 
   expect(await rowsOf(ending)).toMatchObject({ history: 1 })
 })
 
+test('of jobs that ended since their week was read history stays, though it is more than may move', async () => {
+  await makeOldWeeks()
+  const both = [await enqueued(1), await enqueued(2)]
+  const readings = new Map([['20200106', { hours: 168, ended: [], live: [...both], liveCount: 2 }]])
+  for (let claims = 0; claims < 2; claims++) {
+    const { lease } = await queue.claimOne()
+    await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+  }
+  const kept = await keepPartitions(sql, {
+    ...{ retentionDays: 30, readings, mostMoved: { rows: 1, bytes: 1_000_000 } },
+  })
+  expect(kept.kept).toEqual(['job_history_20200106'])
+  expect(await Promise.all(both.map(rowsOf))).toMatchObject([{ history: 1 }, { history: 1 }])
+})
+
 test('a table is not held for as long as it takes, if that is long', { timeout: 20_000 }, async () => {
   await makeOldWeeks()
   const alive = await enqueued(1)
@@ -230,9 +249,9 @@ test('who is told to stop begins nothing more, and the next time it goes on', as
   await makeOldWeeks()
   const young = await ended(1)
   const before = await rowsOf(young)
-  const readings = new Map<string, Reading>()
+  const readings: Readings = new Map()
   const stopped = { retentionDays: 30, readings, signal: AbortSignal.abort() }
-  expect(await keepPartitions(sql, stopped)).toMatchObject({ dropped: 0, kept: [] })
+  expect(await keepPartitions(sql, stopped)).toMatchObject({ dropped: 0, kept: [], unread: ['20200106'] })
   expect(await keepPartitions(sql, { retentionDays: 30, readings })).toMatchObject({ dropped: 4 })
   expect(readings.size).toBe(0)
   expect(await rowsOf(young)).toEqual(before)

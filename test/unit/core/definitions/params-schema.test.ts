@@ -177,3 +177,8 @@ test('a schema that holds itself is looked through once', () => {
   })
   expect(isEnqueued(tree, { at: '2026-01-02', below: [{ at: 5, below: [] }] })).toBe(true)
 })
+
+test('a discriminated union stays one, for forms to be made of', () => {
+  const { properties } = paramsSchemaOf(z.object({ value: ofOthers.discriminated as z.ZodType }))
+  expect(properties).toMatchObject({ value: { oneOf: [{ type: 'object' }, { type: 'object' }] } })
+})
