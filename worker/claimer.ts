@@ -25,7 +25,7 @@ const slowMs = 10
 const slowMsPerJob = 0.1
 const slowMsPerLane = 0.03
 /** A look reads of each lane where it begins and ends, whether it has jobs or not. */
-const lookMsPerLane = 0.05
+const lookMsPerLane = 0.1
 /** Looks may take a twentieth of one connection. */
 const restFactor = 20
 const minRestMs = 1000

@@ -59,7 +59,7 @@ test('slow claims go over to cursors, what comes back is told of, and all is as 
   expect(await claim()).toHaveLength(2)
 })
 
-test('claims among very many lanes take long by themselves: they stay with the heads, and a look among them is quick', async () => {
+test('claims among very many lanes take long by themselves: they stay with the heads', async () => {
   await sql`
     insert into job_server.lanes (queue, definition_key, definition_version)
     select 'queue-' || n, 'test', 1 from generate_series(1, ${many}) as n`
@@ -86,5 +86,4 @@ test('claims among very many lanes take long by themselves: they stay with the h
     await unaware.claim(request, { limited: false })
     return unaware.cursors !== undefined
   })
-  await until('lanes to be read from their heads again', () => unaware.cursors === undefined)
 })
