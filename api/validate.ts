@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import { isId } from '../core/ids.ts'
-import type { JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { ApiEnv } from './app.ts'
 import { describeInput } from './openapi/operation.ts'
 import { RequestProblem } from './problem.ts'
@@ -135,8 +135,5 @@ export const time = z.iso
 
 /** Any object: what is in it is somebody else's to judge. */
 export const jsonObject = z
-  .custom<JsonObject>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'expected an object',
-  )
+  .custom<JsonObject>(isJsonObject, 'expected an object')
   .meta({ openapi: { type: 'object', additionalProperties: true } })

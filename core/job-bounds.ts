@@ -2,6 +2,7 @@
  * Bounds of what a job may say. Its process keeps to them where the job speaks, so that its author sees the line at
  * fault; the coordinator holds to them whatever the process does.
  */
+import type { Json } from './json.ts'
 
 /** In bytes of JSON. */
 export const jobBounds = {
@@ -35,6 +36,29 @@ export function isShallow(value: unknown, depth = maxDepth): boolean {
   for (const item of Object.values(value))
     if (typeof item === 'object' && item !== null && !isShallow(item, depth - 1)) return false
   return true
+}
+
+/** What JSON makes of a value, or why it does not come through. */
+export type Carried =
+  | { kind: 'carried'; json: Json }
+  | { kind: 'too_deep'; json: Json }
+  | { kind: 'too_large'; sizeBytes: number }
+  /** `thrown`: by a value that refuses; none is by what JSON leaves out, as functions. */
+  | { kind: 'no_json'; thrown?: unknown }
+
+/** Its size is looked at before anything else is done with it. */
+export function carried(value: unknown, limitBytes: number): Carried {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (thrown) {
+    return { kind: 'no_json', thrown }
+  }
+  if (text === undefined) return { kind: 'no_json' }
+  const sizeBytes = Buffer.byteLength(text)
+  if (sizeBytes > limitBytes) return { kind: 'too_large', sizeBytes }
+  const json: Json = JSON.parse(text)
+  return { kind: isShallow(json) ? 'carried' : 'too_deep', json }
 }
 
 export function clip(text: string, length: number): string {

@@ -1,6 +1,7 @@
 /** What a `JobContext` takes and how a job ends itself: the same in a worker's process and in `runJob`. */
 import { type JobContext, JobError, JobSnooze, JobWaits, type Json, type JsonObject } from './job.ts'
-import { clip, isShallow, jobBounds } from './job-bounds.ts'
+import { carried, clip, jobBounds } from './job-bounds.ts'
+import { isJsonObject } from './json.ts'
 
 export const endings: Pick<JobContext, 'fail' | 'retryIn' | 'snooze' | 'enqueueChildren'> = {
   fail: (message, { retry, code = 'failed' } = {}) => {
@@ -52,27 +53,30 @@ export function checkUpload({ name, contentType }: { name: string; contentType: 
 }
 
 /**
- * What JSON makes of a value that a job reports. Its size is looked at before anything else is done with it.
- * @throws TypeError; JobError report_too_large
+ * What JSON makes of a value that a job reports.
+ * @throws TypeError, or what the value throws; JobError report_too_large
  */
 export function checkedJson(what: string, value: unknown, limitBytes: number): Json {
-  const text = JSON.stringify(value)
-  if (text === undefined)
-    throw new TypeError(`expected a ${what} that JSON can carry, got ${describedType(value)}`)
-  const sizeBytes = Buffer.byteLength(text)
-  if (sizeBytes > limitBytes) {
-    const message = `The ${what} takes ${sizeBytes} bytes as JSON; ${limitBytes} are allowed.`
-    throw new JobError('report_too_large', message, { retry: false })
+  const came = carried(value, limitBytes)
+  switch (came.kind) {
+    case 'carried':
+      return came.json
+    case 'too_deep':
+      throw new TypeError(`expected a ${what} that is not nested as deep as this one is`)
+    case 'too_large': {
+      const message = `The ${what} takes ${came.sizeBytes} bytes as JSON; ${limitBytes} are allowed.`
+      throw new JobError('report_too_large', message, { retry: false })
+    }
+    case 'no_json':
+      if ('thrown' in came) throw came.thrown
+      throw new TypeError(`expected a ${what} that JSON can carry, got ${describedType(value)}`)
   }
-  const json: Json = JSON.parse(text)
-  if (!isShallow(json)) throw new TypeError(`expected a ${what} that is not nested as deep as this one is`)
-  return json
 }
 
 /** @throws as `checkedJson` */
 export function checkedJsonObject(what: string, value: unknown, limitBytes: number): JsonObject {
   const json = checkedJson(what, value, limitBytes)
-  if (isObject(json)) return json
+  if (isJsonObject(json)) return json
   throw new TypeError(`expected a ${what} that is an object, got ${describedType(value)}`)
 }
 
@@ -82,14 +86,10 @@ export function logFieldsOf(given: unknown): JsonObject {
   try {
     const value = given instanceof Error ? { error: described(given.stack ?? given) } : given
     const fields = checkedJson('set of fields', value, jobBounds.logFields)
-    return isObject(fields) ? fields : { value: fields }
+    return isJsonObject(fields) ? fields : { value: fields }
   } catch (error) {
     return { omitted: clip(described(error), 300) }
   }
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function describedType(value: unknown): string {

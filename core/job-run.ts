@@ -11,8 +11,9 @@ import {
   type Json,
   type JsonObject,
 } from './job.ts'
-import { clip, isShallow, jobBounds } from './job-bounds.ts'
-import { checkedSeconds, described, isObject } from './job-context.ts'
+import { carried, clip, jobBounds } from './job-bounds.ts'
+import { checkedSeconds, described } from './job-context.ts'
+import { isJsonObject } from './json.ts'
 
 /**
  * @param given the parameters as the queue has them
@@ -43,28 +44,19 @@ function parseParams(definition: JobDefinition, given: unknown): unknown {
 
 /** What JSON makes of it. */
 function resultOf(result: unknown): Json {
-  const text = serialised(result)
-  const sizeBytes = Buffer.byteLength(text)
-  if (sizeBytes > jobBounds.result) {
-    const message = `The result takes ${sizeBytes} bytes as JSON; ${jobBounds.result} are allowed.`
-    throw new JobError('result_too_large', message, { retry: false })
+  const came = carried(result ?? null, jobBounds.result)
+  switch (came.kind) {
+    case 'carried':
+      return came.json
+    case 'too_deep':
+      throw unserialisable('is nested too deep')
+    case 'too_large': {
+      const message = `The result takes ${came.sizeBytes} bytes as JSON; ${jobBounds.result} are allowed.`
+      throw new JobError('result_too_large', message, { retry: false })
+    }
+    case 'no_json':
+      throw unserialisable('is nothing that JSON can carry', came.thrown)
   }
-  const value: Json = JSON.parse(text)
-  if (!isShallow(value)) throw unserialisable('is nested too deep')
-  return value
-}
-
-function serialised(result: unknown): string {
-  if (result === undefined) return 'null'
-  let text: string | undefined
-  try {
-    text = JSON.stringify(result)
-  } catch (cause) {
-    throw unserialisable('is nothing that JSON can carry', cause)
-  }
-  // A function or a symbol.
-  if (text === undefined) throw unserialisable('is nothing that JSON can carry')
-  return text
 }
 
 function unserialisable(problem: string, cause?: unknown): JobError {
@@ -159,33 +151,24 @@ function ownBackoff(error: Error, { definition, attempt, asksBackoff, log }: Thr
 
 /** Nothing when there are none, or when they are more than can be kept. */
 function detailsOf(details: unknown): JsonObject {
-  try {
-    const text = JSON.stringify(details ?? {})
-    const kept: unknown = Buffer.byteLength(text) > jobBounds.failureDetails ? {} : JSON.parse(text)
-    return isObject(kept) && isShallow(kept) ? kept : {}
-  } catch {
-    return {}
-  }
+  const came = carried(details ?? {}, jobBounds.failureDetails)
+  return came.kind === 'carried' && isJsonObject(came.json) ? came.json : {}
 }
 
 type Waits = Extract<Thrown, { kind: 'waits' }>
 
 function childrenOf({ jobs, onFailure }: JobWaits): Waits | { code: string; message: string } {
   const invalid = (message: string) => ({ code: 'invalid_children', message })
-  let text: string
-  try {
-    text = JSON.stringify(jobs) ?? ''
-  } catch {
+  const came = carried(jobs, jobBounds.children)
+  if (came.kind === 'no_json' && 'thrown' in came)
     return invalid('The children are nothing that JSON can carry.')
-  }
-  const sizeBytes = Buffer.byteLength(text)
-  if (sizeBytes > jobBounds.children) {
-    const message = `The children take ${sizeBytes} bytes as JSON; ${jobBounds.children} are allowed.`
+  if (came.kind === 'too_large') {
+    const message = `The children take ${came.sizeBytes} bytes as JSON; ${jobBounds.children} are allowed.`
     return { code: 'children_too_large', message }
   }
-  const children: unknown = text === '' ? undefined : JSON.parse(text)
+  const children: unknown = came.kind === 'no_json' ? undefined : came.json
   if (!Array.isArray(children)) return invalid('The children are no list of jobs.')
-  if (!isShallow(children)) return invalid('The children are nested too deep.')
+  if (came.kind === 'too_deep') return invalid('The children are nested too deep.')
   if (onFailure !== 'fail' && onFailure !== 'continue')
     return invalid(`onFailure is 'fail' or 'continue', not ${described(onFailure)}.`)
   return { kind: 'waits', children, onFailure }

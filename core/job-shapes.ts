@@ -3,12 +3,12 @@ import { z } from 'zod'
 import type { ChildJob, EnqueuedJob } from './job.ts'
 import { isShallow } from './job-bounds.ts'
 import { contextBounds } from './job-context.ts'
-import type { Json, JsonObject } from './json.ts'
+import { isJsonObject, type Json, type JsonObject } from './json.ts'
 
 // It was parsed from JSON, so it is JSON; a full walk by the schema would cost the coordinator seconds.
 export const jsonShape = z.custom<Json>((value) => value !== undefined && isShallow(value), 'expected JSON')
 export const jsonObjectShape = z.custom<JsonObject>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value),
+  (value) => isJsonObject(value) && isShallow(value),
   'expected a JSON object',
 )
 export const secondsShape = z.number().min(0).max(contextBounds.seconds)

@@ -2,6 +2,10 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type JsonObject = { [key: string]: Json }
 
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /**
  * The same value with what PostgreSQL refuses in text and jsonb, NUL characters and lone surrogates, replaced
  * by U+FFFD. For what comes out of job code; what a client sends is refused instead.

@@ -88,33 +88,28 @@ export async function runDueDuties(sql: Sql, duties: Duty[], options: PassOption
   if (options.signal?.aborted) return []
   const pass = beginPass(options)
   const runs: DutyRun[] = []
-  let unrecorded: Done[] = []
+  const unrecorded: Done[] = []
+  const recordAll = () => record(sql, unrecorded.splice(0))
   try {
     let waiting = await claimDue(sql, duties)
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { duty, run } = next
-      if (duty.mayTakeLong) {
-        await record(sql, unrecorded)
-        unrecorded = []
-      }
+      if (duty.mayTakeLong) await recordAll()
       const running = carryOut(duty, pass.signal, options.giveUpSeconds ?? giveUpSeconds)
       await Promise.race([running, pass.isOver])
       if (pass.signal.aborted) {
         // Now, and not when this one has ended: who stops may be killed before.
         await giveBack(sql, waiting)
         waiting = []
-        await record(sql, unrecorded)
-        unrecorded = []
+        await recordAll()
       }
       const done = { ...(await running), run }
       runs.push(done)
       unrecorded.push(done)
       // Nobody should take what took long for still running.
-      if (done.durationSeconds < longSeconds) continue
-      await record(sql, unrecorded)
-      unrecorded = []
+      if (done.durationSeconds >= longSeconds) await recordAll()
     }
-    await record(sql, unrecorded)
+    await recordAll()
   } finally {
     pass.end()
   }
