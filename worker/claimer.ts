@@ -34,11 +34,6 @@ const signMs = 1000
 /** After a look that was quick, claims that take long do so for other reasons. */
 const trustMs = 5000
 
-interface Read {
-  jobs: number
-  lanes: number
-}
-
 export interface ClaimerOptions {
   sql: Pool
   /** What the worker may claim. */
@@ -81,7 +76,8 @@ export class Claimer {
       const epoch = BigInt(lease.epoch)
       if (epoch > this.#lastEpoch) this.#lastEpoch = epoch
     }
-    if (this.#cursors === undefined) this.#note(beganAt, { jobs: jobs.length, lanes: options.lanes ?? 0 })
+    if (this.#cursors === undefined)
+      this.#note(beganAt, slowAfterMs(jobs.length) + (options.lanes ?? 0) * slowMsPerLane)
     return jobs
   }
 
@@ -106,9 +102,9 @@ export class Claimer {
     if (jobs > 0) log.warn({ jobs }, 'lost_claim.given_back')
   }
 
-  #note(beganAt: number, read: Read): void {
+  #note(beganAt: number, mayTakeMs: number): void {
     const now = performance.now()
-    if (now - beganAt < slowAfterMs(read)) return
+    if (now - beganAt < mayTakeMs) return
     const isSign = beganAt < this.#slowAt + signMs && now > this.#trustedUntil
     this.#slowAt = now
     if (!isSign) return
@@ -122,9 +118,8 @@ export class Claimer {
     let isQuick = false
     try {
       const read = await lookAtLanes(this.options.sql, this.options.served(), cursors)
-      isQuick =
-        performance.now() - beganAt <
-        slowAfterMs({ jobs: read.jobs, lanes: 0 }) / 2 + read.lanes * lookMsPerLane
+      const mayTakeMs = slowAfterMs(read.jobs) / 2 + read.lanes * lookMsPerLane
+      isQuick = performance.now() - beganAt < mayTakeMs
       if (read.stragglers > 0) this.options.found()
     } catch (error) {
       this.options.log.warn({ err: error }, 'lanes.look_failed')
@@ -142,6 +137,6 @@ export class Claimer {
   }
 }
 
-function slowAfterMs({ jobs, lanes }: Read): number {
-  return slowMs + jobs * slowMsPerJob + lanes * slowMsPerLane
+function slowAfterMs(jobs: number): number {
+  return slowMs + jobs * slowMsPerJob
 }
