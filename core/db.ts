@@ -29,6 +29,7 @@ export function openPool(
     max: config.DATABASE_POOL_SIZE,
     ...passwordOf(config.DATABASE_URL, config.DATABASE_AUTH),
     ...(idleSeconds === undefined ? {} : { idle_timeout: idleSeconds }),
+    backoff: redialSeconds,
     ...ourManners,
     connection: { application_name: applicationName },
   })
@@ -52,6 +53,14 @@ export async function askAnew<Answer>(
   } finally {
     await sql.end({ timeout: 0 })
   }
+}
+
+/**
+ * After so many failures in a row a connection is not dialled for a moment. The library goes up to 20 s, in which also those
+ * wait who ask when the database is long back, and their leases run out. Random, so that a fleet does not come all at once.
+ */
+function redialSeconds(failures: number): number {
+  return (0.5 + Math.random() / 2) * Math.min(3 ** failures / 100, 0.5)
 }
 
 /** What our statements rely on in a connection, whatever its other options are. */
@@ -176,15 +185,20 @@ export function openListener(
   return postgres(url, {
     max: 1,
     ...passwordOf(url, config.DATABASE_AUTH),
+    backoff: redialSeconds,
     prepare: false,
     connection: { application_name: `${applicationName} listener` },
     onnotice: () => {},
   })
 }
 
-/** @throws when the database can't be reached or has no schema of ours */
+/** The newest migration whose schema this code relies on. */
+export const neededMigration = '0075_own_events.sql'
+
+/** @throws when the database can't be reached, or has not the schema of this version or a later one */
 export async function checkDatabase(sql: Sql): Promise<void> {
-  await sql`select 1 from job_server.jobs limit 1`
+  const applied = await sql`select from job_server.schema_migrations where name = ${neededMigration}`
+  if (applied.length === 0) throw new Error(`the database lacks migrations/${neededMigration}`)
 }
 
 export async function databaseTime(sql: Sql): Promise<Date> {

@@ -30,6 +30,7 @@ export interface Stage {
     /** Of one task: 1024 are one vCPU. */
     cpu: number
     memoryMb: number
+    /** Of a task, for the sources and outputs of all its slots: MAX_UPLOAD_BYTES in `settings` goes with it. */
     scratchGb: number
     /** Jobs that a task runs at once. */
     slots: number
@@ -56,7 +57,7 @@ export const stages: Record<string, Stage> = {
     natGateways: 1,
     database: { minCapacity: 0.5, maxCapacity: 4, readers: 0, backupDays: 1, isKept: false },
     storage: { isKept: false, sourceDays: 14, outputDays: 14 },
-    settings: { SOURCE_RETENTION_DAYS: '7', HISTORY_RETENTION_DAYS: '7' },
+    settings: { SOURCE_RETENTION_DAYS: '7', HISTORY_RETENTION_DAYS: '7', MAX_UPLOAD_BYTES: gibibytes(10) },
     api: { memoryMb: 512, instances: 20, origins: ['http://localhost:3000'] },
     worker: {
       cpu: 2048,
@@ -77,6 +78,7 @@ export const stages: Record<string, Stage> = {
     natGateways: 2,
     database: { minCapacity: 1, maxCapacity: 32, readers: 1, backupDays: 14, isKept: true },
     storage: { isKept: true },
+    settings: { MAX_UPLOAD_BYTES: gibibytes(30) },
     api: { memoryMb: 1024, instances: 200, origins: [] },
     worker: {
       cpu: 4096,
@@ -92,6 +94,10 @@ export const stages: Record<string, Stage> = {
     scheduler: 'container',
     logDays: 90,
   },
+}
+
+function gibibytes(count: number): string {
+  return String(count * 2 ** 30)
 }
 
 /** @throws Error that names the stages there are */

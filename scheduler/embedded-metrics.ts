@@ -6,14 +6,16 @@
 import type { Measures } from '../core/metrics/measure.ts'
 
 type Metrics = Measures & {
-  /** Jobs that wait or run, in percent of the slots there are; 0 when there are no slots: that is no use of them. */
+  /** Slots that are wanted, in percent of those there are; 0 when there are none: that is no use of them. */
   slotUsePercent: number
 }
 
 const units: Record<keyof Metrics, 'Count' | 'Seconds' | 'Percent'> = {
   waitingJobs: 'Count',
   runningJobs: 'Count',
+  wantedSlots: 'Count',
   oldestWaitingSeconds: 'Seconds',
+  unservedJobs: 'Count',
   workers: 'Count',
   slots: 'Count',
   deadLetters: 'Count',
@@ -22,8 +24,8 @@ const units: Record<keyof Metrics, 'Count' | 'Seconds' | 'Percent'> = {
 
 /** @param at milliseconds since 1970 */
 export function embeddedMetrics(measures: Measures, { namespace, at }: { namespace: string; at: number }) {
-  const { waitingJobs, runningJobs, slots } = measures
-  const slotUsePercent = slots === 0 ? 0 : (100 * (waitingJobs + runningJobs)) / slots
+  const { wantedSlots, slots } = measures
+  const slotUsePercent = slots === 0 ? 0 : (100 * wantedSlots) / slots
   const definitions = Object.entries(units).map(([Name, Unit]) => ({ Name, Unit }))
   return {
     _aws: {

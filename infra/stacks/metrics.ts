@@ -5,6 +5,7 @@ type Name =
   | 'waitingJobs'
   | 'runningJobs'
   | 'oldestWaitingSeconds'
+  | 'unservedJobs'
   | 'workers'
   | 'slots'
   | 'deadLetters'

@@ -7,6 +7,7 @@ import { acknowledge } from './acknowledge.ts'
 /** Longer than the links of an upload can live. */
 const incompleteUploadDays = 8
 const accessLogDays = 90
+const oldVersionDays = 30
 /**
  * The dashboard stands at one of them, known only once the stack is there that needs this bucket. That others' match, too,
  * gives them nothing: all access is by links, and who holds a link needs no browser.
@@ -54,6 +55,12 @@ export class Storage extends Construct {
         {
           id: 'incomplete-uploads',
           abortIncompleteMultipartUploadAfter: Duration.days(incompleteUploadDays),
+        },
+        // Of a bucket whose versions are kept: what the programs remove must leave it some day.
+        {
+          id: 'old-versions',
+          noncurrentVersionExpiration: Duration.days(oldVersionDays),
+          expiredObjectDeleteMarker: true,
         },
         ...expiry('sources', sourceDays),
         ...expiry('outputs', outputDays),

@@ -1,5 +1,6 @@
 /** Alarms for what somebody must do something about, and one page that shows how it goes. */
 import {
+  Annotations,
   aws_cloudwatch_actions as actions,
   aws_cloudwatch as cloudwatch,
   Duration,
@@ -32,12 +33,19 @@ export class Watch extends Construct {
     const topic = new sns.Topic(this, 'Alarms', { enforceSSL: true })
     if (stage.alarmEmail !== undefined)
       topic.addSubscription(new subscriptions.EmailSubscription(stage.alarmEmail))
+    else if (stage.database.isKept)
+      Annotations.of(this).addWarningV2(
+        'job-server:nobodyIsTold',
+        'Alarms of this stage reach nobody: set its alarmEmail in infra/stages.ts, or subscribe to the topic.',
+      )
 
-    const invocations = api.function.metricInvocations({ period: minute })
-    const errors = api.function.metricErrors({ period: minute })
+    // Of its URL: the function's own metric of errors has what broke it, not what it answered.
+    const ofUrl = (name: string) => api.function.metric(name, { statistic: 'Sum', period: minute })
+    const requests = ofUrl('UrlRequestCount')
+    const errors = ofUrl('Url5xxCount')
     const errorRate = new cloudwatch.MathExpression({
-      expression: '100 * errors / MAX([errors, invocations])',
-      usingMetrics: { errors, invocations },
+      expression: '100 * errors / MAX([errors, requests])',
+      usingMetrics: { errors, requests },
       label: 'failed requests, %',
       period: minute,
     })
@@ -54,6 +62,12 @@ export class Watch extends Construct {
         threshold: 1,
         minutes: 10,
         says: 'Jobs wait, and no worker gives a sign of life.',
+      },
+      JobsUnserved: {
+        metric: metricOf(namespace, 'unservedJobs'),
+        threshold: 1,
+        minutes: 15,
+        says: 'Jobs wait for a definition or a queue that none of the workers has: their waitsFor says no_worker.',
       },
       SchedulerSilent: {
         metric: metricOf(namespace, 'slots').with({ statistic: 'SampleCount' }),
@@ -78,7 +92,7 @@ export class Watch extends Construct {
         metric: errorRate,
         threshold: errorPercent,
         minutes: 5,
-        says: 'The function fails: its log says why.',
+        says: 'Requests are answered by 5xx: the log of the function says why.',
       },
       ApiThrottled: {
         metric: api.function.metricThrottles({ period: minute }),
@@ -118,7 +132,7 @@ export class Watch extends Construct {
           graph('Use of slots, %', metricOf(namespace, 'slotUsePercent')),
         ],
         [
-          graph('Requests', invocations, errors, api.function.metricThrottles({ period: minute })),
+          graph('Requests', requests, errors, api.function.metricThrottles({ period: minute })),
           graph('Duration, ms', api.function.metricDuration({ period: minute, statistic: 'p99' })),
         ],
         [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { openPool, type Pool } from '../../../core/db.ts'
+import { checkDatabase, neededMigration, openPool, type Pool } from '../../../core/db.ts'
 import { MigrationBlocked, MigrationChanged, migrate } from '../../../core/migrate.ts'
 import { testDatabase } from '../../support/database.ts'
 
@@ -29,6 +29,16 @@ test('an empty database gets every file, in order, and a second call has nothing
   expect(await migrate(sql)).toEqual(files)
   expect(await recorded()).toEqual(files.map((name) => ({ name })))
   expect(await migrate(sql)).toEqual([])
+})
+
+test('a program is not ready while the newest migration is missing, and is with a schema of a later version', async () => {
+  expect(neededMigration).toBe(files.at(-1))
+  await expect(checkDatabase(sql)).rejects.toThrow('schema_migrations')
+  await migrate(sql)
+  await sql`insert into job_server.schema_migrations (name, checksum) values ('9999_later.sql', '')`
+  await checkDatabase(sql)
+  await sql`delete from job_server.schema_migrations where name = ${neededMigration}`
+  await expect(checkDatabase(sql)).rejects.toThrow(neededMigration)
 })
 
 test("a program's own pool migrates, whatever it makes of names, and hears nothing of it", async () => {

@@ -1,6 +1,5 @@
 /** What KEDA asks of the database, asked of it. */
 import { expect, test } from 'vitest'
-import { pauseQueue } from '../../../core/queues/pause.ts'
 import { testDatabase } from '../../support/database.ts'
 import { kubernetesDirectory, manifestsOf } from '../../support/manifests.ts'
 import { observePlans, pagesOf } from '../../support/plans.ts'
@@ -27,22 +26,12 @@ test('an empty queue wants nobody', async () => {
   expect(await ask('oldest')).toBe(0)
 })
 
-test('jobs that wait or run are counted, those due later or paused are not', async () => {
+test('what waits is told by its number and its age', async () => {
   await queue.enqueue()
   await queue.enqueue()
-  await queue.enqueue({ queue: 'paused' })
-  await queue.enqueue({ delaySeconds: 3600 })
-  await pauseQueue(sql, 'paused')
+  await sql`update job_server.jobs set turn_at = now() - interval '200 seconds'`
   expect(await ask('jobs')).toBe(2)
-  await queue.claimOne()
-  expect(await ask('jobs')).toBe(2)
-})
-
-test('the age is that of the oldest which could be claimed', async () => {
-  await sql`update job_server.jobs set turn_at = now() - interval '1000 seconds'`
-  await sql`update job_server.jobs set turn_at = now() - interval '200 seconds' where state = 'ready' and queue = 'default'`
   expect(await ask('oldest')).toBeGreaterThanOrEqual(200)
-  expect(await ask('oldest')).toBeLessThan(900)
 })
 
 test('a backlog is looked at no further than it matters', async () => {
@@ -61,7 +50,7 @@ test('a backlog is looked at no further than it matters', async () => {
   expect(await ask('oldest')).toBeGreaterThanOrEqual(3600)
   const plans = await observed.plansOf(async () => {
     for (const name of ['jobs', 'oldest'] as const) await observed.sql.unsafe(queryOf(name))
-  }, /lanes/)
+  }, /demand/)
   expect(plans).toHaveLength(2)
   for (const plan of plans) expect(pagesOf(plan)).toBeLessThan(2500)
 })

@@ -128,6 +128,31 @@ test.each([
   )
 })
 
+test('the largest sources that are taken fit into the scratch of all slots, with their outputs', () => {
+  const { data } = find('ConfigMap job-server')
+  const { containers, volumes } = podOf(find('Deployment worker')).spec
+  const { value: slots } = containers[0].env.find(
+    ({ name }: Manifest) => name === 'MAX_CONCURRENT_EXECUTIONS',
+  )
+  const gibibytes = Number.parseInt(
+    volumes.find(({ name }: Manifest) => name === 'scratch').emptyDir.sizeLimit,
+    10,
+  )
+  expect(Number(slots) * Number(data.MAX_UPLOAD_BYTES) * 1.5).toBeLessThanOrEqual(gibibytes * 2 ** 30)
+})
+
+test('the migration has ended before who waits for it gives up', async () => {
+  const commands = await readFile(join(kubernetesDirectory, '../OPERATIONS.md'), 'utf8')
+  const minutes = [...commands.matchAll(/job\/migrate --timeout=(\d+)m/g)].map(([, count]) => Number(count))
+  expect(minutes.length).toBeGreaterThan(0)
+  expect(find('Job migrate').spec.activeDeadlineSeconds).toBeLessThan(60 * Math.min(...minutes))
+})
+
+test('the fleet is scaled by what the database itself says, whatever pooler the programs have', () => {
+  const { spec } = find('TriggerAuthentication job-server-database')
+  expect(spec.secretTargetRef).toEqual([expect.objectContaining({ key: 'DATABASE_LISTEN_URL' })])
+})
+
 test('the first key is made once, by the image that has the command', () => {
   const { spec } = find('Job first-key')
   const [container] = spec.template.spec.containers

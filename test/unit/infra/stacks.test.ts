@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { App, Stack, aws_s3 as s3, Validations } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createApp } from '../../../infra/create-app.ts'
@@ -39,6 +39,9 @@ function synthesise(name: string, stage: Stage) {
     isProtected: data.terminationProtection,
     data: Template.fromStack(data),
     programs: Template.fromStack(programs),
+    warnings: Annotations.fromStack(programs)
+      .findWarning('*', Match.anyValue())
+      .map(({ entry }) => String(entry.data)),
   }
 }
 
@@ -119,7 +122,23 @@ describe('storage', () => {
   test('uploads that were begun and forgotten go, later than their last link ends', () => {
     prod.data.hasResourceProperties('AWS::S3::Bucket', {
       LifecycleConfiguration: {
-        Rules: [{ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 8 }, Status: 'Enabled' }],
+        Rules: Match.arrayWith([
+          Match.objectLike({ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 8 }, Status: 'Enabled' }),
+        ]),
+      },
+    })
+  })
+
+  test('where versions are kept, what was removed leaves the bucket all the same', () => {
+    prod.data.hasResourceProperties('AWS::S3::Bucket', {
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([
+          Match.objectLike({
+            NoncurrentVersionExpiration: { NoncurrentDays: 30 },
+            ExpiredObjectDeleteMarker: true,
+            Status: 'Enabled',
+          }),
+        ]),
       },
     })
   })
@@ -452,12 +471,22 @@ describe('rights', () => {
   })
 })
 
+test.each(Object.entries(stages))(
+  'the largest sources that %s takes fit into the scratch of all slots',
+  (_, stage) => {
+    const { worker, settings } = stage
+    expect(worker.slots * Number(settings?.MAX_UPLOAD_BYTES) * 1.5).toBeLessThanOrEqual(
+      worker.scratchGb * 2 ** 30,
+    )
+  },
+)
+
 describe('watch', () => {
   test('alarms reach a topic that takes nothing unencrypted', () => {
     const alarms = propertiesOf(prod.programs, 'AWS::CloudWatch::Alarm').filter(
       ({ AlarmDescription }) => !/scaling alarm/.test(AlarmDescription),
     )
-    expect(alarms).toHaveLength(7)
+    expect(alarms).toHaveLength(8)
     for (const { AlarmActions, AlarmDescription } of alarms) {
       expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^WatchAlarms/) }])
       expect(AlarmDescription.length).toBeGreaterThan(20)
@@ -469,6 +498,19 @@ describe('watch', () => {
         ],
       },
     })
+  })
+
+  test('requests count as failed by what the function answers', () => {
+    const alarm = propertiesOf(prod.programs, 'AWS::CloudWatch::Alarm').find(({ Metrics }) =>
+      JSON.stringify(Metrics ?? '').includes('Url5xxCount'),
+    )
+    expect(JSON.stringify(alarm?.Metrics)).toContain('UrlRequestCount')
+  })
+
+  test('who is told by nobody hears so before a deployment', () => {
+    const told = expect.stringContaining('alarmEmail')
+    expect(prod.warnings).toEqual(expect.arrayContaining([told]))
+    expect(dev.warnings).not.toEqual(expect.arrayContaining([told]))
   })
 
   test('a scheduler that says nothing is an alarm', () => {

@@ -4,7 +4,9 @@ import { embeddedMetrics } from '../../../scheduler/embedded-metrics.ts'
 const measures = {
   waitingJobs: 6,
   runningJobs: 2,
+  wantedSlots: 8,
   oldestWaitingSeconds: 12.5,
+  unservedJobs: 0,
   workers: 2,
   slots: 4,
   deadLetters: 0,
@@ -22,9 +24,9 @@ test('every metric that is announced is there as a number, and every number is a
 })
 
 test.each([
-  ['twice as many jobs as slots', {}, 200],
-  ['as many as slots', { waitingJobs: 2 }, 100],
-  ['no job', { waitingJobs: 0, runningJobs: 0 }, 0],
+  ['twice as many wanted as there are', {}, 200],
+  ['as many as slots', { wantedSlots: 4 }, 100],
+  ['none wanted, whatever waits', { wantedSlots: 0 }, 0],
   ['jobs and no slots, which nothing can be divided by', { slots: 0 }, 0],
 ])('the use of slots with %s', (_, changed, percent) => {
   expect(embeddedMetrics({ ...measures, ...changed }, where).slotUsePercent).toBe(percent)

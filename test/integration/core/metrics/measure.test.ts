@@ -13,7 +13,9 @@ test('an idle fleet measures nothing', async () => {
   expect(await measure(sql)).toEqual({
     waitingJobs: 0,
     runningJobs: 0,
+    wantedSlots: 0,
     oldestWaitingSeconds: 0,
+    unservedJobs: 0,
     workers: 0,
     slots: 0,
     deadLetters: 0,
