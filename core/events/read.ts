@@ -103,8 +103,8 @@ export interface AllScope {
   /** Only of these jobs, and with or without logs. */
   jobIds?: string[]
   logs: boolean
-  /** Only events of these types. */
-  types?: string[]
+  /** Only the server's own events, of these types: not what jobs report, whatever they call it. */
+  serverTypes?: string[]
   /** Look up definition and queue. */
   origin: boolean
   /** Leave out what was written longer ago than this, and committed only now. */
@@ -131,7 +131,9 @@ export async function readAllPage(
   const began = sql`xid >= ${String(seen.xmax)}::xid8 and xid < pg_snapshot_xmax(snapshot)`
   const wasRunning = sql`xid = any(${seen.running.map(String)}::xid8[])`
   const ofTypes = (table: 'events' | 'logs') =>
-    scope.types === undefined || table === 'logs' ? sql`` : sql`and event_type = any(${scope.types}::text[])`
+    scope.serverTypes === undefined || table === 'logs'
+      ? sql``
+      : sql`and event_type = any(${scope.serverTypes}::text[]) and not is_own`
   const tables = scope.logs ? (['events', 'logs'] as const) : (['events'] as const)
   const ranges = seen.running.length === 0 ? [began] : [began, wasRunning]
   const branches = tables.flatMap((table) =>

@@ -50,8 +50,8 @@ export async function report(sql: Sql, reports: Report[]): Promise<Lease[]> {
       returning jobs.id, free.events
     ),
     noted as (
-      insert into job_server.events (job_id, event_type, payload)
-      select id, event ->> 'type', event -> 'payload'
+      insert into job_server.events (job_id, event_type, payload, is_own)
+      select id, event ->> 'type', event -> 'payload', true
       from held, jsonb_array_elements(held.events) with ordinality as listed (event, position)
       order by id, position
     )

@@ -87,7 +87,12 @@ async function dispatchPage(
     items: Math.max(1, Math.min(mostItems, Math.floor(mostDeliveries / (from.listeners + 1)))),
     bytes: pageBytes,
   }
-  const page = await readAllPage(tx, { logs: false, origin: false, types: eventTypes }, from.cursor, limit)
+  const page = await readAllPage(
+    tx,
+    { logs: false, origin: false, serverTypes: eventTypes },
+    from.cursor,
+    limit,
+  )
   // After the page, which may hold events of before or behind the making of a webhook: one that was made in between
   // and is not seen would never be told of them. For the same reason the page has events of all types.
   const listeners = await readListeners(tx)

@@ -5,8 +5,8 @@ import { cancelDeliveries } from './cancel-deliveries.ts'
 import { type Webhook, type WebhookSettings, webhookColumns } from './row.ts'
 
 /**
- * Enabled again, it is told of what is committed from then on, and its failures are forgotten; disabled, what is on the
- * way to it is cancelled.
+ * Enabled again, it is told of what is committed from then on; disabled, what is on the way to it is cancelled. Enabled
+ * again, or with another URL, its failures are forgotten.
  * @param changes a URL in them was checked
  * @throws WebhookNotFound
  */
@@ -19,6 +19,7 @@ export async function updateWebhook(
   const [webhook] = await sql<Webhook[]>`
     update job_server.webhooks set
       ${url === undefined ? sql`` : sql`url = ${url},`}
+      ${url === undefined && !enabled ? sql`` : forgiving(sql, url)}
       ${description === undefined ? sql`` : sql`description = ${description},`}
       ${eventTypes === undefined ? sql`` : sql`event_types = ${eventTypes}::text[],`}
       ${definitionKey === undefined ? sql`` : sql`definition_key = ${definitionKey},`}
@@ -33,12 +34,18 @@ export async function updateWebhook(
   return webhook
 }
 
+/** What an endpoint did wrong is not that of another one, nor of one that is taken up again. */
+function forgiving(sql: Pool, url: string | undefined) {
+  const stays = sql`enabled and url = ${url ?? sql`url`}`
+  return sql`
+    failures = case when ${stays} then failures else 0 end,
+    failing_since = case when ${stays} then failing_since end,`
+}
+
 /** Each expression reads the row as it was: one that is enabled already stays as it is. */
 function enabling(sql: Pool) {
   return sql`
     since = case when enabled then since else pg_current_snapshot() end,
-    failures = case when enabled then failures else 0 end,
-    failing_since = case when enabled then failing_since end,
     disabled_at = null,
     disabled_reason = null,
     enabled = true,`

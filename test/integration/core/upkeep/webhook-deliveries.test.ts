@@ -42,7 +42,7 @@ test('deliveries past retention are removed, but not while they are on their way
   expect(await sql`select from job_server.dead_letters`).toHaveLength(0)
 })
 
-test('the address of a job that waited longer than history is kept stays until its end was told', async () => {
+test('the address of a job that waited longer than history is kept stays while it can be told of or tried again', async () => {
   const waited = await sql<
     { id: string }[]
   >`select job_server.uuid_v7_floor(now() - interval '40 days') as id`
@@ -52,12 +52,17 @@ test('the address of a job that waited longer than history is kept stays until i
   await sql`update job_server.jobs set id = ${id} where id = ${jobId}`
   await sql`insert into job_server.job_webhooks (job_id, url) values (${id}, 'https://late/')`
   const { lease } = await queue.claimOne()
-  await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
-  const addresses = () => sql`select url from job_server.job_webhooks where job_id = ${id}`
+  await finish(sql, [{ lease, end: { ...failedWith('broken'), retry: false } }])
+  const addresses = async () => {
+    await removeOldDeliveries(sql, { retentionDays: 30 })
+    return await sql`select url from job_server.job_webhooks where job_id = ${id}`
+  }
 
-  await removeOldDeliveries(sql, { retentionDays: 30 })
   expect(await addresses()).toHaveLength(1)
   await sql`update job_server.job_webhooks set told_at = now() where job_id = ${id}`
-  await removeOldDeliveries(sql, { retentionDays: 30 })
+  await sql`delete from job_server.job_history where id = ${id}`
+  // It is a dead letter: redriven, it is told of.
+  expect(await addresses()).toHaveLength(1)
+  await sql`delete from job_server.dead_letters where original_job_id = ${id}`
   expect(await addresses()).toHaveLength(0)
 })

@@ -3,6 +3,7 @@ import { admitWaiting } from '../../../../core/queue/admit.ts'
 import { cancel } from '../../../../core/queue/cancel.ts'
 import { enqueue } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
+import { report } from '../../../../core/queue/report.ts'
 import { createWebhook, webhookDefaults } from '../../../../core/webhooks/create.ts'
 import { listDeliveries } from '../../../../core/webhooks/deliveries.ts'
 import { dispatchWebhooks } from '../../../../core/webhooks/dispatch.ts'
@@ -255,6 +256,22 @@ describe('the address that a job brings', () => {
     expect(deliveries).toMatchObject([{ webhookId: null, eventType: 'job.succeeded', status: 'pending' }])
   })
 
+  test('is told of what the server says, not of what the job calls its own events', async () => {
+    const id = await webhook({ eventTypes: ['job.succeeded', 'job.failed', 'job.started'] })
+    const jobId = await queue.enqueue({ webhookUrl: 'https://example.com/own' })
+    const { lease } = await queue.claimOne()
+    const events = ['succeeded', 'failed', 'started'].map((type) => ({ type, payload: { item: 7 } }))
+    await report(sql, [{ lease, events }])
+    await dispatch()
+    const deliveries = async () => (await listDeliveries(sql, { jobId }, { limit: 10 })).deliveries
+    expect(await deliveries()).toMatchObject([{ webhookId: id, eventType: 'job.started' }])
+    await finish(sql, [{ lease, end: { kind: 'succeeded', result: null } }])
+    await dispatch()
+    const ends = (await deliveries()).filter(({ eventType }) => eventType === 'job.succeeded')
+    expect(ends.map(({ webhookId }) => webhookId).sort()).toEqual([id, null].sort())
+    expect(await deliveries()).toHaveLength(3)
+  })
+
   test('is told beside the webhooks that listen', async () => {
     const id = await webhook()
     const jobId = await queue.enqueue({ webhookUrl: 'https://example.com/own' })
@@ -288,6 +305,15 @@ describe('a webhook that fails', () => {
     const id = await webhook()
     await attempts(11, 'failed')
     expect(await readWebhook(sql, id)).toMatchObject({ enabled: true, failures: 11 })
+  })
+
+  test('is forgiven with another URL, and not with the same', async () => {
+    const id = await webhook()
+    await attempts(9, 'failed')
+    await updateWebhook(sql, id, { url: 'https://example.com/' })
+    expect(await readWebhook(sql, id)).toMatchObject({ failures: 9 })
+    await updateWebhook(sql, id, { url: 'https://example.com/new', enabled: true })
+    expect(await readWebhook(sql, id)).toMatchObject({ enabled: true, failures: 0 })
   })
 
   test('is forgiven by one success', async () => {
