@@ -1,4 +1,4 @@
-/** What the FFmpeg at hand is and can do: asked of the binary once at start, not assumed. */
+/** What the FFmpeg at hand is and can do, and that its ffprobe runs: asked of the binaries once at start, not assumed. */
 import { stat } from 'node:fs/promises'
 import { askAbilities, type KnownFfmpeg } from '../core/encode/abilities.ts'
 
@@ -7,11 +7,15 @@ export interface FfmpegCapabilities {
   known: KnownFfmpeg
 }
 
-/** @throws Error when the binary can't be run or has no H.264 or AAC encoder, without which nothing is encoded */
-export async function probeFfmpeg(tools: { ffmpeg: string }): Promise<FfmpegCapabilities> {
+/** @throws Error when one of the two can't be run, or there is no H.264 or AAC encoder, without which nothing is encoded */
+export async function probeFfmpeg(tools: { ffmpeg: string; ffprobe: string }): Promise<FfmpegCapabilities> {
   const { size, mtimeMs } = await stat(tools.ffmpeg)
   const ask = (options: string[]) => output([tools.ffmpeg, ...options])
-  const [said, abilities] = await Promise.all([ask(['-hide_banner', '-version']), askAbilities(ask)])
+  const [said, abilities] = await Promise.all([
+    ask(['-hide_banner', '-version']),
+    askAbilities(ask),
+    output([tools.ffprobe, '-hide_banner', '-version']),
+  ])
   for (const needed of ['libx264', 'aac']) {
     if (!abilities.encoders.includes(needed)) throw new Error(`${tools.ffmpeg} has no encoder ${needed}`)
   }

@@ -39,15 +39,32 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
       })}`,
     )
   }
-  const largestFirst = ofKind(outputs, 'rendition').toSorted(
-    (a, b) => b.width * b.height - a.width * a.height,
-  )
+  const renditions = ofKind(outputs, 'rendition')
+  const someHaveCaptions = renditions.some(({ closedCaptions }) => closedCaptions)
+  if (someHaveCaptions) {
+    lines.push(
+      `#EXT-X-MEDIA:${attributes({
+        TYPE: 'CLOSED-CAPTIONS',
+        'GROUP-ID': quoted(captionGroup),
+        NAME: quoted('CC1'),
+        DEFAULT: 'NO',
+        AUTOSELECT: 'YES',
+        'INSTREAM-ID': quoted('CC1'),
+      })}`,
+    )
+  }
+  // None is said of all or of no size (4.3.4.2): beside others, one without captions says nothing.
+  const captionsOf = ({ closedCaptions }: Rendition): Record<string, string> => {
+    if (!someHaveCaptions) return { 'CLOSED-CAPTIONS': 'NONE' }
+    return closedCaptions ? { 'CLOSED-CAPTIONS': quoted(captionGroup) } : {}
+  }
+  const largestFirst = renditions.toSorted((a, b) => b.width * b.height - a.width * a.height)
   const withSubtitles: Record<string, string> =
     subtitles.length === 0 ? {} : { SUBTITLES: quoted(subtitleGroup) }
   for (const rendition of largestFirst) {
     // With several codecs of sound each size is named once with each.
     for (const [group, members] of groups.size === 0 ? [[null, []] as const] : groups) {
-      const shown = { ...variant(rendition, group, members), ...withSubtitles }
+      const shown = { ...variant(rendition, group, members), ...captionsOf(rendition), ...withSubtitles }
       lines.push(`#EXT-X-STREAM-INF:${attributes(shown)}`, urlOf(rendition.name))
     }
   }
@@ -55,6 +72,7 @@ export function masterPlaylist(outputs: Output[], urlOf: (name: string) => strin
 }
 
 const subtitleGroup = 'subtitles'
+const captionGroup = 'captions'
 
 function languageOf({ language }: { language: string | null }): Record<string, string> {
   return language === null ? {} : { LANGUAGE: quoted(languageTag(language)) }
@@ -74,7 +92,6 @@ function variant(
     RESOLUTION: `${rendition.width}x${rendition.height}`,
     'FRAME-RATE': rendition.frameRate.toFixed(3),
     ...(group === null ? {} : { AUDIO: quoted(group) }),
-    'CLOSED-CAPTIONS': 'NONE',
   }
 }
 

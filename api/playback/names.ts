@@ -38,5 +38,7 @@ export function languageTag(language: string): string {
 
 function nameOfLanguage(language: string): string {
   const tag = languageTag(language)
-  return new Intl.DisplayNames(['en'], { type: 'language' }).of(tag) ?? tag
+  // Extensions and private parts have no names; JavaScriptCore refuses them.
+  const [named = tag] = tag.split(/-\w-/)
+  return new Intl.DisplayNames(['en'], { type: 'language' }).of(named) ?? tag
 }

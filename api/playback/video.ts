@@ -19,6 +19,8 @@ const Rendition = z.looseObject({
   ...{ width: z.int(), height: z.int(), frameRate: z.number(), codec: z.string(), codecs: z.string() },
   ...{ bitrate: z.number(), peakBitrate: z.number(), durationSeconds: z.number() },
   ...{ headRange: Range, indexRange: Range, playlistKey: z.string() },
+  /** In its pictures. Earlier releases did not look for them. */
+  closedCaptions: z.boolean().optional(),
 })
 export type Rendition = z.output<typeof Rendition>
 

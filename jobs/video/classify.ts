@@ -21,9 +21,15 @@ const fromOutside = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'
 /** A picture is larger than `-max_pixels`. */
 export const outgrown = /Picture size \d+x\d+ exceeds specified max pixel count \d+/
 
-/** Said of data of which nothing came; FFmpeg also ends so when there was nothing left to encode. */
-const undecodable =
-  /Invalid data found when processing input|Output file is empty|Cannot determine format of input stream|matches no streams/
+/** Said when nothing came of the data; FFmpeg also ends so when there was nothing left to encode. */
+const undecodable = /Output file is empty|Cannot determine format of input stream|matches no streams/
+
+/** Said of each packet that FFmpeg does without, too: it is the reason for the end when it is the last that was said. */
+const invalidData = /Invalid data found when processing input/
+const closing = /Conversion failed!/
+
+/** What ffprobe ends with when it can not read a file. */
+const unreadable = 1
 
 /** With these FFmpeg says why it ends: it got a signal, or could not decode more than two thirds of what it read. */
 const signalled = 255
@@ -36,6 +42,14 @@ const patterns: { code: string; retry: boolean; says: RegExp; message: string }[
     retry: true,
     says: /No space left on device/,
     message: "The worker's disk is full.",
+  },
+  {
+    code: 'encoder_crashed',
+    retry: true,
+    // In the words of glibc and of musl. "Cannot allocate memory" is said of files that ask for more than they may have, and
+    // "Input/output error" of some that end too soon: these tell of the file.
+    says: /Too many open files|No file descriptors available|Resource temporarily unavailable|Permission denied/,
+    message: 'The worker has no open files or threads left for the video, or may not read it.',
   },
   {
     code: 'limit_exceeded',
@@ -83,12 +97,19 @@ export function failureOf(run: FailedRun): JobError {
   const known = patterns.find(({ says }) => lastLines.some((line) => says.test(line)))
   if (known !== undefined) return new JobError(known.code, known.message, { retry: known.retry, details })
   const invalid = (message: string) => new JobError('invalid_media', message, { retry: false, details })
-  // It does nothing but read: what it fails for lies in the file.
-  if (tool === 'ffprobe') return invalid(`The file can not be read as a video${reason(lastLines)}.`)
-  if (exitCode === undecodableRate || lastLines.some((line) => undecodable.test(line))) {
+  // It does nothing but read: what it fails for lies in the file, unless it could not even be started.
+  if (tool === 'ffprobe' && exitCode === unreadable) {
+    return invalid(`The file can not be read as a video${reason(lastLines)}.`)
+  }
+  if (tool === 'FFmpeg' && (exitCode === undecodableRate || isUndecodable(lastLines))) {
     return invalid('The video is damaged: its data can not be decoded.')
   }
-  return new JobError('encoder_crashed', `FFmpeg ended with status ${exitCode}.`, { details })
+  return new JobError('encoder_crashed', `${tool} ended with status ${exitCode}.`, { details })
+}
+
+function isUndecodable(lines: string[]): boolean {
+  const last = lines.findLast((line) => !closing.test(line)) ?? ''
+  return invalidData.test(last) || lines.some((line) => undecodable.test(line))
 }
 
 /** The end of the last line, without the path that it begins with. */

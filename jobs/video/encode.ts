@@ -53,7 +53,7 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const input = join(scratchDirectory, 'source')
   const { sizeBytes } = await fetchSource(source, input, context)
 
-  const media = await probe(tools.ffprobe, input, care)
+  const media = await probe(tools.ffprobe, input, care, wish.trim?.end ?? undefined)
   checkLimits(media, sizeBytes, limits.video)
   const plan = planEncode(media, wish)
   progress.at('preparing', 0)
@@ -63,7 +63,7 @@ export async function encodeVideo({ source, filename, wish }: EncodeParams, cont
   const parts = await divide({ source, input, media, plan, extras, count }, tools.ffprobe, care)
   if (typeof parts !== 'string') {
     progress.at('encoding', 0)
-    return startParts(parts, { media, plan, sizeBytes }, context)
+    return startParts(parts, { media, plan, sizeBytes, skipped: extras.skipped }, context)
   }
 
   const encoded = await makeDirectory(scratchDirectory, 'encoded')
@@ -89,7 +89,8 @@ export async function joinVideo(filename: string, context: JobContext, children:
   const encoded = await makeDirectory(context.scratchDirectory, 'encoded')
   const { state, pieceCount, ...counts } = await joinParts(children, encoded, context)
   // What else there may be was of use to the parts, or a reason not to divide.
-  const whole = { ...state, ...counts, filename, extras: { subtitles: [], skipped: [] } }
+  const extras = { subtitles: [], skipped: state.skipped ?? [] }
+  const whole = { ...state, ...counts, filename, extras }
   return { ...(await complete(whole, encoded, context, progress)), segments: { count: pieceCount } }
 }
 

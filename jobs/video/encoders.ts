@@ -57,7 +57,7 @@ export function videoOptions(plan: VideoPlan, encoders: Encoders, threads: numbe
     ...(plan.bFrames ? [] : ['-bf', '0']),
     ...rateOf(plan, encoder),
     ...keyFramesOf(plan, encoder),
-    ...paceOf(plan, encoder),
+    ...paramsOf(plan, encoder),
     ...['-threads', String(threads)],
   ]
 }
@@ -85,7 +85,7 @@ function speedOf(encoder: string): string[] {
     case 'libx264':
       return ['-preset', 'medium', '-profile:v', 'high']
     case 'libx265':
-      // hvc1: Apple's players take no stream under the other name. Its own log would drown FFmpeg's.
+      // hvc1: Apple's players take no stream under the other name.
       return ['-preset', 'medium', '-tag:v', 'hvc1']
     case 'libvpx-vp9':
       return ['-deadline', 'good', '-cpu-used', '3', '-row-mt', '1']
@@ -113,15 +113,21 @@ function rateOf({ crf, bitrate, maxBitrate, frameRate }: VideoPlan, encoder: str
   return [...quality, ...bound]
 }
 
-/** What the level of a stream goes by. Told nothing, they take the ticks of a recording's clock for pictures. */
-function paceOf({ pace }: VideoPlan, encoder: string): string[] {
-  if (pace === null) return []
-  const fps = `fps=${Math.round(1000 * pace)}/1000`
+/** What an encoder is told by names of its own, all at once: of two such options FFmpeg takes the second alone. */
+function paramsOf({ pace, frameRate }: VideoPlan, encoder: string): string[] {
+  // What the level of a stream goes by. Told nothing, they take the ticks of a recording's clock for pictures.
+  const fps = pace === null ? [] : [`fps=${Math.round(1000 * pace)}/1000`]
   switch (encoder) {
     case 'libx264':
-      return ['-x264-params', fps]
-    case 'libx265':
-      return ['-x265-params', `${fps}:log-level=error`]
+      return fps.flatMap((rate) => ['-x264-params', rate])
+    case 'libx265': {
+      const frames = frameRate === null ? null : groupFrames(frameRate)
+      const group =
+        frames === null ? [] : [`keyint=${frames}`, `min-keyint=${frames}`, 'scenecut=0', 'open-gop=0']
+      // Its log would drown FFmpeg's. What it notes of the processor and its threads would stand in the configuration
+      // of the decoder, and pieces of unlike workers would not be joined.
+      return ['-x265-params', [...fps, ...group, 'log-level=error', 'info=0'].join(':')]
+    }
     default:
       return []
   }
@@ -139,12 +145,6 @@ function keyFramesOf({ frameRate }: VideoPlan, encoder: string): string[] {
   switch (encoder) {
     case 'libx264':
       return [...group, '-sc_threshold', '0', '-flags', '+cgop']
-    case 'libx265':
-      return [
-        ...group,
-        '-x265-params',
-        `keyint=${frames}:min-keyint=${frames}:scenecut=0:open-gop=0:log-level=error`,
-      ]
     case 'libsvtav1':
       return ['-g', frames]
     default:

@@ -77,6 +77,7 @@ export async function runTool(
   const command = [tool.toLowerCase(), ...options].map((option) => shown(option, directory)).join(' ')
   const watch = new StallWatch({
     seconds: stallSeconds,
+    pid: child.pid,
     directory,
     onStall: () => {
       const details = { command, lastLines: lastLines.shown() }

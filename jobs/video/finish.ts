@@ -125,6 +125,7 @@ async function finishRendition(
       codec,
       frameRate: frameRate === null ? seen.video.frameRate : perSecond(frameRate),
       frameCount: track.sampleCount,
+      closedCaptions: track.hasCaptions,
       ...describeTrack(track),
     },
   }

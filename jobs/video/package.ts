@@ -6,6 +6,7 @@
 import { open, writeFile } from 'node:fs/promises'
 import { JobError } from '../../core/job.ts'
 import { childBoxes, readHead } from './boxes.ts'
+import { holdsCaptions } from './captions.ts'
 import { codecString } from './codec-string.ts'
 import { measureFragment, type Timing, timingOf } from './fragments.ts'
 
@@ -32,6 +33,8 @@ export interface Track {
   peakBitrate: number
   durationSeconds: number
   sampleCount: number
+  /** In its pictures. */
+  hasCaptions: boolean
 }
 
 interface Fragment {
@@ -61,8 +64,11 @@ export async function packageTrack(from: string, to: string): Promise<Track> {
     await output.write(head)
     await output.write(index)
     const bodyBytes = fragments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    await copy(input, output, boxes[0]?.offset ?? 0, bodyBytes)
-    return describe(head, index, groups, timing)
+    let hasCaptions = false
+    await copy(input, output, boxes[0]?.offset ?? 0, bodyBytes, (bytes) => {
+      hasCaptions ||= holdsCaptions(bytes)
+    })
+    return describe(head, index, groups, { ...timing, hasCaptions })
   } finally {
     await input.close()
     await output.close()
@@ -135,7 +141,12 @@ function segmentIndex(groups: Fragment[], timescale: number): Uint8Array {
   return bytes
 }
 
-function describe(head: Uint8Array, index: Uint8Array, groups: Fragment[], { timescale }: Timing): Track {
+function describe(
+  head: Uint8Array,
+  index: Uint8Array,
+  groups: Fragment[],
+  { timescale, hasCaptions }: Timing & Pick<Track, 'hasCaptions'>,
+): Track {
   const indexEnd = head.length + index.length
   let offset = indexEnd
   const segments = groups.map(({ sizeBytes, duration }) => {
@@ -158,14 +169,23 @@ function describe(head: Uint8Array, index: Uint8Array, groups: Fragment[], { tim
     peakBitrate: Math.max(averageBitrate, ...whole.map((segment) => Math.round(bitsOf(segment)))),
     durationSeconds,
     sampleCount: sum(groups.map(({ sampleCount }) => sampleCount)),
+    hasCaptions,
   }
 }
 
-export async function copy(input: File, output: File, from: number, sizeBytes: number): Promise<void> {
-  const buffer = new Uint8Array(Math.min(sizeBytes, 4 * 1024 ** 2))
+/** @param onBytes sees what is copied, as it comes */
+export async function copy(
+  input: File,
+  output: File,
+  from: number,
+  sizeBytes: number,
+  onBytes: (bytes: Buffer) => void = () => undefined,
+): Promise<void> {
+  const buffer = Buffer.alloc(Math.min(sizeBytes, 4 * 1024 ** 2))
   for (let done = 0; done < sizeBytes; ) {
     const { bytesRead } = await input.read(buffer, 0, Math.min(buffer.length, sizeBytes - done), from + done)
     if (bytesRead === 0) throw new Error('the file ends within a fragment')
+    onBytes(buffer.subarray(0, bytesRead))
     await output.write(buffer, 0, bytesRead)
     done += bytesRead
   }

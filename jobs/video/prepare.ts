@@ -1,6 +1,7 @@
 /** What an encode needs beside the source: subtitles as text, how loud each sound is, the watermark in its size. */
 import { join } from 'node:path'
 import type { JobContext } from '../../core/job.ts'
+import { readsCaptions } from './captions.ts'
 import type { ToolCare } from './ffmpeg.ts'
 import type { Stem } from './ffmpeg-args.ts'
 import { largestOf } from './filters.ts'
@@ -11,7 +12,7 @@ import { prepareWatermark } from './watermark.ts'
 
 export interface Extras {
   subtitles: { path: string; language: string | null; track: SubtitlePlan }[]
-  /** Subtitles that are left out, and why. */
+  /** Subtitles and captions that are left out, and why. */
   skipped: { name: string; reason: string }[]
   /** Filter by which the sound of a stream is brought to its loudness. */
   loudness: Map<number, string>
@@ -33,6 +34,12 @@ export async function prepareExtras(
     const reason = await extractSubtitles(tools.ffmpeg, { input, to: path, track, trim: plan.trim }, care)
     if (reason === null) extras.subtitles.push({ path, language: track.language, track })
     else extras.skipped.push({ name: track.name, reason })
+  }
+  if (plan.targets.some((target) => 'video' in target && target.video.codec !== 'h264')) {
+    if (await readsCaptions(tools.ffprobe, { input, stream: plan.picture.videoStream }, care)) {
+      const reason = 'They lie in the pictures, and come along in H.264 alone.'
+      extras.skipped.push({ name: 'closed-captions', reason })
+    }
   }
   if (plan.loudness !== null) {
     for (const stream of soundStreams(plan)) {

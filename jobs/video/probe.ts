@@ -4,6 +4,7 @@ import { JobError } from '../../core/job.ts'
 import { failureOf } from './classify.ts'
 import { allocationOptions, runTool, type ToolCare } from './ffmpeg.ts'
 import { inputOptions } from './input.ts'
+import { isUnbroken } from './matroska.ts'
 
 export interface Media {
   /** ffprobe's name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`. */
@@ -44,6 +45,8 @@ export interface Media {
     endSeconds: number
     /** When the last one begins that is decoded without others. */
     lastKeySeconds: number
+    /** When the last one begins of the part that is wanted. */
+    lastOfPartSeconds: number
     /** Pictures that the index lists but the file does not hold; 0 where there is no index of all of them. */
     missingFrames: number
     /** Whether the last pictures lie further apart than the first, as when a recorded screen stands still. */
@@ -113,15 +116,31 @@ const withIndexOfAll = /\b(mov|mp4)\b/
 /** What the last packets reach may differ from what is announced by so much for other reasons than a missing end. */
 const tailSeconds = 0.5
 
-/** @throws JobError as `runTool` and `failureOf` */
-export async function probe(ffprobe: string, file: string, care: ToolCare): Promise<Media> {
-  // Side by side: to start ffprobe is most of what either takes.
-  const [inspected, read] = await Promise.allSettled([
-    inspect(ffprobe, file, care),
-    readPackets(ffprobe, file, care),
-  ])
+/** A picture that begins so shortly before the end of a part need not be in it: times are rounded on their way. */
+const roundedSeconds = 0.1
+
+/**
+ * @param partEndSeconds when the part that is wanted ends, left out: with the file
+ * @throws JobError as `runTool` and `failureOf`
+ */
+export async function probe(
+  ffprobe: string,
+  file: string,
+  care: ToolCare,
+  partEndSeconds = Number.POSITIVE_INFINITY,
+): Promise<Media> {
+  const inspecting = inspect(ffprobe, file, care)
+  const isWhole = partEndSeconds === Number.POSITIVE_INFINITY
+  // Side by side: to start ffprobe is most of what either takes. Where a part ends only the zero of the clock tells.
+  const reading = isWhole
+    ? readPackets(ffprobe, file, care)
+    : inspecting.then(({ format }) =>
+        readPackets(ffprobe, file, care, format.start_time + partEndSeconds - roundedSeconds),
+      )
+  const [inspected, read] = await Promise.allSettled([inspecting, reading])
   if (inspected.status === 'rejected') throw inspected.reason
   const { format, streams } = inspected.value
+  const container = format.format_name
   const video = pick(streams, 'video')
   if (video === undefined) throw invalid('The file has no video stream.')
   if (video.codec_name === 'unknown') {
@@ -139,16 +158,19 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
   const heard = sounds.filter((stream) => !isEmpty(stream))
   const known = heard.filter((stream) => audioTrack(stream) !== undefined)
   const audio = audioTrack(pick(known, 'audio'))
-  const announcesDuration = format.duration > 0 && withAnnouncedDuration.test(format.format_name)
+  const announcesDuration = format.duration > 0 && withAnnouncedDuration.test(container)
   const lengths = heard.flatMap(({ index }) => packets.get(index)?.pictures ?? [])
   const durationSeconds = announcesDuration
     ? durationOf(format, pictures)
     : Math.max(durationOf(format, pictures), spanOf(format, [pictures, ...lengths]))
   // Any stream may go on to the end.
   const endSeconds = Math.max(...[...packets.values()].map((reader) => reader.pictures.endSeconds))
-  const missingSeconds = announcesDuration ? Math.max(0, durationSeconds - endSeconds) : 0
+  const unreached = announcesDuration ? Math.max(0, durationSeconds - endSeconds) : 0
+  // The last picture stands still.
+  const isStill = unreached > tailSeconds && container === 'matroska,webm' && (await isUnbroken(file))
+  const missingSeconds = isStill ? 0 : unreached
   return {
-    container: format.format_name,
+    container,
     ...{ durationSeconds, announcesDuration, missingSeconds },
     startSeconds: format.start_time,
     bitrate: format.bit_rate,
@@ -166,8 +188,8 @@ export async function probe(ffprobe: string, file: string, care: ToolCare): Prom
       isRgb: rgb.test(video.pix_fmt),
       interlaced: ['tt', 'bb', 'tb', 'bt'].includes(video.field_order ?? ''),
       frameCount: pictures.shown,
-      ...placesOf(pictures, format),
-      missingFrames: withIndexOfAll.test(format.format_name) ? missingOf(video, pictures) : 0,
+      ...placesOf(pictures, format, partEndSeconds),
+      missingFrames: withIndexOfAll.test(container) ? missingOf(video, pictures) : 0,
       slowsDown: pictures.slowsDown,
     },
     audio: audio ?? null,
@@ -214,6 +236,8 @@ interface Pictures {
   firstSeconds: number
   lastSeconds: number
   lastKeySeconds: number
+  /** Of the latest of the part. */
+  lastOfPartSeconds: number
   /** Of the one that is shown longest. */
   endSeconds: number
   /** Without the jumps. */
@@ -229,12 +253,15 @@ class PacketReader {
     firstSeconds: Number.POSITIVE_INFINITY,
     lastSeconds: 0,
     lastKeySeconds: 0,
+    lastOfPartSeconds: 0,
     endSeconds: 0,
     steadySeconds: 0,
   }
   readonly #first: number[] = []
   readonly #last: number[] = []
   #before = Number.NaN
+
+  constructor(private readonly partEndSeconds = Number.POSITIVE_INFINITY) {}
 
   see(packet: Map<string, string>): void {
     const seen = this.#seen
@@ -251,6 +278,9 @@ class PacketReader {
     if (seconds === undefined) return
     seen.firstSeconds = Math.min(seen.firstSeconds, seconds)
     seen.lastSeconds = Math.max(seen.lastSeconds, seconds)
+    if (seconds < this.partEndSeconds) {
+      seen.lastOfPartSeconds = Math.max(seen.lastOfPartSeconds, seconds)
+    }
     if (flags.includes('K')) seen.lastKeySeconds = Math.max(seen.lastKeySeconds, seconds)
     seen.endSeconds = Math.max(seen.endSeconds, seconds + (Number(packet.get('duration_time')) || 0))
     if (this.#first.length < paceWindow) this.#first.push(seconds)
@@ -269,12 +299,14 @@ class PacketReader {
 
 /**
  * Reads every packet once: headers promise what need not be there.
+ * @param partEndSeconds on the clock of the file
  * @returns by the index of the stream; none for one without packets
  */
 async function readPackets(
   ffprobe: string,
   file: string,
   care: ToolCare,
+  partEndSeconds?: number,
 ): Promise<Map<number, PacketReader>> {
   const entries = 'packet=stream_index,pts_time,dts_time,duration_time,flags'
   const shown = ['-show_entries', entries, '-of', 'compact=print_section=0']
@@ -283,7 +315,7 @@ async function readPackets(
     const packet = new Map(line.split('|').map((entry) => entry.split('=', 2) as [string, string]))
     if (!packet.has('flags')) return true
     const index = Number(packet.get('stream_index'))
-    const reader = readers.get(index) ?? new PacketReader()
+    const reader = readers.get(index) ?? new PacketReader(partEndSeconds)
     readers.set(index, reader)
     reader.see(packet)
     return true
@@ -338,18 +370,24 @@ function paceOf({ shown, firstSeconds, lastSeconds }: Pictures): number {
 }
 
 /** Where no times are known, or they jump, pictures are taken to be there to the end. */
-function placesOf(pictures: Pictures, format: Format) {
-  const { firstSeconds, lastSeconds, lastKeySeconds, endSeconds } = pictures
+function placesOf(pictures: Pictures, format: Format, partEndSeconds: number) {
+  const { firstSeconds, lastSeconds, lastKeySeconds, lastOfPartSeconds, endSeconds } = pictures
   const from = (seconds: number) => Math.max(0, seconds - format.start_time)
   if (Number.isFinite(firstSeconds) && !jumps(format, pictures)) {
     return {
       lastSeconds: from(lastSeconds),
       endSeconds: from(endSeconds),
       lastKeySeconds: from(lastKeySeconds),
+      lastOfPartSeconds: from(lastOfPartSeconds),
     }
   }
   const end = durationOf(format, pictures)
-  return { lastSeconds: end, endSeconds: end, lastKeySeconds: end }
+  return {
+    lastSeconds: end,
+    endSeconds: end,
+    lastKeySeconds: end,
+    lastOfPartSeconds: Math.min(partEndSeconds, end),
+  }
 }
 
 /** The default stream of a kind, or its first; cover pictures are no video. */

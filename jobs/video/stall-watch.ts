@@ -1,8 +1,10 @@
 /**
- * Notices that a tool has come to a standstill: for a time it says nothing that shows progress, and writes nothing
- * either. (Moving the index of an MP4 to its front takes minutes, in which FFmpeg writes but says nothing.)
+ * Notices that a tool has come to a standstill: for a time it says nothing that shows progress, and neither writes nor
+ * reads anything. (Moving the index of an MP4 to its front takes minutes, in which FFmpeg writes but says nothing. Before
+ * a late part of a transport stream come hours that it reads and leaves out.) That it computes is no sign: an endless
+ * loop does, too.
  */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Looks in the time that is allowed. */
@@ -11,12 +13,17 @@ const looks = 8
 export class StallWatch {
   readonly #timer: NodeJS.Timeout
   #aliveAt = performance.now()
-  #written = ''
+  #moved = ''
   #isOver = false
 
   /** @param options.directory where the tool writes; what else lies in it is looked at, too */
   constructor(
-    private readonly options: { seconds: number; directory: string | undefined; onStall: () => void },
+    private readonly options: {
+      seconds: number
+      pid: number
+      directory: string | undefined
+      onStall: () => void
+    },
   ) {
     this.#timer = setInterval(() => this.#look(), (options.seconds * 1000) / looks)
   }
@@ -31,12 +38,13 @@ export class StallWatch {
   }
 
   async #look(): Promise<void> {
-    const { seconds, directory, onStall } = this.options
+    const { seconds, pid, directory, onStall } = this.options
     const idleMs = () => performance.now() - this.#aliveAt
     if (idleMs() < (seconds * 1000) / looks) return
     const written = directory === undefined ? '' : await writtenIn(directory)
-    if (written !== this.#written) {
-      this.#written = written
+    const moved = `${written} ${await readBy(pid)}`
+    if (moved !== this.#moved) {
+      this.#moved = moved
       this.alive()
     } else if (idleMs() > seconds * 1000 && !this.#isOver) {
       this.stop()
@@ -58,4 +66,10 @@ async function writtenIn(directory: string): Promise<string> {
     latestMs = Math.max(latestMs, file.mtimeMs)
   }
   return `${bytes} ${latestMs}`
+}
+
+/** Grows with every read of a file, from memory too, but not of a socket: proc_pid_io(5). Empty where nobody tells. */
+async function readBy(pid: number): Promise<string> {
+  const counters = await readFile(`/proc/${pid}/io`, 'latin1').catch(() => '')
+  return /^rchar: (\d+)$/m.exec(counters)?.[1] ?? ''
 }

@@ -1,4 +1,5 @@
 /** Text subtitles of the source, as WebVTT: what HLS and DASH show, and what files are given. */
+import { isUtf8 } from 'node:buffer'
 import { readFile, writeFile } from 'node:fs/promises'
 import { JobError } from '../../core/job.ts'
 import { runFfmpeg, type ToolCare } from './ffmpeg.ts'
@@ -15,15 +16,31 @@ export async function extractSubtitles(
   { input, to, track, trim }: { input: string; to: string; track: SubtitlePlan; trim: Trim | null },
   care: ToolCare,
 ): Promise<string | null> {
-  const options = [...inputOptions(input), '-map', `0:${track.stream}`, '-c:s', 'webvtt', '-f', 'webvtt', to]
+  const options = [
+    '-sub_charenc_mode', 'ignore', // else it leaves out each cue that is not UTF-8, and ends well
+    ...inputOptions(input),
+    '-map', `0:${track.stream}`, '-c:s', 'webvtt', '-f', 'webvtt', to,
+  ] // biome-ignore format: options beside their values
   try {
     await runFfmpeg(ffmpeg, options, care)
   } catch (error) {
     if (!(error instanceof JobError) || error.retry) throw error
     return error.message
   }
-  if (trim !== null) await writeFile(to, trimCues(await readFile(to, 'utf8'), trim))
+  const text = textOf(await readFile(to))
+  await writeFile(to, trim === null ? text : trimCues(text, trim))
   return null
+}
+
+/** A line that is not UTF-8, as containers ask for, is taken for Windows-1252, which most others were written in. */
+function textOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString()
+  const western = new TextDecoder('windows-1252')
+  const lines = bytes.toString('latin1').split('\n')
+  return lines
+    .map((line) => Buffer.from(line, 'latin1'))
+    .map((line) => (isUtf8(line) ? line.toString() : western.decode(line)))
+    .join('\n')
 }
 
 const timing = /^((?:\d+:)?\d\d:\d\d\.\d{3}) --> ((?:\d+:)?\d\d:\d\d\.\d{3})/

@@ -110,8 +110,8 @@ function missingOf({ durationSeconds, missingSeconds, video }: Media, trim: Trim
   return missingFrames > 0 && frameRate > 0 ? missingFrames / frameRate : missingSeconds
 }
 
-/** Up to when the last picture begins: how long it is shown need not be known, or kept. */
+/** Up to when the last picture begins: how long it is shown need not be known, or kept. A part may end long after. */
 function undecodedOf({ announcesDuration, video }: Media, trim: Trim | null, encodedSeconds: number): number {
-  if (trim !== null) return Math.min(trim.end, video.lastSeconds) - trim.start - encodedSeconds
+  if (trim !== null) return Math.min(trim.end, video.lastOfPartSeconds) - trim.start - encodedSeconds
   return announcesDuration ? video.lastSeconds - encodedSeconds : 0
 }

@@ -1,4 +1,5 @@
 /** Videos that are encoded in pieces, by two workers: every picture is there once, and what comes out is as if in one go. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { removeStrayOutputs } from '../../core/upkeep/stray-outputs.ts'
@@ -15,6 +16,7 @@ const seconds = 6
 const Range = z.tuple([z.int(), z.int()])
 const Result = z.object({
   segments: z.object({ count: z.int(), because: z.string().optional() }),
+  skipped: z.array(z.object({ name: z.string() })).default([]),
   outputs: z.array(
     z.looseObject({ name: z.string(), key: z.string(), sizeBytes: z.int(), indexRange: Range.optional() }),
   ),
@@ -23,6 +25,7 @@ const Result = z.object({
 interface Encoded {
   id: string
   segments: { count: number; because?: string | undefined }
+  skipped: { name: string }[]
   sizeOf(name: string): number
   /** @returns where the output lies, as FFmpeg of any age reads it: without the index of its segments */
   fetch(name: string): Promise<string>
@@ -30,7 +33,7 @@ interface Encoded {
 
 async function encode(path: string, settings: Record<string, unknown>): Promise<Encoded> {
   const job = await encodeByLink(server, path, settings)
-  const { segments, outputs } = Result.parse((await job.reaches('succeeded', 120)).result)
+  const { segments, skipped, outputs } = Result.parse((await job.reaches('succeeded', 120)).result)
   const find = (name: string) => {
     const output = outputs.find((each) => each.name === name)
     if (output === undefined) throw new Error(`there is no ${name}`)
@@ -39,6 +42,7 @@ async function encode(path: string, settings: Record<string, unknown>): Promise<
   return {
     id: job.id,
     segments,
+    skipped,
     sizeOf: (name) => find(name).sizeBytes,
     fetch: async (name) => {
       const { key, indexRange = [0, 0] } = find(name)
@@ -173,6 +177,24 @@ test('all sounds of a file stay, with their channels and languages', async () =>
   const shown = ['-select_streams', 'a', '-show_entries', 'stream=channels:stream_tags=language']
   const listed = await testFfprobe(['-v', 'error', ...shown, '-of', 'csv=p=0', await divided.fetch(file)])
   expect(listed.trim().split('\n')).toEqual(['1,eng', '6,ger'])
+})
+
+test('subtitles that can not be read are named, though it was noticed before the video was divided', async () => {
+  const words = await clips.write('words.srt', '1\n00:00:00,000 --> 00:00:05,000\nHello\n')
+  const path = await clips.make({
+    ...{ name: 'unreadable-words.mp4', picture, seconds, sound: false },
+    options: ['-i', words, '-map', '0', '-map', '1', ...x264(), '-c:s', 'mov_text'],
+  })
+  // The sizes of the last track's samples (stsz): of its text one byte is left, which is not even its length.
+  const bytes = await readFile(path)
+  const at = bytes.lastIndexOf('stsz')
+  for (let entry = at + 16; entry < at + 16 + 4 * bytes.readUInt32BE(at + 12); entry += 4) {
+    if (bytes.readUInt32BE(entry) > 2) bytes.writeUInt32BE(1, entry)
+  }
+  await writeFile(path, bytes)
+  const divided = await encode(path, { ...fileAlone, segments: 2 })
+  expect(divided.segments).toEqual({ count: 2 })
+  expect(divided.skipped).toMatchObject([{ name: 'subtitles-1.vtt' }])
 })
 
 test('what the parts stored is gone once the video is there, and only that', async () => {

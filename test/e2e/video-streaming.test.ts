@@ -348,6 +348,29 @@ describe('an addition', () => {
     expect(status).toMatchObject({ status: 'failed', outputs: [{ name: 'video-h264-36p.mp4' }] })
     expect(status).toHaveProperty('error.code')
     expect(status).toHaveProperty('source.height', 36)
+    // What is left out is as it was first: another part than the stream that there is now.
+    const other = { outputs: [{ format: 'hls', height: 24, audio: false }] }
+    const refused = await server.request('POST', `/v1/videos/${first.id}/outputs`, other)
+    await problemOf(refused, 409, 'trim_differs')
+  })
+
+  test('of another part is refused where players would be shown two at once', async () => {
+    const made = async () => (await statusOf(server, job)).outputs?.map(({ name, jobId }) => [name, jobId])
+    const before = await made()
+    const trim = { start: 1, end: 3 }
+    const subtitled = { outputs: [{ format: 'mp4', height: 120 }], trim }
+    const streamed = { outputs: [{ format: 'hls', height: 120 }], trim, subtitles: false }
+    const drawn = { outputs: [], storyboard: true, trim, subtitles: false }
+    for (const body of [subtitled, streamed, drawn]) {
+      const problem = await problemOf(await add(body), 409, 'trim_differs')
+      expect(problem.details).toMatchObject([{ path: 'trim' }])
+      expect(problem.detail).toMatch(/show the whole source; these would show the source from 1 s to 3 s/)
+    }
+    const alone = await add({ ...subtitled, subtitles: false })
+    expect(alone.status).toBe(201)
+    const { jobId } = await alone.json()
+    await server.job(jobId).reaches('succeeded')
+    expect(await made()).toEqual([...(before ?? []), ['h264-120p.mp4', jobId]])
   })
 
   test('to a video that is unknown, or to none at all, is refused', async () => {

@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises'
 import { JobError } from '../../../core/job.ts'
-import { findBox, viewOf } from '../boxes.ts'
+import { type Box, childBoxes, findBox, viewOf } from '../boxes.ts'
 import { measureFragment, timingOf } from '../fragments.ts'
 import { copy, type File, readBoxes } from '../package.ts'
 
@@ -107,17 +107,54 @@ function place(moof: Uint8Array, { number, time }: { number: number; time: numbe
   view.setBigUint64(at + 4, BigInt(time))
 }
 
-/** Without what tells of the bytes of a piece (`btrt`), which differs. */
+/** Bytes of a sample entry of pictures before its boxes (ISO/IEC 14496-12, 12.1.3). */
+const entryBytes = 78
+
+/**
+ * Without what differs between pieces that a decoder takes for one: how large they are (`btrt`), and what x265 notes of
+ * the run that made them.
+ */
 function configurationOf(head: Uint8Array): string {
-  const parts = ['moov/trak/edts', 'moov/trak/mdia/minf/stbl/stsd'].map((path) => {
-    const box = findBox(head, path)
-    return box === undefined ? new Uint8Array() : head.slice(box.offset, box.offset + box.sizeBytes)
-  })
-  return parts.map(withoutBitrates).join(' ')
+  const edits = findBox(head, 'moov/trak/edts')
+  const description = findBox(head, 'moov/trak/mdia/minf/stbl/stsd')
+  if (description === undefined) throw new Error('the piece does not describe its samples')
+  const from = description.offset + description.headBytes + 8
+  const [entry] = childBoxes(head, from, description.offset + description.sizeBytes)
+  if (entry === undefined) throw new Error('the piece describes no samples')
+  const fieldsAt = entry.offset + entry.headBytes
+  const boxes = childBoxes(head, fieldsAt + entryBytes, entry.offset + entry.sizeBytes)
+  return [
+    edits === undefined ? new Uint8Array() : contentOf(head, edits),
+    Buffer.from(entry.type),
+    head.subarray(fieldsAt, fieldsAt + entryBytes),
+    ...boxes
+      .filter(({ type }) => type !== 'btrt')
+      .flatMap((box) => {
+        const content = contentOf(head, box)
+        return [Buffer.from(box.type), ...(box.type === 'hvcC' ? withoutNotes(content) : [content])]
+      }),
+  ]
+    .map((bytes) => Buffer.from(bytes).toString('hex'))
+    .join(' ')
 }
 
-function withoutBitrates(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString('latin1')
-  const at = text.indexOf('btrt')
-  return at === -1 ? text : text.slice(0, at) + text.slice(at + 16)
+function contentOf(bytes: Uint8Array, { offset, headBytes, sizeBytes }: Box): Uint8Array {
+  return bytes.subarray(offset + headBytes, offset + sizeBytes)
+}
+
+/** SEI before and behind a picture, as types of units (ITU-T H.265, table 7-1). */
+const noteTypes = [39, 40]
+
+/** What HEVC is set up by: general fields, then arrays of units, each of one type (ISO/IEC 14496-15, 8.3.3.1.2). */
+function withoutNotes(configuration: Uint8Array): Uint8Array[] {
+  const view = viewOf(configuration)
+  const kept = [configuration.subarray(0, 22)]
+  let at = 23
+  for (let arrays = view.getUint8(22); arrays > 0; arrays--) {
+    const from = at
+    let units = view.getUint16(at + 1)
+    for (at += 3; units > 0; units--) at += 2 + view.getUint16(at)
+    if (!noteTypes.includes(view.getUint8(from) & 0x3f)) kept.push(configuration.subarray(from, at))
+  }
+  return kept
 }

@@ -1,6 +1,7 @@
 /** Gives the parts of an encode to children, and keeps what the attempt after them has to know. */
 import type { JobContext, JsonObject } from '../../../core/job.ts'
 import type { EncodePlan } from '../plan.ts'
+import type { Extras } from '../prepare.ts'
 import type { Media } from '../probe.ts'
 import type { PartParams } from './part.ts'
 
@@ -12,6 +13,8 @@ export interface DividedEncode {
   sizeBytes: number
   /** When its first frame is shown. */
   phaseSeconds: number
+  /** Earlier releases have not kept it. */
+  skipped?: Extras['skipped']
 }
 
 export function startParts(

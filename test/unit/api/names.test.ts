@@ -23,3 +23,11 @@ test('tracks are named by title, language or number, each once', () => {
   ]
   expect(trackNames(tracks, 'Audio')).toEqual(['German', 'Director', 'German (3)', 'Audio 4'])
 })
+
+test.each([
+  ['de-x-sdh', 'German'],
+  ['en-u-ca-gregory', 'English'],
+  ['en-us-posix', 'American English'],
+])('a track in %s is shown as %s', (language, name) => {
+  expect(trackNames([{ language, title: null }], 'Subtitles')).toEqual([name])
+})

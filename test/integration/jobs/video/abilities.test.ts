@@ -10,7 +10,7 @@ const care = { signal: new AbortController().signal, stallSeconds: 30, directory
 test('what the worker was told at its start holds for its jobs, until another FFmpeg lies there', async () => {
   const ffmpeg = await clips.write('ffmpeg', `#!/bin/sh\nexec ${JSON.stringify(testTools.ffmpeg)} "$@"\n`)
   await chmod(ffmpeg, 0o755)
-  const { known } = await probeFfmpeg({ ffmpeg })
+  const { known } = await probeFfmpeg({ ...testTools, ffmpeg })
   const { sizeBytes: _sizeBytes, modifiedAtMs: _modifiedAtMs, ...abilities } = known
   expect(abilities.encoders).toEqual(expect.arrayContaining(['libx264', 'aac']))
 
@@ -19,4 +19,12 @@ test('what the worker was told at its start holds for its jobs, until another FF
 
   await appendFile(ffmpeg, '# another\n')
   expect(await abilitiesOf({ ...testTools, ffmpeg, known: told }, care)).toEqual(abilities)
+})
+
+test('an ffprobe that can not be run is noticed at the start', async () => {
+  const ffprobe = await clips.write('ffprobe', '#!/bin/sh\nexit 127\n')
+  await chmod(ffprobe, 0o755)
+  await expect(probeFfmpeg({ ...testTools, ffprobe })).rejects.toThrow(
+    `${ffprobe} -hide_banner -version ended with status 127`,
+  )
 })

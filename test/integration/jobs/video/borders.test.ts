@@ -1,4 +1,4 @@
-/** Whether pieces are looked at where they will be joined: made as a child makes them, from a file instead of by ranges. */
+/** Whether pieces are looked at where they will be joined, and can be: made as a child makes them, from a file instead of by ranges. */
 import { mkdtemp, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,9 +6,10 @@ import { defaultJobLimits } from '../../../../core/job-limits.ts'
 import { encodeOptions } from '../../../../jobs/video/encode.ts'
 import { runFfmpeg } from '../../../../jobs/video/ffmpeg.ts'
 import { verifyBorders } from '../../../../jobs/video/segments/borders.ts'
+import { TrackJoin } from '../../../../jobs/video/segments/join.ts'
 import { PartParams } from '../../../../jobs/video/segments/part.ts'
 import type { Piece } from '../../../../jobs/video/segments/piece.ts'
-import { testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
+import { inspect, testClips, testFfmpeg, testTools } from '../../../support/clips.ts'
 import { encodeHere, knownTools } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
@@ -40,14 +41,16 @@ async function piecesOf(path: string, request: object = bothSizes): Promise<Part
   return parts.flatMap(({ piece, ...part }) => (piece === null ? [] : [{ ...part, piece }]))
 }
 
-async function encode(path: string, part: Part) {
+/** @param change of what FFmpeg is told */
+async function encode(path: string, part: Part, { threads = 1, change = (option: string) => option } = {}) {
   const directory = await mkdtemp(join(clips.directory, 'piece-'))
   const care = { signal: new AbortController().signal, stallSeconds: 60, directory }
   const { picture, targets, piece, startSeconds, durationSeconds } = part
   const entry = { startSeconds, seekSeconds: piece.seekSeconds }
   const none = { trim: null, subtitles: [], loudness: new Map(), watermark: null }
-  const command = { input: path, directory, picture, targets, entry, piece, threads: 1, ...none }
-  await runFfmpeg(testTools.ffmpeg, await encodeOptions(command, watched, care), {
+  const command = { input: path, directory, picture, targets, entry, piece, threads, ...none }
+  const options = await encodeOptions(command, watched, care)
+  await runFfmpeg(testTools.ffmpeg, options.map(change), {
     ...care,
     ...{ durationSeconds, videoStream: picture.videoStream, progress: () => {} },
   })
@@ -99,3 +102,23 @@ test('pieces that were asked for by a release that did not look are not looked a
   const parsed = PartParams.parse({ ...part, piece: older })
   expect(parsed.piece?.borders).toEqual([])
 })
+
+test.skipIf(!knownTools.known?.encoders.includes('libx265'))(
+  'pieces in H.265 are joined though each had other threads, and one comes from an earlier release',
+  async () => {
+    const path = await clips.make({ name: 'unlike.mp4', size: '128x72', seconds: 7, sound: false })
+    const parts = await piecesOf(path, { outputs: [{ format: 'hls', codec: 'hevc', height: 72 }] })
+    // It let x265 note what it ran on.
+    const earlier = (option: string) => option.replace(':info=0', '')
+    const workers = [{ threads: 1 }, { threads: 2 }, { threads: 3, change: earlier }]
+    const joined = join(clips.directory, 'joined.mp4')
+    const track = new TrackJoin(joined)
+    for (const [number, part] of parts.entries()) {
+      const { directory } = await encode(path, part, workers[number])
+      await track.add(join(directory, part.targets[0]?.name ?? ''))
+    }
+    await track.close()
+    expect(track.frameCount).toBe(175)
+    expect((await inspect(joined)).video.frameCount).toBe(175)
+  },
+)

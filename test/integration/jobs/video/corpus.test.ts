@@ -72,7 +72,11 @@ async function encode(bytes: Uint8Array): Promise<JobRun> {
   return await encodeHere(
     bytes,
     {},
-    { scratchRoot: scratch, signal: AbortSignal.timeout(deadlineSeconds * 1000) },
+    {
+      // What is broken may last for hours, which others would encode.
+      request: { quality: '720p', segments: 'off' },
+      ...{ scratchRoot: scratch, signal: AbortSignal.timeout(deadlineSeconds * 1000) },
+    },
   )
 }
 

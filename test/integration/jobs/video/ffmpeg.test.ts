@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { JobError } from '../../../../core/job.ts'
 import { runFfmpeg, runTool } from '../../../../jobs/video/ffmpeg.ts'
-import { testTools } from '../../../support/clips.ts'
+import { trimPicture } from '../../../../jobs/video/trim.ts'
+import { testFfmpeg, testTools } from '../../../support/clips.ts'
 import { processesNaming } from '../../../support/processes.ts'
 import { until } from '../../../support/until.ts'
 
@@ -50,6 +51,17 @@ describe('FFmpeg', () => {
     expect(await isGone()).toBe(true)
   })
 
+  test('that reads what it leaves out makes progress, though nothing comes of it', async () => {
+    const how = await care(2)
+    const source = join(how.directory, 'source.avi')
+    const moving = 'testsrc2=size=128x72:rate=25:duration=5'
+    await testFfmpeg(['-v', 'error', '-f', 'lavfi', '-i', moving, '-c:v', 'rawvideo', source])
+    // At the pace of the source: for as long as others take for hours of it.
+    const late = trimPicture({ start: 4.8, end: 5, bySeeking: false })
+    const options = ['-re', '-i', source, '-vf', late.join(','), '-f', 'null', '-']
+    expect(await runFfmpeg(testTools.ffmpeg, options, how)).toMatchObject({ frameCount: 5 })
+  })
+
   test('that writes more than it may is ended, and told as over the limit', async () => {
     const how = await care()
     const noise = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360', '-f', 'rawvideo', join(how.directory, 'raw')]
@@ -94,10 +106,16 @@ async function script(text: string, stallSeconds?: number) {
 
 describe('a tool', () => {
   test('that writes a file makes progress, though it says nothing', async () => {
-    const seconds = 2
-    const write = (what: string) => `for i in $(seq 40); do ${what}; sleep 0.1; done`
-    expect(await script(write('echo >> written'), seconds)).toMatchObject({ exitCode: 0 })
-    expect(await errorOf(script(write(':'), seconds)), 'without writing').toMatchObject({ code: 'stalled' })
+    // It reads nothing either: a shell would, with every program that it starts.
+    const moving = ['-v', 'error', '-nostdin', '-re', '-f', 'lavfi', '-i', 'testsrc2=size=64x64:duration=4']
+    const run = async (to: string[]) =>
+      await runTool('FFmpeg', testTools.ffmpeg, [...moving, ...to], await care(2))
+    expect(await run(['-f', 'rawvideo', 'written'])).toMatchObject({ exitCode: 0 })
+    expect(await errorOf(run(['-f', 'null', '-'])), 'without writing').toMatchObject({ code: 'stalled' })
+  })
+
+  test('that only computes makes none', async () => {
+    expect(await errorOf(script('while :; do :; done', 1))).toMatchObject({ code: 'stalled', retry: true })
   })
 
   test('runs in its directory, without standard input, and with nothing of our environment', async () => {

@@ -156,6 +156,33 @@ describe('trim', () => {
     },
   )
 
+  test.each([
+    { format: 'mp4', from: 'mp4', end: 4, frameCount: 10 },
+    { format: 'mp4', from: 'ts', end: 4, frameCount: 10 },
+    { format: 'hls', from: 'mp4', end: 4, frameCount: expect.any(Number) },
+    // The next picture begins there.
+    { format: 'mp4', from: 'mp4', end: 6, frameCount: 10 },
+    { format: 'mp4', from: 'mp4', end: null, frameCount: 20 },
+  ])('may end while the picture stands still: $format from $from to $end', async (row) => {
+    const { format, from, end, frameCount } = row
+    // As of a screen on which nothing happens for five seconds.
+    const still = ['-vf', "select='lt(t,0.99)+gte(t,5.99)'", '-vsync', 'vfr']
+    const picture = 'testsrc2=size=64x36:rate=10:duration=7'
+    const path = await clips.make({
+      name: `still.${from}`,
+      picture,
+      sound: false,
+      options: [...still, ...h264],
+    })
+    const request = { outputs: [{ format }], trim: { start: 0, ...(end === null ? {} : { end }) } }
+    const run = await encodeHere(await readFile(path), {}, { request })
+    expect(run.outcome).toMatchObject({
+      kind: 'succeeded',
+      result: { outputs: expect.arrayContaining([expect.objectContaining({ frameCount })]) },
+    })
+    expect(run.objects.has('sources/1/source')).toBe(true)
+  })
+
   test.each(['mp4', 'hls'])('goes on to %s where the picture ends within the part', async (format) => {
     const path = await clips.make({ name: 'picture-ends.mp4', ...outlasted })
     const { outputs } = await encode(path, { outputs: [{ format }], trim: { start: 1, end: 5 } })
@@ -307,6 +334,17 @@ describe('subtitles', async () => {
     expect(textOf('subtitles-1.vtt')).toBe(
       'WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n\n00:00:01.500 --> 00:00:02.000\n<i>there</i>\n',
     )
+  })
+
+  test('that are not UTF-8 keep their accents, line by line', async () => {
+    const cues =
+      '1\n00:00:00,500 --> 00:00:02,000\n\x93O\xf9 ?\x94\nCaf\xc3\xa9\n\n2\n00:00:02,500 --> 00:00:03,500\nthere\n'
+    const western = await clips.write('western.srt', Buffer.from(cues, 'latin1'))
+    const options = ['-i', western, '-map', '0', '-map', '1', ...h264, '-c:s', 'copy']
+    const named = await clips.make({ name: 'western.mkv', size: '64x36', seconds: 4, sound: false, options })
+    const { skipped, textOf } = await encode(named, {})
+    expect(skipped).toEqual([])
+    expect(textOf('subtitles-1.vtt')).toMatch(/\n“Où \?”\nCafé\n\n[^\n]*\nthere\n/)
   })
 
   test('are left out on request', async () => {

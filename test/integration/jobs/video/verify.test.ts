@@ -6,13 +6,16 @@ import { encodeHere } from '../../../support/encode-here.ts'
 
 const clips = await testClips()
 
-/** A tool that can't read what the pattern of its options names. */
-async function failsOn(tool: 'ffmpeg' | 'ffprobe', pattern: string): Promise<string> {
+/** A tool that ends badly with what the pattern of its options names: by itself because it can't read it. */
+async function failsOn(
+  tool: 'ffmpeg' | 'ffprobe',
+  pattern: string,
+  { said = 'Invalid data found when processing input', exitCode = 1 } = {},
+): Promise<string> {
   const path = join(clips.directory, `${tool}-fails`)
-  const said = 'Invalid data found when processing input'
   const script = `#!/bin/sh
 case "$*" in
-${pattern}) echo '${said}' >&2; exit 1 ;;
+${pattern}) echo '${said}' >&2; exit ${exitCode} ;;
 *) exec '${testTools[tool]}' "$@" ;;
 esac
 `
@@ -39,6 +42,24 @@ test.each([
   expect([...objects.keys()]).toContain('sources/1/source')
 })
 
+test.each([
+  {
+    what: 'can not be started',
+    said: 'ffprobe: error while loading shared libraries: libavdevice.so.58: cannot open shared object file',
+    exitCode: 127,
+  },
+  { what: 'gets no open file', said: 'source: Too many open files', exitCode: 1 },
+])('an ffprobe that $what fails the job, but not for good, and the upload is kept', async (end) => {
+  const bytes = await readFile(await clips.make({ name: 'fine.mp4', seconds: 1 }))
+  const { outcome, objects } = await encodeHere(
+    bytes,
+    {},
+    { tools: { ...testTools, ffprobe: await failsOn('ffprobe', '*', end) } },
+  )
+  expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'encoder_crashed', retry: true })
+  expect([...objects.keys()]).toEqual(['sources/1/source'])
+})
+
 /** An ffprobe that does not see the last picture of an output. */
 async function shortSighted(): Promise<string> {
   const path = join(clips.directory, 'ffprobe-short')
@@ -62,6 +83,31 @@ test.each([
   const { outcome, progress } = await encodeHere(bytes, {}, { request, tools })
   expect(outcome).toMatchObject({ kind: 'failed', errorCode: 'output_invalid', retry: true })
   expect(progress.map(({ phase }) => phase)).not.toContain('publishing')
+})
+
+/** Matroska that says it is so long (Duration, RFC 9559, 5.1.2.10), in milliseconds, whatever is in it. */
+async function announcing(seconds: number, path: string): Promise<Buffer> {
+  const bytes = await readFile(path)
+  const at = bytes.indexOf(Buffer.from('448988', 'hex'))
+  if (at < 0) throw new Error('no Duration')
+  bytes.writeDoubleBE(1000 * seconds, at + 3)
+  return bytes
+}
+
+test('Matroska whose last picture stands still is whole, and so is a part of it', async () => {
+  const still = await announcing(10, await clips.make({ name: 'still.mkv', seconds: 2, sound: false }))
+  for (const { request, frameCount } of [
+    { request: {}, frameCount: 50 },
+    { request: { trim: { start: 1, end: 5 } }, frameCount: 25 },
+  ]) {
+    const { outcome } = await encodeHere(still, {}, { request })
+    expect(outcome).toMatchObject({ kind: 'succeeded', result: { outputs: [{ frameCount }] } })
+  }
+  const missing = Math.floor(still.length * 0.6)
+  for (const bytes of [still.subarray(0, missing), Buffer.from(still).fill(0, missing)]) {
+    const { outcome } = await encodeHere(bytes)
+    expect(outcome, 'cut off').toMatchObject({ kind: 'failed', errorCode: 'invalid_media', retry: false })
+  }
 })
 
 /** PCM: no samples that AAC puts in front, and so no picture that fills a stream before the first one. */

@@ -60,6 +60,46 @@ const cases: { what: string; run: Partial<FailedRun>; code: string; retry: boole
     retry: false,
   },
   {
+    what: 'one packet that could not be decoded, and then another end',
+    run: {
+      lastLines: [
+        '[error] Error while decoding stream #0:0: Invalid data found when processing input',
+        '[error] Error initializing output stream 0:0 -- Error while opening encoder for output stream #0:0',
+        'Conversion failed!',
+      ],
+    },
+    code: 'encoder_crashed',
+    retry: true,
+  },
+  {
+    what: 'an ffprobe that can not be started',
+    run: {
+      tool: 'ffprobe',
+      exitCode: 127,
+      lastLines: [
+        'ffprobe: error while loading shared libraries: libavdevice.so.58: cannot open shared object file',
+      ],
+    },
+    code: 'encoder_crashed',
+    retry: true,
+  },
+  ...[
+    'source: Too many open files',
+    'source: Resource temporarily unavailable',
+    'source: Permission denied',
+  ].map((line) => ({
+    what: `an ffprobe that says "${line}"`,
+    run: { tool: 'ffprobe' as const, lastLines: [line] },
+    code: 'encoder_crashed',
+    retry: true,
+  })),
+  ...['source: Cannot allocate memory', 'source: Input/output error'].map((line) => ({
+    what: `a file that asks for too much or ends too soon, of which ffprobe says "${line}",`,
+    run: { tool: 'ffprobe' as const, lastLines: [line] },
+    code: 'invalid_media',
+    retry: false,
+  })),
+  {
     what: 'a file that ffprobe can not read, for whatever reason',
     run: { tool: 'ffprobe', lastLines: ['source: Operation not permitted'] },
     code: 'invalid_media',

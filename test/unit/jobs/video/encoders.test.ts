@@ -24,3 +24,13 @@ test('where there is only SVT, such a picture is refused in words, and not tried
     }),
   )
 })
+
+test.each([
+  { what: 'of a file at a rate of its own', times: {} },
+  { what: 'of a recording', times: { pace: 12.5 } },
+  { what: 'of a stream', times: { frameRate: { num: 25, den: 1 } } },
+])('H.265 $what says nothing of the worker that it comes from, or pieces would be unlike', ({ times }) => {
+  const options = videoOptions({ ...plan, codec: 'hevc', ...times }, { hevc: ['libx265'] }, 2)
+  expect(options.filter((option) => option === '-x265-params')).toHaveLength(1)
+  expect(options[options.indexOf('-x265-params') + 1]?.split(':')).toContain('info=0')
+})
