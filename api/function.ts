@@ -14,7 +14,10 @@ import { connectionOf, type FunctionUrlEvent, streamingHandler } from './lambda-
 
 /** An instance serves one request at a time, and there may be thousands of instances. */
 const connections = 1
-/** A connection that was idle while the instance was frozen may be dead without anybody having been told. */
+/**
+ * A connection that was idle while the instance was frozen may be dead without anybody having been told. Our patch of
+ * postgres.js closes it also where the next request comes before the timer, and where nobody answers its goodbye.
+ */
 const idleSeconds = 20
 const flushMs = 1000
 

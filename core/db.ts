@@ -1,7 +1,8 @@
 /**
  * Opens the pools to PostgreSQL. postgres.js is mended by a patch of ours (patches/): what it was asked to send when the
  * connection had just closed threw outside of any promise, and ended the process, or was sent before the greeting of the
- * next connection.
+ * next connection. A connection that is closed is destroyed when the other side does not close it within a second, and one
+ * whose `idle_timeout` is over is not used, even where its timer has had no turn.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'

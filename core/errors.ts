@@ -51,8 +51,17 @@ export function wholeMessage(error: unknown): string {
 
 export class IdempotencyConflict extends DomainError {
   readonly code = 'idempotency_conflict'
-  constructor(readonly idempotency: { key: string; jobId: string }) {
-    super(`The idempotency key was used for job ${idempotency.jobId} with other parameters.`)
+  /** @param idempotency the key, and what has it: an earlier job, or another place of the same request */
+  constructor(
+    readonly idempotency:
+      | { key: string; jobId: string }
+      | { key: string; place: string; earlierPlace: string },
+  ) {
+    super(
+      'jobId' in idempotency
+        ? `The idempotency key was used for job ${idempotency.jobId} with other parameters.`
+        : `${idempotency.place}.idempotencyKey: the same key stands at ${idempotency.earlierPlace} with other parameters.`,
+    )
   }
 }
 
@@ -67,6 +76,14 @@ export class JobAlreadyFinished extends DomainError {
   readonly code = 'job_already_finished'
   constructor(jobId: string, status: string) {
     super(`Job ${jobId} has already finished: it is ${status}.`)
+  }
+}
+
+/** Its parent goes on with what its children left. */
+export class JobInUse extends DomainError {
+  readonly code = 'job_in_use'
+  constructor(jobId: string, parentId: string) {
+    super(`Job ${jobId} can't be removed: its parent, job ${parentId}, has not ended and needs it.`)
   }
 }
 

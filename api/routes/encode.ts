@@ -14,8 +14,9 @@ import { operation } from '../openapi/operation.ts'
 import { definitionKey } from '../playback/video.ts'
 import { type ReceivedVideo, receiveVideo } from '../receive-video.ts'
 import { mendedFileName } from '../sent-file.ts'
-import { invalidRequest, jsonBody, requireMediaType, validate } from '../validate.ts'
+import { invalidRequest, jsonBody, requireMediaType, validate, validateHeaders } from '../validate.ts'
 import { Enqueued, exampleId } from './job-answers.ts'
+import { EnqueueHeader, keyOf, refuseKeyHeader } from './job-requests.ts'
 import { optionsFor } from './video-options.ts'
 import { documentedForm, EncodeBody, EncodeForm, type Settings } from './video-requests.ts'
 
@@ -31,6 +32,8 @@ export function encodeRoutes(dependencies: AppDependencies) {
   async function takeForm(c: Context<ApiEnv>, next: Next) {
     const type = requireMediaType(c.req.header('content-type'), ['multipart/form-data', 'application/json'])
     if (type === 'application/json') return await next()
+    // Each form brings bytes of its own, so no two requests are the same.
+    refuseKeyHeader(c, 'Upload the file first (/v1/videos/uploads), and encode it by a request in JSON.')
     return c.json(await encodeReceived(await receiveVideo(c.req.raw, dependencies)), 201)
   }
 
@@ -39,7 +42,6 @@ export function encodeRoutes(dependencies: AppDependencies) {
     try {
       const form = EncodeForm.safeParse(fields)
       if (!form.success) throw invalidRequest(form.error.issues)
-      // Without an idempotency key: each form brings bytes of its own, so no two requests are the same.
       const source = { key: upload.objectKey }
       const { created: _created, ...answer } = await encode({ source, filename: upload.filename }, form.data)
       return answer
@@ -95,7 +97,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
     operation({
       summary: 'Encode a video',
       description:
-        'As a form with the video in it, which is streamed to storage, or as JSON that names a source.',
+        'As a form with the video in it, which is streamed to storage, or as JSON that names a source. With JSON a key may also stand in Idempotency-Key; with that header a form is refused.',
       example: { uploadId: exampleId, quality: '720p' },
       answers: {
         201: {
@@ -121,6 +123,7 @@ export function encodeRoutes(dependencies: AppDependencies) {
     }),
     takeForm,
     jsonBody,
+    validateHeaders(EnqueueHeader),
     validate('json', EncodeBody),
     async (c) => {
       const body = c.req.valid('json')
@@ -129,9 +132,10 @@ export function encodeRoutes(dependencies: AppDependencies) {
         sourceKey: _key,
         sourceUrl: _url,
         filename: _name,
-        idempotencyKey,
+        idempotencyKey: keyOfBody,
         ...settings
       } = body
+      const idempotencyKey = keyOf(c, keyOfBody)
       // It meets its job also when the video was found to be none since, or the workers are others.
       const isRepeated = await isKeyHeld(sql, { definitionKey, key: idempotencyKey })
       const source = await sourceOf(body, isRepeated)

@@ -1,7 +1,7 @@
 /** What can be done to jobs that are there: cancel, retry, change, remove, wait for. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { JobAlreadyFinished, JobNotFound, JobNotInStatus } from '../../core/errors.ts'
+import { JobAlreadyFinished, JobInUse, JobNotFound, JobNotInStatus } from '../../core/errors.ts'
 import { isFinal } from '../../core/job-state.ts'
 import { cancel, cancelMatching } from '../../core/queue/cancel.ts'
 import { statusIfAny } from '../../core/queue/read.ts'
@@ -189,9 +189,10 @@ export function jobActionRoutes({
       '/:jobId',
       operation({
         summary: 'Remove a finished job and all that is kept of it',
-        description: 'Its attempts, events, logs, dead letter and outputs go with it.',
+        description:
+          'Its attempts, events, logs, dead letter and outputs go with it. A child stays as long as its parent has not ended.',
         answers: { 204: { description: 'It is gone.' } },
-        problems: ['job_not_found', 'job_not_in_status'],
+        problems: ['job_not_found', 'job_not_in_status', 'job_in_use'],
       }),
       validate('param', JobParam),
       async (c) => {
@@ -199,6 +200,7 @@ export function jobActionRoutes({
         const outcome = await removeJob(sql, storage, jobId)
         if (outcome.kind === 'not_found') throw new JobNotFound(jobId)
         if (outcome.kind === 'not_finished') throw new JobNotInStatus(jobId, outcome.status, 'finished')
+        if (outcome.kind === 'needed_by') throw new JobInUse(jobId, outcome.parentId)
         return c.body(null, 204)
       },
     )

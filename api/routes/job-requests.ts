@@ -1,8 +1,9 @@
 /** What requests about jobs take. */
+import type { Context } from 'hono'
 import { z } from 'zod'
 import { maxBackoff } from '../../core/backoff.ts'
 import { cursor } from '../cursor.ts'
-import { id, jsonObject, queryInteger, text, time } from '../validate.ts'
+import { id, invalidRequest, jsonObject, queryInteger, text, time } from '../validate.ts'
 import { jobFilter, maxTags, tag } from './job-filter.ts'
 
 export const priority = z.int32().describe('Higher runs first.')
@@ -71,7 +72,23 @@ export const Enqueue = EnqueueBody.superRefine((body, context) => {
 
 export const BulkBody = z.strictObject({ jobs: z.array(Enqueue).min(1).max(10_000) })
 
-export const EnqueueHeader = z.object({ 'idempotency-key': idempotencyKey.optional() })
+const keyHeader = 'idempotency-key'
+export const EnqueueHeader = z.object({ [keyHeader]: idempotencyKey.optional() })
+
+/** The one of the header, or else of the body. */
+export function keyOf(c: Context, keyOfBody: string | undefined): string | undefined {
+  return c.req.header(keyHeader) || keyOfBody
+}
+
+/**
+ * Who repeats a request that has a key counts on it.
+ * @param instead a sentence
+ * @throws RequestProblem
+ */
+export function refuseKeyHeader(c: Context, instead: string): void {
+  if (!c.req.header(keyHeader)) return
+  throw invalidRequest([{ path: ['Idempotency-Key'], message: `can't be taken here. ${instead}` }])
+}
 
 /** Strict, as every list: a word that is passed over would show more than was asked for. */
 export const ListQuery = z.strictObject({

@@ -18,8 +18,10 @@ import {
   type EnqueueBody,
   EnqueueHeader,
   JobParam,
+  keyOf,
   ListQuery,
   LogQuery,
+  refuseKeyHeader,
 } from './job-requests.ts'
 import { viewJob } from './view-job.ts'
 
@@ -70,7 +72,7 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       validate('json', Enqueue),
       async (c) => {
         const body = c.req.valid('json')
-        const idempotencyKey = c.req.header('idempotency-key') || body.idempotencyKey
+        const idempotencyKey = keyOf(c, body.idempotencyKey)
         if (idempotencyKey !== undefined && body.uniqueFor !== undefined) {
           throw invalidRequest([{ path: ['uniqueFor'], message: "can't stand beside an idempotency key" }])
         }
@@ -82,6 +84,8 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       '/bulk',
       operation({
         summary: 'Enqueue many jobs, all or none',
+        description:
+          'Each has a key of its own, if any: with the header Idempotency-Key the request is refused.',
         example: { jobs: [{ definitionKey: 'echo' }, { definitionKey: 'echo', delaySeconds: 60 }] },
         answers: {
           201: {
@@ -95,6 +99,7 @@ export function jobRoutes({ sql, config }: AppDependencies) {
       bulkJsonBody,
       validate('json', BulkBody),
       async (c) => {
+        refuseKeyHeader(c, 'Give each job its own, as jobs.N.idempotencyKey.')
         const enqueued = await enqueueMany(
           sql,
           c.req.valid('json').jobs.map((job, place) => inputOf(job, place)),

@@ -141,7 +141,7 @@ export function withoutRepeats(rows: EnqueueRow[]): {
 } {
   const byKey = new Map<string, EnqueueRow>()
   const sameAs = new Map<EnqueueRow, EnqueueRow>()
-  const first = rows.filter((row) => {
+  const first = rows.filter((row, place) => {
     if (row.key === null) return true
     const name = JSON.stringify([row.definition_key, row.key_kind, row.key])
     const earlier = byKey.get(name)
@@ -150,7 +150,8 @@ export function withoutRepeats(rows: EnqueueRow[]): {
       return true
     }
     if (earlier.params_hash !== row.params_hash) {
-      throw new IdempotencyConflict({ key: row.key, jobId: earlier.id })
+      const earlierPlace = `jobs.${rows.indexOf(earlier)}`
+      throw new IdempotencyConflict({ key: row.key, place: `jobs.${place}`, earlierPlace })
     }
     sameAs.set(row, earlier)
     return false

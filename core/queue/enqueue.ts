@@ -21,7 +21,7 @@ import { type EnqueueRow, rowsOf, withoutRepeats } from './enqueue-row.ts'
 import { gather } from './gather.ts'
 import { insertJobs, StaleDefinitions, type Written } from './insert-jobs.ts'
 import { insertTogether } from './insert-together.ts'
-import { statusOf } from './read.ts'
+import { statusesOf } from './read.ts'
 import { withSendSpan } from './send-span.ts'
 import { hintWork, isPool } from './wake.ts'
 
@@ -165,14 +165,18 @@ async function enqueueAs(
   const { first, sameAs } = withoutRepeats(rows)
   const written = await write(sql, first)
   hintWork(sql)
+  const met = first.flatMap(({ id }) => {
+    const job = written.get(id)
+    return job === undefined || job.jobId === id || job.otherParams ? [] : job.jobId
+  })
+  const statuses = await statusesOf(sql, met)
   const answers = new Map<EnqueueRow, Enqueued>()
   for (const row of first) {
     const job = written.get(row.id)
     if (job === undefined) throw new Error('enqueue wrote neither a job nor met one')
     if (job.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
-    const created = job.jobId === row.id
-    const status = created ? 'queued' : await statusOf(sql, job.jobId)
-    answers.set(row, { job: { id: job.jobId, status }, created })
+    const status = statuses.get(job.jobId) ?? 'queued'
+    answers.set(row, { job: { id: job.jobId, status }, created: job.jobId === row.id })
   }
   return rows.map((row) => {
     const answer = answers.get(row)

@@ -24,9 +24,27 @@ export async function readJob(sql: Sql, jobId: string): Promise<JobView | null> 
   return row ?? null
 }
 
-/** Of a job that is known to have existed: one that is in no table any more had finished, and long ago. */
-export async function statusOf(sql: Sql, jobId: string): Promise<JobStatus> {
-  return (await statusWhileKnown(sql, jobId)) ?? 'succeeded'
+/**
+ * Of jobs that are known to have existed: one that is in no table any more had finished, and long ago. Runs on connections
+ * of others, too.
+ */
+export async function statusesOf(sql: Sql, jobIds: string[]): Promise<Map<string, JobStatus>> {
+  const statuses = new Map<string, JobStatus>()
+  if (jobIds.length === 0) return statuses
+  // jobs_pk, then of each the one partition's job_history pk
+  const known = await sql<{ id: string; status: JobStatus }[]>`
+    select id, ${liveStatusColumn(sql)} from job_server.jobs where id = any(${jobIds}::uuid[])
+    union all
+    select id, status from job_server.job_history where id = any(${jobIds}::uuid[])`
+  for (const { id, status } of known) statuses.set(id, status)
+  const unknown = jobIds.filter((id) => !statuses.has(id))
+  if (unknown.length === 0) return statuses
+  // dead_letters_original_job_unique
+  const letters = await sql<{ id: string }[]>`
+    select original_job_id as id from job_server.dead_letters where original_job_id = any(${unknown}::uuid[])`
+  for (const id of unknown) statuses.set(id, 'succeeded')
+  for (const { id } of letters) statuses.set(id, 'failed')
+  return statuses
 }
 
 /** As `statusIfAny`, and of a job whose history is dropped while a dead letter tells that it failed. */

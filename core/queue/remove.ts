@@ -12,14 +12,21 @@ export type Removed =
   | { kind: 'removed' }
   | { kind: 'not_found' }
   | { kind: 'not_finished'; status: JobStatus }
+  /** Its parent has not ended, and goes on with what its children left. */
+  | { kind: 'needed_by'; parentId: string }
 
 export async function removeJob(sql: Sql, storage: Storage, jobId: string): Promise<Removed> {
-  const [finished] = await sql<{ definitionVersion: number; params: JsonObject }[]>`
-    select definition_version, params from job_server.job_history where id = ${jobId}`
+  // The one partition's job_history pk, and jobs_pk. A parent that has ended never lives again, so nobody comes to be needed.
+  const [finished] = await sql<{ definitionVersion: number; params: JsonObject; neededBy: string | null }[]>`
+    select job_history.definition_version, job_history.params, parent.id as needed_by
+    from job_server.job_history
+    left join job_server.jobs as parent on parent.id = job_history.parent_id
+    where job_history.id = ${jobId}`
   if (finished === undefined) {
     const status = await statusIfAny(sql, jobId)
     return status === null ? { kind: 'not_found' } : { kind: 'not_finished', status }
   }
+  if (finished.neededBy !== null) return { kind: 'needed_by', parentId: finished.neededBy }
   // Before the row: should the storage fail, there is still something to repeat the removal by.
   await removeBelow(storage, outputPrefix(jobId))
   const uniqueKey = uniqueKeyOf(finished.definitionVersion, hashOf(finished.params))

@@ -4,6 +4,14 @@ import { type EndedJob, endedAs, endJobs } from './end-jobs.ts'
 import { probe } from './probe.ts'
 import { hintCancel } from './wake.ts'
 
+/** Of looks at jobs that changed hands between two statements; one would have to do so each time. */
+const mostRounds = 10
+
+interface Reason {
+  errorCode: string
+  message: string
+}
+
 /**
  * @param why of what is cancelled because of another job
  * @returns jobs that ended, whose consequences are the caller's to bring about (`release`), and the ids of those that run,
@@ -12,11 +20,34 @@ import { hintCancel } from './wake.ts'
 export async function stopJobs(
   sql: Pool,
   jobIds: string[],
-  why?: { errorCode: string; message: string },
+  why?: Reason,
 ): Promise<{ ended: EndedJob[]; cancelling: string[] }> {
-  if (jobIds.length === 0) return { ended: [], cancelling: [] }
+  const ended: EndedJob[] = []
+  const cancelling: string[] = []
+  let left = jobIds
+  for (let round = 0; left.length > 0 && round < mostRounds; round++) {
+    const endedNow = await endWaiting(sql, left, why)
+    ended.push(...endedNow)
+    left = without(
+      left,
+      endedNow.map(({ jobId }) => jobId),
+    )
+    const asked = await askOwners(sql, left)
+    cancelling.push(...asked)
+    // One that ran when the first statement looked, and was put back before the second did, is in neither.
+    left = await stillLive(sql, without(left, asked))
+  }
+  return { ended, cancelling }
+}
+
+function without(ids: string[], gone: string[]): string[] {
+  const known = new Set(gone)
+  return ids.filter((id) => !known.has(id))
+}
+
+async function endWaiting(sql: Pool, jobIds: string[], why: Reason | undefined): Promise<EndedJob[]> {
   // jobs_pk
-  const ended = await endJobs(
+  return await endJobs(
     sql,
     sql`
       select jobs.*, ${endedAs(sql, { kind: 'cancelled', outcome: 'cancelled', ...why })}
@@ -25,12 +56,6 @@ export async function stopJobs(
       order by id
       for update`,
   )
-  const endedIds = new Set(ended.map(({ jobId }) => jobId))
-  const cancelling = await askOwners(
-    sql,
-    jobIds.filter((id) => !endedIds.has(id)),
-  )
-  return { ended, cancelling }
 }
 
 async function askOwners(sql: Pool, jobIds: string[]): Promise<string[]> {
@@ -56,4 +81,12 @@ async function askOwners(sql: Pool, jobIds: string[]): Promise<string[]> {
   const ids = rows.map(({ id }) => id)
   await hintCancel(sql, ids)
   return ids
+}
+
+async function stillLive(sql: Pool, jobIds: string[]): Promise<string[]> {
+  if (jobIds.length === 0) return []
+  // jobs_pk
+  const rows = await sql<{ id: string }[]>`
+    select id from job_server.jobs where id = any(${jobIds}::uuid[])`
+  return rows.map(({ id }) => id)
 }

@@ -1,13 +1,15 @@
 /** Encodes that add outputs to a video after its first one, or do them again. A video goes by the id of its first job. */
-import type { Pool, Sql } from '../db.ts'
+import { endWhenStill, type Pool, type Sql, waitBriefly } from '../db.ts'
 import { type Enqueued, type EnqueueInput, enqueue } from '../queue/enqueue.ts'
 import { finishedColumns, liveColumns } from '../queue/read.ts'
 import type { JobView } from '../queue/row.ts'
 import { hintWork } from '../queue/wake.ts'
 
-/** @throws as `enqueue` */
+/** @throws as `enqueue` on a pool */
 export async function enqueueAddition(sql: Pool, videoId: string, input: EnqueueInput): Promise<Enqueued> {
   const enqueued = await sql.begin(async (tx) => {
+    // In a transaction `enqueue` bounds nothing: it might be the caller's.
+    await tx`select ${endWhenStill(tx)}, ${waitBriefly(tx)}`
     const { job, created } = await enqueue(tx, input)
     await tx`
       insert into job_server.video_additions (video_id, job_id) values (${videoId}, ${job.id})

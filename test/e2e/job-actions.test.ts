@@ -129,6 +129,19 @@ test('a finished job is removed with all that is kept of it; its idempotency key
   await problemOf(await request('DELETE', `/v1/jobs/${live.id}`), 409, 'job_not_in_status')
 })
 
+test('a child is removed only once its parent has ended', async () => {
+  const { sql } = server.database
+  const parent = await server.enqueue('echo', {}, { delaySeconds: 1000 })
+  const child = await server.enqueue('echo', {})
+  await child.reaches('succeeded')
+  await sql`update job_server.job_history set parent_id = ${parent.id} where id = ${child.id}`
+  const refused = await problemOf(await request('DELETE', `/v1/jobs/${child.id}`), 409, 'job_in_use')
+  expect(refused.detail).toContain(`its parent, job ${parent.id}, has not ended`)
+  expect(await child.read()).toMatchObject({ status: 'succeeded' })
+  await post(`/v1/jobs/${parent.id}/cancel`)
+  expect((await request('DELETE', `/v1/jobs/${child.id}`)).status).toBe(204)
+})
+
 test('a removed job keeps no equal one from being enqueued', async () => {
   const wanted = { definitionKey: 'echo', params: { message: newId() }, uniqueFor: 1000 }
   const { jobId } = await (await post('/v1/jobs', wanted)).json()

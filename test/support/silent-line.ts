@@ -16,7 +16,8 @@ export async function openSilentLine(serverUrl: string): Promise<SilentLine> {
   const sockets = new Set<Socket>()
   let armed: { bytes: number; way: 'up' | 'down' } | undefined
   let isSilent = false
-  const server = createServer((near) => {
+  // Half open, or the runtime would answer a goodbye by itself.
+  const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect(Number(target.port), target.hostname)
     const passed = { up: 0, down: 0 }
     let hasFallenSilent = false
@@ -34,6 +35,9 @@ export async function openSilentLine(serverUrl: string): Promise<SilentLine> {
           near.pause()
           far.pause()
         } else to.write(bytes)
+      })
+      from.on('end', () => {
+        if (!hasFallenSilent) to.end()
       })
       from.on('error', () => to.destroy())
       from.on('close', () => {

@@ -106,6 +106,25 @@ test('the key of the body counts where the header is empty', async () => {
   expect(statuses).toEqual([201, 200])
 })
 
+test('jobs of one request have keys of their own: with one in the header it is refused', async () => {
+  const enqueue = (key: string) =>
+    request('POST', '/v1/jobs/bulk', { jobs: [{ definitionKey: 'test' }] }, { 'idempotency-key': key })
+  expect(await (await enqueue('once')).json()).toMatchObject({
+    status: 400,
+    code: 'invalid_request',
+    details: [{ path: 'Idempotency-Key', message: expect.stringContaining('jobs.N.idempotencyKey') }],
+  })
+  expect((await enqueue('')).status).toBe(201)
+})
+
+test('the document says where a key may stand in the header', async () => {
+  const { paths } = await (await request('GET', '/openapi.json')).json()
+  const header = expect.objectContaining({ name: 'idempotency-key', in: 'header' })
+  for (const path of ['/v1/jobs', '/v1/videos/encode', '/v1/videos/{jobId}/outputs'])
+    expect(paths[path].post.parameters, path).toContainEqual(header)
+  expect(paths['/v1/jobs/bulk'].post.description).toContain('Idempotency-Key')
+})
+
 test.each([
   ['0', 200],
   ['0.5', 200],

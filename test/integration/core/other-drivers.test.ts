@@ -170,3 +170,27 @@ test("a driver that sends values in PostgreSQL's own form serves as well", async
   await bun.end()
   expect(await readJob(sql, job.id)).toMatchObject({ status: 'queued', params: { orderId: 2, note: '{}' } })
 })
+
+test('a driver that declares text as text serves as well', async () => {
+  // As Prisma's does: PostgreSQL does not take it for anything else of its own accord.
+  const declaring = (client: pg.PoolClient): QueryClient => ({
+    query: (text, values) =>
+      client.query(
+        text.replaceAll(/\$(\d+)/g, (place, number) =>
+          typeof values[number - 1] === 'string' ? `(${place}::text)` : place,
+        ),
+        values,
+      ),
+  })
+  const enqueue = (options: Parameters<typeof enqueueJob>[3]) =>
+    inTransaction((client) => enqueueJob(declaring(client), sendInvoice, { orderId: 1 }, options))
+  const first = await enqueue({ idempotencyKey: 'k' })
+  expect(await enqueue({ idempotencyKey: 'k' })).toEqual({ ...first, created: false })
+  const dependent = { dependsOn: [first.job.id], uniqueFor: 60, delaySeconds: 60, tags: ['a'] }
+  const second = await enqueue(dependent)
+  expect(await enqueue(dependent)).toEqual({ ...second, created: false })
+  // Of a job that no table has any more.
+  await sql`delete from job_server.jobs`
+  const later = await enqueue({ idempotencyKey: 'k' })
+  expect(later).toEqual({ job: { id: first.job.id, status: 'succeeded' }, created: false })
+})

@@ -1,15 +1,23 @@
-/** Who is paused in the middle of a transaction keeps its locks: PostgreSQL ends each of ours after a while. */
-import { beforeEach, expect, test } from 'vitest'
-import type { Pool } from '../../../core/db.ts'
+/**
+ * Who is paused in the middle of a transaction keeps its locks: PostgreSQL ends each of ours after a while. And a connection
+ * that was idle meanwhile may be dead.
+ */
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { openPool, type Pool } from '../../../core/db.ts'
+import { newId } from '../../../core/ids.ts'
 import { enqueue, enqueueMany } from '../../../core/queue/enqueue.ts'
 import { finishWithChildren } from '../../../core/queue/finish.ts'
 import { runNow } from '../../../core/schedules/run-now.ts'
 import { updateSchedule } from '../../../core/schedules/update.ts'
+import { enqueueAddition } from '../../../core/videos/additions.ts'
 import { testDatabase } from '../../support/database.ts'
 import { testQueue } from '../../support/queue.ts'
 import { testSchedule } from '../../support/schedules.ts'
+import { openSilentLine } from '../../support/silent-line.ts'
+import { until } from '../../support/until.ts'
 
-const { sql } = await testDatabase()
+const { sql, url } = await testDatabase()
+const line = await openSilentLine(url)
 const queue = await testQueue(sql)
 const hourly = await testSchedule(sql, { expression: '0 * * * *' })
 
@@ -60,6 +68,7 @@ test.each<{ who: string; use: (pool: Pool) => Promise<unknown> }>([
       await finishWithChildren(pool, lease, { jobs: [one], onFailure: 'fail' })
     },
   },
+  { who: 'who adds outputs to a video', use: (pool) => enqueueAddition(pool, newId(), one) },
   { who: 'who runs a schedule by hand', use: (pool) => runNow(pool, hourly.id) },
   {
     who: 'who changes a schedule',
@@ -79,5 +88,34 @@ test('a transaction of the caller is left as it is', async () => {
       await tx`
         select coalesce(current_setting('transaction_timeout', true), '0') as whole, current_setting('idle_in_transaction_session_timeout') as idle`,
     ).toEqual([{ whole: '0', idle: '0' }])
+  })
+})
+
+describe('of a pool with one connection, which was idle for too long and is dead', {
+  timeout: 30_000,
+}, () => {
+  async function openIdle(): Promise<Pool> {
+    const byLine = new URL(url)
+    byLine.host = new URL(line.url).host
+    const config = { DATABASE_URL: byLine.href, DATABASE_POOL_SIZE: 1 }
+    const pool = openPool(config, 'test', { idleSeconds: 1 })
+    onTestFinished(() => pool.end({ timeout: 1 }))
+    await pool`select 1`
+    // Whatever is said next goes nowhere.
+    line.fallSilentAfter(0, 'up')
+    return pool
+  }
+
+  test('a statement is answered when its goodbye is not', async () => {
+    const pool = await openIdle()
+    await until('the goodbye', () => line.isSilent)
+    expect(await pool`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
+  test('a statement that comes before any timer of a process that stood still is answered', async () => {
+    const pool = await openIdle()
+    Bun.sleepSync(1500)
+    expect(await pool`select 1 as one`).toEqual([{ one: 1 }])
+    expect(line.isSilent, 'the goodbye').toBe(true)
   })
 })

@@ -6,11 +6,14 @@ import { finish, finishWithChildren } from '../../../../core/queue/finish.ts'
 import { heartbeat } from '../../../../core/queue/heartbeat.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { sweep } from '../../../../core/queue/release.ts'
+import { removeJob } from '../../../../core/queue/remove.ts'
 import { before } from '../../../support/before.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
+import { testStorage } from '../../../support/storage.ts'
 
 const { sql } = await testDatabase()
+const { storage } = await testStorage()
 const queue = await testQueue(sql)
 
 afterEach(async () => {
@@ -87,6 +90,24 @@ test('a parent that wants to know goes on with the failures among the results', 
     ['failed', 'x'],
     ['succeeded', null],
   ])
+})
+
+test('a child that has ended can not be removed before its parent has', async () => {
+  const parentId = await parentWithChildren(2)
+  const children = await queue.claim({ limit: 2 })
+  const remove = () => Promise.all(children.map(({ lease }) => removeJob(sql, storage, lease.jobId)))
+  const needed = { kind: 'needed_by', parentId }
+  const [first, second] = children
+  if (first === undefined || second === undefined) throw new Error('no children')
+  await succeed(first)
+  expect(await remove()).toEqual([needed, { kind: 'not_finished', status: 'running' }])
+  await succeed(second)
+  const parent = await queue.claimOne()
+  expect(await remove(), 'it may have to go on once more').toEqual([needed, needed])
+  expect(await readChildren(sql, parentId, parent.childrenSince ?? new Date())).toHaveLength(2)
+  await succeed(parent)
+  expect(await remove()).toEqual([{ kind: 'removed' }, { kind: 'removed' }])
+  expect(await readJob(sql, first.lease.jobId)).toBeNull()
 })
 
 test('cancelling a waiting parent cancels its children, and theirs', async () => {

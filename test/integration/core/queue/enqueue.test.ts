@@ -8,17 +8,22 @@ import {
   InvalidParams,
   InvalidWebhook,
 } from '../../../../core/errors.ts'
+import { newId } from '../../../../core/ids.ts'
 import type { JsonObject } from '../../../../core/json.ts'
 import { type EnqueueInput, enqueue, enqueueMany } from '../../../../core/queue/enqueue.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { readJob } from '../../../../core/queue/read.ts'
 import { sweep } from '../../../../core/queue/release.ts'
 import { stage } from '../../../../core/queue/stage.ts'
+import { flushHints } from '../../../../core/queue/wake.ts'
+import { enqueueAddition } from '../../../../core/videos/additions.ts'
 import { before } from '../../../support/before.ts'
 import { testDatabase, waitsForLock } from '../../../support/database.ts'
+import { openLine } from '../../../support/line.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
 const { sql, url } = await testDatabase()
+const line = await openLine(url)
 const queue = await testQueue(sql, {
   paramsSchema: { type: 'object', properties: { n: { type: 'number' } }, additionalProperties: {} },
 })
@@ -98,6 +103,53 @@ describe('many at once', () => {
       DefinitionNotFound,
     )
     expect(await count()).toBe(1)
+  })
+
+  test('are told both places of a key that stands beside two sets of parameters', async () => {
+    const asking = (n: number) => ({ definitionKey: 'test', params: { n }, idempotencyKey: 'k' })
+    const clash = enqueueMany(sql, [{ definitionKey: 'test' }, asking(1), asking(1), asking(2)])
+    await expect(clash).rejects.toThrow(IdempotencyConflict)
+    await expect(clash).rejects.toThrow(
+      'jobs.3.idempotencyKey: the same key stands at jobs.1 with other parameters.',
+    )
+    expect(await count()).toBe(0)
+  })
+
+  const keyed = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({ definitionKey: 'test', idempotencyKey: `k${n}` }))
+
+  test('are repeated with as many statements as few are', async () => {
+    const pool = openPool({ DATABASE_URL: line.url, DATABASE_POOL_SIZE: 1 }, 'test')
+    onTestFinished(() => pool.end())
+    const repeat = async (many: number) => {
+      const sent = line.statements()
+      const answers = await enqueueMany(pool, keyed(many))
+      await flushHints(pool)
+      expect(answers.filter(({ created }) => created)).toEqual([])
+      return line.statements() - sent
+    }
+    await enqueueMany(pool, keyed(30))
+    await flushHints(pool)
+    const few = await repeat(2)
+    expect(few).toBeGreaterThan(1)
+    expect(await repeat(30)).toBe(few)
+  })
+
+  test('are told what has become of the jobs that they meet', async () => {
+    await enqueueMany(sql, keyed(4))
+    const leases = (await queue.claim({ limit: 3 })).map(({ lease }) => lease)
+    const failure = { ...failedWith('x'), retry: false }
+    const ends = [{ kind: 'succeeded', result: null } as const, failure, failure]
+    await finish(
+      sql,
+      leases.map((lease, place) => ({ lease, end: ends[place] ?? failure })),
+    )
+    // Of the third, the dead letter alone is kept.
+    await sql`delete from job_server.job_history where id = ${leases[2]?.jobId ?? ''}`
+    const again = await enqueueMany(sql, keyed(4))
+    const statuses = new Map(again.map(({ job }) => [job.id, job.status]))
+    expect(leases.map(({ jobId }) => statuses.get(jobId))).toEqual(['succeeded', 'failed', 'failed'])
+    expect([...statuses.values()].sort()).toEqual(['failed', 'failed', 'queued', 'succeeded'])
   })
 })
 
@@ -367,11 +419,12 @@ describe('what an open transaction of somebody holds', () => {
       enqueue(sql, withKey),
       enqueueMany(sql, [withKey, { ...withKey, idempotencyKey: 'other' }]),
       enqueueMany(sql, [inNewLane, { definitionKey: 'test' }]),
+      enqueueAddition(sql, newId(), withKey),
     ])
     await waitsForLock(sql)
     expect(await enqueue(sql, { definitionKey: 'test' })).toMatchObject({ created: true })
     const reasons = (await waiting).map((each) => each.status === 'rejected' && each.reason)
-    expect(reasons.map(isInUse)).toEqual([true, true, true, true, true])
+    expect(reasons.map(isInUse)).toEqual([true, true, true, true, true, true])
     await letGo()
     expect(await enqueue(sql, inNewLane)).toMatchObject({ created: true })
     expect(await enqueue(sql, withKey)).toMatchObject({ created: false })

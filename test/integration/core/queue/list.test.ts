@@ -4,6 +4,7 @@ import { cancelMatching } from '../../../../core/queue/cancel.ts'
 import type { JobFilter } from '../../../../core/queue/filter.ts'
 import { finish } from '../../../../core/queue/finish.ts'
 import { listJobs } from '../../../../core/queue/list.ts'
+import { before } from '../../../support/before.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { failedWith, testQueue } from '../../../support/queue.ts'
 
@@ -127,4 +128,16 @@ test('all that match are cancelled, at once or by their owners, and nothing else
   const again = await cancelMatching(sql, { tags: ['doomed'] }, { limit: 10 })
   expect(again, 'asked before').toEqual({ cancelled: [], cancelling: [] })
   expect(await found({ tags: ['red'], status: 'queued' })).toEqual(['later', 'tagged'])
+})
+
+test('one that is put back between the looks at those that wait and those that run is cancelled, too', async () => {
+  const waiting = await queue.enqueue({ tags: ['handed'] })
+  const handed = await queue.enqueue({ tags: ['handed'], priority: 99 })
+  const { lease } = await queue.claimOne()
+  expect(lease.jobId).toBe(handed)
+  const putBack = () => finish(sql, [{ lease, end: { kind: 'interrupted' } }])
+  const pool = before(sql, /with running as materialized/, putBack)
+  const outcome = await cancelMatching(pool, { tags: ['handed'] }, { limit: 10 })
+  expect(outcome).toEqual({ cancelled: [waiting, handed], cancelling: [] })
+  expect(await found({ tags: ['handed'], status: 'cancelled' })).toHaveLength(2)
 })
