@@ -3,6 +3,8 @@ import { type BackoffPolicy, backoffSeconds } from '../core/backoff.ts'
 import type { End } from '../core/queue/finish.ts'
 import type { ProcessEnd } from './job-process.ts'
 
+const mebibyte = 1024 * 1024
+
 export interface EndedJob {
   attempt: number
   timeoutSeconds: number
@@ -98,6 +100,15 @@ export function endOf(
             message: `The job took more memory than there is: its limit is ${job.memoryLimitMb} MiB.`,
             crashed: true,
           })
+        case 'container_full':
+          return died({
+            outcome: 'out_of_memory',
+            errorCode: 'out_of_memory',
+            message:
+              "The memory of the worker's container was about to run out, and this job had the most of it: " +
+              `${Math.round(peakMemoryBytes / mebibyte)} MiB. Its own limit is ${job.memoryLimitMb} MiB.`,
+            crashed: true,
+          })
         case 'scratch_full':
           return died({
             outcome: 'scratch_full',
@@ -105,5 +116,18 @@ export function endOf(
             message: `The job wrote more than ${job.scratchLimitMb} MiB into its scratch directory.`,
           })
       }
+  }
+}
+
+/** By no fault of the job: another transaction holds a lock on what its children need, as a lane that it has just made. */
+export function childrenHeldUp({ attempt, backoff }: Pick<EndedJob, 'attempt' | 'backoff'>): Failure {
+  return {
+    kind: 'failed',
+    outcome: 'worker_error',
+    errorCode: 'worker_error',
+    message: 'The children could not be enqueued: another transaction has held a lock on what they need.',
+    retry: true,
+    retryInSeconds: backoffSeconds(attempt, backoff),
+    crashed: false,
   }
 }

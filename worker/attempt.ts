@@ -2,7 +2,8 @@
  * One attempt of one job, from claim to end: scratch directory, process, limits, output, reports, storage links; then
  * nothing of it runs any more, the scratch directory is removed, and only then the end is written.
  */
-import type { Pool } from '../core/db.ts'
+import type { BackoffPolicy } from '../core/backoff.ts'
+import { isInUse, type Pool } from '../core/db.ts'
 import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionNameOf } from '../core/definitions/name.ts'
 import { wholeMessage } from '../core/errors.ts'
@@ -17,7 +18,7 @@ import type { Storage } from '../core/storage/client.ts'
 import { inScope } from '../core/trace/scope.ts'
 import type { Tracer } from '../core/trace/tracer.ts'
 import { answerEnqueue } from './answer-enqueue.ts'
-import { endOf } from './attempt-end.ts'
+import { childrenHeldUp, endOf } from './attempt-end.ts'
 import { AttemptStorage } from './attempt-storage.ts'
 import { AttemptTrace } from './attempt-trace.ts'
 import { CapturedOutput } from './captured-output.ts'
@@ -88,7 +89,7 @@ export class Attempt {
   stop(reason: StopReason): void {
     this.#stopReason ??= reason
     // A lost lease means somebody else may be at it already: no grace. Beyond a limit each moment does harm.
-    const isUrgent = ['lease_lost', 'out_of_memory', 'scratch_full'].includes(reason)
+    const isUrgent = ['lease_lost', 'out_of_memory', 'container_full', 'scratch_full'].includes(reason)
     this.#jobRun?.stop(reason, isUrgent ? 0 : this.dependencies.stopGraceSeconds)
   }
 
@@ -100,7 +101,8 @@ export class Attempt {
     dependencies.reporter.forget(job.lease)
     // What a waiting job wrote may be what its children need; it goes when the job ends.
     if (end?.kind === 'waits') {
-      this.#report(end.kind, await this.#wait(end.children))
+      const { ended, written } = await this.#wait(end.children)
+      this.#report(ended, written)
       return
     }
     if (end !== null && end.kind !== 'succeeded') await this.#tidyOutputs(() => storage.removeMine())
@@ -115,15 +117,20 @@ export class Attempt {
     this.#report(end, finished)
   }
 
-  async #wait(children: Children): Promise<Written> {
+  async #wait(children: Children): Promise<{ ended: End | 'waits'; written: Written }> {
     const { job, dependencies } = this
     try {
       const { tracer } = dependencies
-      return await inScope({ tracer, context: this.#trace.context }, () =>
+      const written = await inScope({ tracer, context: this.#trace.context }, () =>
         dependencies.finishWithChildren(job.lease, children),
       )
+      return { ended: 'waits', written }
     } catch (error) {
-      return await dependencies.finish(job.lease, childrenRefused(wholeMessage(error)))
+      const refused = isInUse(error)
+        ? childrenHeldUp({ attempt: job.attempt, backoff: this.#backoff })
+        : childrenRefused(wholeMessage(error))
+      await this.#tidyOutputs(() => this.#storage.removeMine())
+      return { ended: refused, written: await dependencies.finish(job.lease, refused) }
     }
   }
 
@@ -139,12 +146,15 @@ export class Attempt {
     if (end.kind === 'waits') return end
     const { attempt, timeoutSeconds } = job
     const { memoryLimitMb, scratchLimitMb } = definition
-    const backoff = { ...definition.backoff, ...job.backoff }
     return endOf(
       end,
-      { attempt, timeoutSeconds, memoryLimitMb, scratchLimitMb, backoff },
+      { attempt, timeoutSeconds, memoryLimitMb, scratchLimitMb, backoff: this.#backoff },
       { peakMemoryBytes, lastLines: this.#output.lastLines() },
     )
+  }
+
+  get #backoff(): BackoffPolicy {
+    return { ...this.definition.backoff, ...this.job.backoff }
   }
 
   async #runProcess(input: RunInput): Promise<{ end: ProcessEnd; peakMemoryBytes: number }> {

@@ -176,7 +176,9 @@ function end(run: Run, last: FromChild): void {
   if (current !== run) return
   current = undefined
   const { waitIn, scratchDirectory, run: number } = run.message
-  const goesOn = waitIn !== null && last.type === 'result' && isAsBefore(scratchDirectory)
+  // One that was told to stop may have left something half done, however it ends.
+  const isWhole = last.type === 'result' && !run.abort.signal.aborted
+  const goesOn = waitIn !== null && isWhole && isAsBefore(scratchDirectory)
   try {
     run.end(last.type === 'result' ? { ...last, goesOn } : last)
   } catch {

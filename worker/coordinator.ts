@@ -79,7 +79,8 @@ interface OpenTurn {
 export class Coordinator {
   readonly #attempts = new Map<string, Attempt>()
   readonly #turns = new Set<Turn>()
-  readonly #givenBack = new Set<Promise<unknown>>()
+  /** Of each job that was claimed, until its end is written. */
+  readonly #ends = new Set<Promise<unknown>>()
   readonly #pace = new Pace()
   readonly #stagings = new Passes()
   readonly #rescues = new Passes()
@@ -439,9 +440,12 @@ export class Coordinator {
   }
 
   #giveBack({ lease }: ClaimedJob): void {
-    const written = this.#finisher.finish(lease, { kind: 'interrupted' })
-    this.#givenBack.add(written)
-    void written.finally(() => this.#givenBack.delete(written))
+    this.#awaitEnd(this.#finisher.finish(lease, { kind: 'interrupted' }))
+  }
+
+  #awaitEnd(written: Promise<unknown>): void {
+    this.#ends.add(written)
+    void written.finally(() => this.#ends.delete(written))
   }
 
   /** Resolves when its end is written. */
@@ -449,12 +453,14 @@ export class Coordinator {
     this.#keeper.keep(job.lease, claimedAt)
     const attempt = new Attempt(job, definition, turn, this.#attemptDependencies)
     this.#attempts.set(job.lease.epoch, attempt)
-    return attempt.done
+    const written = attempt.done
       .catch((error) => this.#abandon(attempt, error))
       .finally(() => {
         this.#attempts.delete(job.lease.epoch)
         this.#keeper.release(job.lease)
       })
+    this.#awaitEnd(written)
+    return written
   }
 
   /**
@@ -516,10 +522,9 @@ export class Coordinator {
     await this.#rescuing
     await this.#claimer.stop()
     for (const turn of this.#turns) turn.giveBack()
-    while (this.#attempts.size > 0)
-      await Promise.allSettled([...this.#attempts.values()].map(({ done }) => done))
+    // Nothing is claimed any more, so none is added.
+    await Promise.all(this.#ends)
     clearTimeout(deadline)
-    await Promise.all(this.#givenBack)
     await this.#hooks.stop()
     await this.#keeper.stop()
     await this.#listener.stop()

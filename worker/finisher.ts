@@ -3,7 +3,7 @@
  * end must not be lost while the lease is ours. What the database refuses for its data it would refuse for ever;
  * such an attempt fails with that instead.
  */
-import { isInUse, isRefusedData, type Pool } from '../core/db.ts'
+import { isInUse, isRefusedData, isUnanswered, type Pool } from '../core/db.ts'
 import { DomainError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Children, type End, type Finished, finish, finishWithChildren } from '../core/queue/finish.ts'
@@ -55,17 +55,24 @@ export class Finisher {
 
   /**
    * The job waits for children, which are enqueued with that.
-   * @throws DomainError or PostgresError when one of them can't be, however often it is tried
+   * @throws DomainError or PostgresError when one of them can't be, however often it is tried; what `isInUse` knows when
+   *   another transaction was in the way of that for as long as a lease lasts
    */
   async finishWithChildren(lease: Lease, children: Children): Promise<Written> {
     const giveUpAt = performance.now() + this.options.leaseSeconds * 1000
+    let mayHaveEnded = false
     for (;;) {
       try {
         return await finishWithChildren(this.sql, lease, children)
       } catch (error) {
         if (error instanceof DomainError || isRefusedData(error)) throw error
         this.options.log.warn({ err: error }, 'finish.failed')
-        if (performance.now() > giveUpAt) return 'unknown'
+        mayHaveEnded ||= isUnanswered(error)
+        if (performance.now() > giveUpAt) {
+          // Then the database has answered each time, and undone what it had begun.
+          if (isInUse(error) && !mayHaveEnded) throw error
+          return 'unknown'
+        }
         await pause()
       }
     }

@@ -7,7 +7,7 @@ import type { DefinitionRecord } from '../core/definitions/discover.ts'
 import { definitionNameOf } from '../core/definitions/name.ts'
 import type { JobLimits, JobTools } from '../core/job.ts'
 import type { Log } from '../core/log.ts'
-import { claimHooks, endHook, type HookRun } from '../core/queue/hooks.ts'
+import { claimHooks, endHook, giveBackHooks, type HookRun } from '../core/queue/hooks.ts'
 import { answerEnqueue } from './answer-enqueue.ts'
 import type { JobRun, NotBegun, ProcessEnd } from './job-process.ts'
 import type { Scratch } from './scratch.ts'
@@ -33,6 +33,7 @@ export interface HookRunnerOptions {
 export class HookRunner {
   readonly #running = new Set<Promise<void>>()
   readonly #runs = new Set<JobRun>()
+  readonly #claims = new Set<Promise<number>>()
   #isStopped = false
 
   constructor(private readonly options: HookRunnerOptions) {}
@@ -41,12 +42,9 @@ export class HookRunner {
   async runOnce(): Promise<number> {
     const definitions = [...this.options.definitions().values()].filter(({ hooks }) => hooks.length > 0)
     if (this.#isStopped || definitions.length === 0) return 0
-    const limit = hooksAtOnce - this.#running.size
-    const hooks = await claimHooks(this.options.sql, { definitions, limit, leaseSeconds })
-    // Another worker runs them, once the lease is over.
-    if (this.#isStopped) return 0
-    for (const hook of hooks) this.#begin(hook)
-    return hooks.length
+    const claim = this.#claim(definitions)
+    this.#claims.add(claim)
+    return await claim.finally(() => this.#claims.delete(claim))
   }
 
   /** Those that run are cut off after the grace of a moment, and run again elsewhere. */
@@ -54,6 +52,19 @@ export class HookRunner {
     this.#isStopped = true
     for (const run of this.#runs) run.stop('interrupted', stopGraceSeconds)
     await Promise.all(this.#running)
+    await Promise.allSettled(this.#claims)
+  }
+
+  async #claim(definitions: DefinitionRecord[]): Promise<number> {
+    const { sql } = this.options
+    const limit = hooksAtOnce - this.#running.size
+    const hooks = await claimHooks(sql, { definitions, limit, leaseSeconds })
+    if (this.#isStopped) {
+      await giveBackHooks(sql, hooks)
+      return 0
+    }
+    for (const hook of hooks) this.#begin(hook)
+    return hooks.length
   }
 
   #begin(hook: HookRun): void {
@@ -73,16 +84,34 @@ export class HookRunner {
     const definition = this.options.definitions().get(definitionNameOf(hook))
     if (definition === undefined) return
     const end = await this.#perform(hook, definition)
-    if (end.kind === 'stopped' && end.reason === 'interrupted') return
+    if (end.kind === 'stopped' && end.reason === 'interrupted') {
+      await giveBackHooks(sql, [hook])
+      return
+    }
     const error = problemOf(end)
     if (error !== null) log.warn({ jobId: hook.jobId, hook: hook.hook, error }, 'hook.failed')
     await endHook(sql, hook, error)
   }
 
   async #perform(hook: HookRun, definition: DefinitionRecord): Promise<ProcessEnd | NotBegun> {
-    const { sql, standby, scratch, tools, jobLimits, log } = this.options
+    const { scratch, log } = this.options
     const name = `hook-${hook.id}`
     const scratchDirectory = scratch.make(name)
+    try {
+      return await this.#runIn(scratchDirectory, hook, definition)
+    } finally {
+      await scratch
+        .remove(name)
+        .catch((error) => log.warn({ err: error, jobId: hook.jobId, hook: hook.hook }, 'scratch.left'))
+    }
+  }
+
+  async #runIn(
+    scratchDirectory: string,
+    hook: HookRun,
+    definition: DefinitionRecord,
+  ): Promise<ProcessEnd | NotBegun> {
+    const { sql, standby, tools, jobLimits, log } = this.options
     const { process } = standby.take({ ...definition, runsPerProcess: 1 })
     const { attempt, params, ...payload } = hook.payload
     const run = process.run(
@@ -130,7 +159,6 @@ export class HookRunner {
     const end = await run.ended
     clearTimeout(timeout)
     this.#runs.delete(run)
-    await scratch.remove(name)
     return end
   }
 }

@@ -10,7 +10,8 @@
  * it is on to the next, without a child.
  *
  * Such a process may be given several jobs at once. It runs them one after the other, in the order they were given,
- * without asking in between. When it ends, those it has not begun are told so: nothing was done of them.
+ * without asking in between. When it ends, those it has not begun are told so: nothing was done of them. One that it had
+ * begun already when another had us kill it is interrupted.
  */
 import { randomUUID } from 'node:crypto'
 import type { Subprocess } from 'bun'
@@ -48,6 +49,8 @@ export type StopReason =
   | 'interrupted'
   | 'lease_lost'
   | 'out_of_memory'
+  /** All jobs together were about to take what memory the container has, and this one had the most. */
+  | 'container_full'
   | 'scratch_full'
 
 export type ProcessEnd =
@@ -125,6 +128,8 @@ interface Run {
   /** Settles when all that it wrote is read, of a run after which the process goes on. */
   outputRead: Promise<unknown>
   hasBegun: boolean
+  /** It has said that the process takes up no other. */
+  isLast?: boolean
   lastWord?: ProcessEnd
   stopReason?: StopReason
 }
@@ -151,6 +156,8 @@ export class JobProcess {
   #beginTimer: NodeJS.Timeout | undefined
   #hasExited = false
   #isUnfit = false
+  /** It did not end by itself. */
+  #isKilled = false
 
   constructor(private readonly options: JobProcessOptions) {
     const mark = randomUUID()
@@ -277,7 +284,9 @@ export class JobProcess {
   kill(): void {
     this.#isUnfit = true
     // Afterwards its id may be another's.
-    if (!this.#hasExited) this.tree.killGroup()
+    if (this.#hasExited) return
+    this.#isKilled = true
+    this.tree.killGroup()
   }
 
   #receive(raw: unknown): void {
@@ -331,8 +340,12 @@ export class JobProcess {
 
   #end(run: Run, lastWord: ProcessEnd, goesOn = false): void {
     run.lastWord = lastWord
-    if (run.waits && goesOn && run.stopReason === undefined) void this.#settle(run)
-    else {
+    // Also of one that was to stop: the process is at the next by now, to which its grace must not come.
+    if (run.waits && goesOn) {
+      clearTimeout(this.#killTimer)
+      void this.#settle(run)
+    } else {
+      run.isLast = true
       this.#isUnfit = true
       this.#killWithin(exitPatienceMs)
     }
@@ -403,16 +416,19 @@ export class JobProcess {
     let isTouched = true
     for (const run of this.#runs.values()) {
       run.ended.resolve(isTouched || run.lastWord !== undefined ? this.#endOf(run) : { kind: 'not_begun' })
-      if (run.lastWord === undefined) isTouched = false
+      if (run.lastWord === undefined || run.isLast) isTouched = false
     }
     this.#runs.clear()
   }
 
-  #endOf({ lastWord, stopReason }: Run): ProcessEnd {
+  #endOf({ lastWord, stopReason, hasBegun }: Run): ProcessEnd {
     if (stopReason !== undefined && lastWord?.kind !== 'succeeded')
       return { kind: 'stopped', reason: stopReason }
     if (lastWord !== undefined) return lastWord
     const { signalCode, exitCode } = this.#child
+    // Because of another: what it is killed for itself is its reason or its last word.
+    if (hasBegun && this.#isKilled && signalCode === 'SIGKILL')
+      return { kind: 'stopped', reason: 'interrupted' }
     if (signalCode !== null) return { kind: 'signalled', signal: String(signalCode) }
     if (exitCode === EX_PROTOCOL) return { kind: 'broke_protocol', problem: 'It closed its channel.' }
     return { kind: 'exited', exitCode: exitCode ?? -1 }

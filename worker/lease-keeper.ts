@@ -7,8 +7,8 @@
  * stops those processes *before* anybody else may claim. Time is counted from before the statement was sent,
  * so a slow answer never makes a lease look longer than it is.
  *
- * A job on whose row another holds a lock is passed over, and tried again soon: mostly the lock is gone by then. Where it
- * stays, the fence is for this job alone.
+ * What could not be renewed is tried again soon, not with the next third: the database may be back by then. So is a job
+ * that was passed over, as another holds a lock on its row. Where the lock stays, the fence is for this job alone.
  */
 import type { Pool } from '../core/db.ts'
 import type { Log } from '../core/log.ts'
@@ -19,7 +19,7 @@ import type { SilenceWatch } from '../core/silence-watch.ts'
 const marginShare = 0.2
 /** How often the fence is looked at, as a share of the lease: a fraction of the margin. */
 const fenceShare = 0.02
-/** When those that were in use are tried again, in the same way. */
+/** When those that were not renewed are tried again, in the same way. */
 const retryShare = 0.02
 
 export interface LeaseHolder {
@@ -100,6 +100,7 @@ export class LeaseKeeper {
       if (inUse.length > 0) this.#retry(inUse)
     } catch (error) {
       log.warn({ err: error, leases: leases.length }, 'heartbeat.failed')
+      this.#retry(leases)
     }
   }
 
@@ -107,12 +108,12 @@ export class LeaseKeeper {
     return [...this.#acknowledgedAt.values()].map(({ lease }) => lease)
   }
 
-  #retry(inUse: Lease[]): void {
+  #retry(notRenewed: Lease[]): void {
     clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(
       () => {
         // One that is under way tries them, too.
-        const kept = inUse.filter(({ epoch }) => this.#acknowledgedAt.has(epoch))
+        const kept = notRenewed.filter(({ epoch }) => this.#acknowledgedAt.has(epoch))
         if (this.#running === undefined) this.#begin(kept)
       },
       this.options.leaseSeconds * 1000 * retryShare,

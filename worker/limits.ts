@@ -2,9 +2,13 @@
  * What an attempt may take: memory by the resident pages of its whole process tree, disk by its scratch directory.
  * Both are looked at from outside, memory four times a second for all attempts together, so no job can dodge them,
  * and a limit may be passed for a moment. Memory that processes share counts for each of them.
+ *
+ * All together may take what memory the container has. Beyond that the kernel may end all that is in it, the coordinator
+ * and every other job; so the largest attempt is ended before.
  */
 import { readFileSync } from 'node:fs'
 import type { Log } from '../core/log.ts'
+import { containerMemory } from './container-memory.ts'
 import { directoryBytes } from './directory-bytes.ts'
 import { lastProcessId, type ProcessRow, readProcesses, readProcessTable } from './process-table.ts'
 import type { ProcessTree } from './process-tree.ts'
@@ -13,9 +17,13 @@ const memoryIntervalMs = 250
 const scratchIntervalMs = 1000
 /** A look may take this share of the time between two looks: on machines with thousands of processes or files. */
 const shareOfTime = 0.05
+/** Of the container's memory: for what the attempts take until the next look, and what the kernel needs for them. */
+const reserveShare = 0.1
+/** So long what an attempt had is waited for after it was ended. */
+const endMs = 2000
 const mebibyte = 1024 * 1024
 
-type ExceededLimit = 'out_of_memory' | 'scratch_full'
+type ExceededLimit = 'out_of_memory' | 'container_full' | 'scratch_full'
 
 export interface Watched {
   tree: ProcessTree
@@ -39,7 +47,10 @@ export class LimitWatch {
   /** The newest process at the last look at all of them. */
   #newest: number | null = null
 
-  constructor(private readonly log: Log) {}
+  constructor(
+    private readonly log: Log,
+    private readonly container = containerMemory(),
+  ) {}
 
   watch(watched: Watched): Watch {
     if (this.#timer === undefined) {
@@ -58,11 +69,23 @@ export class LimitWatch {
     try {
       const table = await this.#readProcesses()
       for (const attempt of this.#attempts) attempt.lookAtMemory(table)
+      this.#lookAtContainer()
     } catch (error) {
       this.log.warn({ err: error }, 'limits.not_seen')
     }
     const wait = pause(memoryIntervalMs, began)
     this.#timer = this.#attempts.size === 0 ? undefined : setTimeout(() => this.#look(), wait)
+  }
+
+  #lookAtContainer(): void {
+    if (this.container === null) return
+    const excess = this.container.usedBytes() - this.container.limitBytes * (1 - reserveShare)
+    const attempts = [...this.#attempts].sort((one, other) => other.memoryBytes - one.memoryBytes)
+    // One at a time: what it frees may be enough for the others.
+    if (excess <= 0 || attempts.some(({ isEnding }) => isEnding)) return
+    // Where others fill it, it is of no use to end jobs.
+    if (attempts.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) < excess) return
+    attempts[0]?.end('container_full')
   }
 
   /**
@@ -81,8 +104,11 @@ export class LimitWatch {
 
 class WatchedAttempt implements Watch {
   peakMemoryBytes = 0
+  /** As of the last look. */
+  memoryBytes = 0
   /** Process ids of its tree, as of the last look. */
   members: number[] = []
+  #endedAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -107,17 +133,26 @@ class WatchedAttempt implements Watch {
     const { tree, limits } = this.watched
     const rows = tree.members(table)
     this.members = rows.map(({ pid }) => pid)
-    const bytes = rows.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
-    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
-    if (bytes > limits.memoryLimitMb * mebibyte) this.watched.exceeded('out_of_memory')
+    this.memoryBytes = rows.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.memoryBytes)
+    if (this.memoryBytes > limits.memoryLimitMb * mebibyte) this.end('out_of_memory')
+  }
+
+  end(limit: ExceededLimit): void {
+    this.#endedAt = performance.now()
+    this.watched.exceeded(limit)
+  }
+
+  /** Whether it was ended, and may have its memory still. */
+  get isEnding(): boolean {
+    return this.members.length > 0 && performance.now() < this.#endedAt + endMs
   }
 
   async #lookAtScratch(): Promise<void> {
     const began = performance.now()
     const { scratchDirectory, limits } = this.watched
     const limitBytes = limits.scratchLimitMb * mebibyte
-    if ((await directoryBytes(scratchDirectory, limitBytes)) > limitBytes)
-      this.watched.exceeded('scratch_full')
+    if ((await directoryBytes(scratchDirectory, limitBytes)) > limitBytes) this.end('scratch_full')
     else if (this.#timer !== undefined) {
       this.#timer = setTimeout(() => this.#lookAtScratch(), pause(scratchIntervalMs, began))
     }

@@ -7,6 +7,7 @@ import type { HookName } from '../job.ts'
 import { type JsonObject, storable } from '../json.ts'
 import { silentSeconds } from '../workers/read.ts'
 import { jsonParameter } from './row.ts'
+import { hintWork } from './wake.ts'
 
 /** A hook whose worker died is given to others so often. */
 const triesLimit = 3
@@ -21,6 +22,8 @@ export interface HookRun {
   hook: HookName
   /** `status`, `attempt`, `params`, and where they apply `result`, `errorCode`, `message`. */
   payload: JsonObject
+  /** How often it was taken, this time included. */
+  tries: number
 }
 
 export async function claimHooks(
@@ -57,7 +60,18 @@ export async function claimHooks(
       lease_expires_at = now() + make_interval(secs => ${leaseSeconds})
     from next
     where hook_runs.id = next.id
-    returning hook_runs.id, job_id, definition_key, definition_version, hook, payload`
+    returning hook_runs.id, job_id, definition_key, definition_version, hook, payload, tries`
+}
+
+/** Of hooks that were taken and not done: others may have them at once, and no try is spent. */
+export async function giveBackHooks(sql: Sql, runs: Pick<HookRun, 'id' | 'tries'>[]): Promise<void> {
+  if (runs.length === 0) return
+  // hook_runs_pk. Whoever took one since, as the lease was over, has counted on.
+  await sql`
+    update job_server.hook_runs set tries = hook_runs.tries - 1, lease_expires_at = '-infinity'
+    from unnest(${runs.map(({ id }) => id)}::bigint[], ${runs.map(({ tries }) => tries)}::int[]) as given (id, tries)
+    where hook_runs.id = given.id and hook_runs.tries = given.tries`
+  hintWork(sql)
 }
 
 /** @param error a sentence when the hook failed; it becomes an event of the job */

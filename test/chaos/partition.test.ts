@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { databaseTime } from '../../core/db.ts'
 import { chaosJobs, openLedger } from '../support/ledger.ts'
 import { openLine } from '../support/line.ts'
 import { startServer } from '../support/server.ts'
@@ -9,6 +10,28 @@ const server = await startServer({
   environment: { JOBS_DIR: chaosJobs, LEASE_DURATION_SECONDS: '4' },
 })
 const ledger = openLedger()
+
+test('a database that is away for less than a lease costs no job its attempt', async () => {
+  const { sql } = server.database
+  const line = await openLine(server.database.url)
+  const worker = await server.startWorker({ DATABASE_URL: line.url, LEASE_DURATION_SECONDS: '20' })
+  const job = await server.enqueue('chaos.tick', { ledger: openLedger().path, seconds: 600 })
+  await job.reaches('running')
+  line.drop()
+  // One renewal at least falls into it, and more questions than the library has patience for.
+  await Bun.sleep(7000)
+  const backAt = await databaseTime(sql)
+  await line.restore()
+  await until('the lease to be renewed, or the job to be taken once more', async () => {
+    const running = await sql`
+      select from job_server.jobs where id = ${job.id} and state = 'running' and heartbeat_at > ${backAt}`
+    return running.length > 0
+  })
+  expect(await job.read()).toMatchObject({ status: 'running', attempts: 1 })
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+  await job.reaches('cancelled')
+  await worker.stop(60)
+})
 
 test('a worker cut off from the database stops its jobs before another may begin them', async () => {
   const line = await openLine(server.database.url)

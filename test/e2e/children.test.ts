@@ -3,7 +3,8 @@ import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
 const jobs = new URL('../fixtures/family-jobs', import.meta.url).pathname
-const server = await startServer({ environment: { JOBS_DIR: jobs } })
+const lines: string[] = []
+const server = await startServer({ environment: { JOBS_DIR: jobs }, onLine: (line) => lines.push(line) })
 
 test('a job fans out to children and goes on with their results, on one attempt', async () => {
   const job = await server.enqueue('sum.of.squares', { numbers: [1, 2, 3] })
@@ -28,6 +29,10 @@ test('children that can not be enqueued fail the job, and none of them is there'
     errorCode: 'invalid_children',
     errorSummary: expect.stringContaining('jobs.1.definitionKey: No definition "nowhere"'),
   })
+  const ended = await until('the end in the log', () =>
+    lines.find((line) => line.includes('attempt.ended') && line.includes(unknown.id)),
+  )
+  expect(JSON.parse(ended)).toMatchObject({ end: 'threw', status: 'failed', errorCode: 'invalid_children' })
   const wrong = await server.enqueue('ask.for.nonsense', { second: 'wrong' })
   expect(await wrong.reaches('failed')).toMatchObject({
     errorCode: 'invalid_children',

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { listWorkers } from '../../core/workers/read.ts'
 import { chaosJobs, openLedger } from '../support/ledger.ts'
@@ -50,6 +52,26 @@ test('a worker that drains counts as alive as long as its jobs run, with the slo
   worker.signal('SIGTERM')
   expect(await worker.exited).toBe(0)
   expect((await listWorkers(sql)).filter(({ kind }) => kind === 'worker')).toEqual([])
+  await server.request('POST', `/v1/jobs/${job.id}/cancel`)
+})
+
+test('a worker drains while the end of an attempt that it could not carry out is still being written', async () => {
+  const worker = await server.startWorker()
+  // No attempt finds a place to work in any more.
+  await rm(join(server.scratch, 'job-server-scratch'), { recursive: true })
+  const job = await server.database.sql.begin(async (tx) => {
+    // A claim writes no attempts; the end of one does.
+    await tx`lock table job_server.attempts in share mode`
+    const job = await server.enqueue('echo')
+    await until('the attempt to break', () => worker.lastLines.includes('attempt.broken'))
+    worker.signal('SIGTERM')
+    await until('the worker to drain', () => worker.lastLines.includes('worker.draining'))
+    // By then it has come to wait for that end.
+    await Bun.sleep(500)
+    return job
+  })
+  expect(await worker.exited).toBe(0)
+  expect(await job.read()).toMatchObject({ status: 'queued', attempts: 0 })
   await server.request('POST', `/v1/jobs/${job.id}/cancel`)
 })
 

@@ -97,7 +97,7 @@ test('a hook that hangs does not keep the hook of its directory from its turn', 
   expect((await notes()).map(({ hook }) => hook)).toEqual(['onStart', 'onSuccess', 'onEnd'])
 })
 
-test('hooks whose worker stops are run again, that of the directory too, even if the own one ends well', async () => {
+test('hooks whose worker stops are run again, at once, that of the directory too, even if the own one ends well', async () => {
   const other = await startServer({ workers: 0, environment: { JOBS_DIR: jobs } })
   const notes = join(directory, 'stopped')
   const noted = async () =>
@@ -109,7 +109,12 @@ test('hooks whose worker stops are run again, that of the directory too, even if
   await other.enqueue('hooked', { notes, end: 'succeed', hooks: 'linger' })
   await until('its own hook to begin', async () => (await noted()).includes('own'))
   await worker.stop(60)
-  await other.database.sql`update job_server.hook_runs set lease_expires_at = now()`
+  const left = await other.database.sql<{ tries: number; taken: boolean }[]>`
+    select tries, lease_expires_at > now() as taken from job_server.hook_runs`
+  expect(left).toMatchObject([
+    { tries: 0, taken: false },
+    { tries: 0, taken: false },
+  ])
   await other.startWorker()
   await until('the last hook', async () => (await noted()).includes('onEnd'))
   expect(await noted()).toEqual(['onStart', 'own', 'own', 'onSuccess', 'onEnd'])

@@ -45,6 +45,16 @@ const definition = recordOf(echo, {
 /** A program that dies before it takes up any job. */
 const dies = join(directory, 'dies.ts')
 await writeFile(dies, 'process.exit(1)')
+/** One whose job is to wait for children. */
+const waits = join(directory, 'waits.ts')
+await writeFile(
+  waits,
+  `import { readSync, writeSync } from 'node:fs'
+const say = (message) => writeSync(3, JSON.stringify(message) + '\\n')
+say({ type: 'ready' })
+readSync(3, new Uint8Array(65536))
+say({ type: 'children', run: 1, jobs: [{ definitionKey: 'echo' }], onFailure: 'fail' })`,
+)
 
 let epoch = 0
 
@@ -56,7 +66,11 @@ async function endIn(...programs: string[]): Promise<{ end: End; left: string[] 
 async function endOf(
   programs: string[],
   paramsOf: AttemptDependencies['paramsOf'],
-  { reporter = new Reporter(sql, log, { leaseSeconds: 60 }), ending = () => {} } = {},
+  {
+    reporter = new Reporter(sql, log, { leaseSeconds: 60 }),
+    ending = () => {},
+    finishWithChildren = async () => 'lost',
+  }: Partial<Pick<AttemptDependencies, 'reporter' | 'finishWithChildren'>> & { ending?: () => void } = {},
 ): Promise<{ end: End; left: string[] }> {
   const left = [...programs]
   const lease = { jobId: Bun.randomUUIDv7(), epoch: String(++epoch) }
@@ -107,7 +121,7 @@ async function endOf(
       resolve(end)
       return { lease, status: 'succeeded' }
     },
-    finishWithChildren: async () => 'lost',
+    finishWithChildren,
   })
   await attempt.done
   return { end: await promise, left }
@@ -130,6 +144,20 @@ test('a job gets what was prepared for it in place of its parameters', async () 
 
 test('a job that is not wanted any more is cancelled without a process', async () => {
   expect(await endOf([child], async () => null)).toEqual({ end: { kind: 'cancelled' }, left: [child] })
+})
+
+test('a job whose children another transaction is in the way of is tried again, and has crashed nothing', async () => {
+  const finishWithChildren = (): Promise<never> =>
+    sql.begin(async (tx) => {
+      await tx`lock table job_server.lanes in share mode`
+      await sql.begin(async (other) => {
+        await other`set local lock_timeout = '50ms'`
+        await other`lock table job_server.lanes in exclusive mode`
+      })
+      throw new Error('nothing was in the way')
+    })
+  const { end } = await endOf([waits], async ({ params }) => params, { finishWithChildren })
+  expect(end).toMatchObject({ errorCode: 'worker_error', retry: true, crashed: false })
 })
 
 test('what a job reported last is written before its end, though the database was away', async () => {

@@ -1,6 +1,6 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
-import { openPool } from '../../../core/db.ts'
+import { isInUse, openPool } from '../../../core/db.ts'
 import { exposition } from '../../../core/metrics/exposition.ts'
 import { cancel } from '../../../core/queue/cancel.ts'
 import { rescue } from '../../../core/queue/finish.ts'
@@ -16,9 +16,9 @@ import { until } from '../../support/until.ts'
 const { sql, url } = await testDatabase()
 const queue = await testQueue(sql)
 
-function finishing(pool = sql) {
+function finishing(pool = sql, { leaseSeconds = 60 } = {}) {
   const metrics = new WorkerMetrics()
-  const finisher = new Finisher(pool, { leaseSeconds: 60, metrics, log: pino({ level: 'silent' }) })
+  const finisher = new Finisher(pool, { leaseSeconds, metrics, log: pino({ level: 'silent' }) })
   return { finisher, count: (key: string) => parseExposition(exposition(metrics.families())).get(key) }
 }
 
@@ -52,6 +52,22 @@ test('an end whose job another holds a lock on keeps none of the others waiting'
     return ends.find(isHeld)
   })
   expect(await held?.written).toMatchObject({ status: 'succeeded' })
+  await patient.end()
+})
+
+test('children that another transaction is in the way of are given up, and the job is still ours to end', async () => {
+  const patient = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }, 'test')
+  await patient`set lock_timeout = '100ms'`
+  const { finisher } = finishing(patient, { leaseSeconds: 0.5 })
+  await queue.enqueue()
+  const { lease } = await queue.claimOne()
+  await sql.begin(async (tx) => {
+    await tx`
+      insert into job_server.lanes (queue, definition_key, definition_version) values ('in-the-making', 'test', 1)`
+    const jobs = [{ definitionKey: 'test', queue: 'in-the-making' }]
+    await expect(finisher.finishWithChildren(lease, { jobs, onFailure: 'fail' })).rejects.toSatisfy(isInUse)
+  })
+  expect(await finisher.finish(lease, { kind: 'cancelled' })).toMatchObject({ status: 'cancelled' })
   await patient.end()
 })
 

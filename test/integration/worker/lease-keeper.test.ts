@@ -6,14 +6,15 @@ import type { Lease } from '../../../core/queue/row.ts'
 import { SilenceWatch } from '../../../core/silence-watch.ts'
 import { LeaseKeeper } from '../../../worker/lease-keeper.ts'
 import { testDatabase } from '../../support/database.ts'
+import { openLine } from '../../support/line.ts'
 import { testQueue } from '../../support/queue.ts'
 import { until } from '../../support/until.ts'
 
 const { sql, url } = await testDatabase()
 const queue = await testQueue(sql)
 
-async function keeping(jobs: number) {
-  const patient = openPool({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }, 'test')
+async function keeping(jobs: number, databaseUrl = url) {
+  const patient = openPool({ DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: 1 }, 'test')
   await patient`set lock_timeout = '100ms'`
   const lost: Lease[] = []
   const keeper = new LeaseKeeper(
@@ -55,6 +56,17 @@ test('a lock that another holds on one job keeps no other lease from being renew
   })
   expect(lost).toEqual([])
   await until('the last one to be renewed, too', async () => (await renewed(leases)).length === 3)
+})
+
+test('a renewal that the database did not answer is tried again before the next is due', async () => {
+  const line = await openLine(url)
+  const { keeper, lost, leases } = await keeping(1, line.url)
+  line.drop()
+  await keeper.runOnce()
+  expect(await renewed(leases)).toEqual([])
+  await line.restore()
+  await until('the lease to be renewed', async () => (await renewed(leases)).length === 1)
+  expect(lost).toEqual([])
 })
 
 test('one that was rescued is lost, however the others do', async () => {

@@ -37,6 +37,15 @@ describe('each way a process dies has an error code of its own, and tells what i
   })
 })
 
+test('one that was ended for the sake of the container says so, and what its own limit is', () => {
+  const peakMemoryBytes = 70 * 1024 * 1024
+  const end = endOf({ kind: 'stopped', reason: 'container_full' }, job, { ...known, peakMemoryBytes })
+  expect(end).toMatchObject({
+    errorCode: 'out_of_memory',
+    message: expect.stringMatching(/container was about to run out.* 70 MiB\. Its own limit is 100 MiB\.$/),
+  })
+})
+
 const thrown: EndOfProcess = { kind: 'threw', errorCode: 'boom', message: 'm', stack: '', retry: true }
 
 test('an error that was thrown keeps its code and is no crash', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { newId } from '../../../../core/ids.ts'
-import { claimHooks, giveUpHooks } from '../../../../core/queue/hooks.ts'
+import { claimHooks, giveBackHooks, giveUpHooks } from '../../../../core/queue/hooks.ts'
 import { testDatabase } from '../../../support/database.ts'
 import { observePlans, pagesOf, wholeTablesRead } from '../../../support/plans.ts'
 import { testQueue } from '../../../support/queue.ts'
@@ -42,6 +42,22 @@ test('the oldest of what a worker has the code of is taken, and those of one job
   expect(await take(2)).toEqual([first, second].sort())
   expect(await take(2)).toEqual([third])
   expect(await take(2)).toEqual([])
+})
+
+test('one that is given back can be taken at once, and no try is spent; not one that another took meanwhile', async () => {
+  const jobId = await due('loaded')
+  const take = () => claimHooks(sql, { definitions: [loaded], limit: 1, leaseSeconds })
+  const first = await take()
+  await giveBackHooks(sql, first)
+  const second = await take()
+  expect(second).toMatchObject([{ jobId, tries: 1 }])
+  await sql`update job_server.hook_runs set lease_expires_at = now() - interval '1 second'`
+  const third = await take()
+  expect(third).toMatchObject([{ jobId, tries: 2 }])
+  await giveBackHooks(sql, second)
+  expect(await take()).toEqual([])
+  await giveBackHooks(sql, third)
+  expect(await take()).toMatchObject([{ jobId, tries: 2 }])
 })
 
 test('taking one does not read those that nobody here has the code of', async () => {
