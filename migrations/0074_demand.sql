@@ -14,8 +14,8 @@ language sql stable set search_path = job_server, pg_catalog as $$
   with fleets as (
     select distinct info -> 'queues' as queues, info -> 'definitions' as definitions
     from workers
-    -- One that drains has no definitions any more.
-    where kind = 'worker' and heartbeat_at > now() - interval '45 seconds' and info -> 'definitions' <> '[]'
+    -- Alive is who is for `silentSeconds`. One that drains has no definitions any more.
+    where kind = 'worker' and heartbeat_at > now() - interval '30 seconds' and info -> 'definitions' <> '[]'
       and (of_queues is null or info -> 'queues' ?| of_queues)
   ),
   waiting as (

@@ -86,7 +86,7 @@ test('what no living worker has is told apart, and wants nobody', async () => {
 test('while no worker takes up jobs all are wanted, as one has to begin', async () => {
   await enqueue(2, 'free')
   await worker('silent', { queues: [], definitions: ['limited@1'] })
-  await sql`update job_server.workers set heartbeat_at = now() - interval '46 seconds'`
+  await sql`update job_server.workers set heartbeat_at = now() - interval '31 seconds'`
   await worker('draining', { queues: [], definitions: [] })
   expect(await demand()).toMatchObject({ jobs: 2, unserved: 0 })
 })
