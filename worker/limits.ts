@@ -80,9 +80,10 @@ export class LimitWatch {
   #lookAtContainer(): void {
     if (this.container === null) return
     const excess = this.container.usedBytes() - this.container.limitBytes * (1 - reserveShare)
+    if (excess <= 0) return
     const attempts = [...this.#attempts].sort((one, other) => other.memoryBytes - one.memoryBytes)
     // One at a time: what it frees may be enough for the others.
-    if (excess <= 0 || attempts.some(({ isEnding }) => isEnding)) return
+    if (attempts.some(({ isEnding }) => isEnding)) return
     // Where others fill it, it is of no use to end jobs.
     if (attempts.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) < excess) return
     attempts[0]?.end('container_full')

@@ -5,7 +5,7 @@ import { DefinitionNotFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { JobStatus } from '../job-state.ts'
 import { makeLanes } from '../queue/lanes.ts'
-import { statusWhileKnown } from '../queue/read.ts'
+import { statusesWhileKnown } from '../queue/read.ts'
 import { withSendSpan } from '../queue/send-span.ts'
 import { hintWork } from '../queue/wake.ts'
 import type { TraceHeaders } from '../trace/context.ts'
@@ -63,8 +63,9 @@ export async function redriveOne(
       if (!letter.isRegistered) throw notRegistered(letter)
       return null
     }
-    const status = redriven.created ? 'queued' : await statusWhileKnown(sql, redriven.jobId)
-    if (status !== null) return { ...redriven, status }
+    const { created, jobId } = redriven
+    const status = created ? 'queued' : (await statusesWhileKnown(sql, [jobId])).get(jobId)
+    if (status !== undefined) return { ...redriven, status }
     // It went between the two looks, and the next one redrives the letter afresh.
   }
 }

@@ -21,7 +21,7 @@ import { type EnqueueRow, rowsOf, withoutRepeats } from './enqueue-row.ts'
 import { gather } from './gather.ts'
 import { insertJobs, StaleDefinitions, type Written } from './insert-jobs.ts'
 import { insertTogether } from './insert-together.ts'
-import { statusesOf } from './read.ts'
+import { statusesWhileKnown } from './read.ts'
 import { withSendSpan } from './send-span.ts'
 import { hintWork, isPool } from './wake.ts'
 
@@ -169,14 +169,16 @@ async function enqueueAs(
     const job = written.get(id)
     return job === undefined || job.jobId === id || job.otherParams ? [] : job.jobId
   })
-  const statuses = await statusesOf(sql, met)
+  const statuses = await statusesWhileKnown(sql, met)
   const answers = new Map<EnqueueRow, Enqueued>()
   for (const row of first) {
     const job = written.get(row.id)
     if (job === undefined) throw new Error('enqueue wrote neither a job nor met one')
     if (job.otherParams) throw new IdempotencyConflict({ key: row.key ?? '', jobId: job.jobId })
-    const status = statuses.get(job.jobId) ?? 'queued'
-    answers.set(row, { job: { id: job.jobId, status }, created: job.jobId === row.id })
+    const created = job.jobId === row.id
+    // One that was met and is in no table any more had finished, and long ago.
+    const status = created ? 'queued' : (statuses.get(job.jobId) ?? 'succeeded')
+    answers.set(row, { job: { id: job.jobId, status }, created })
   }
   return rows.map((row) => {
     const answer = answers.get(row)

@@ -25,10 +25,10 @@ export async function readJob(sql: Sql, jobId: string): Promise<JobView | null> 
 }
 
 /**
- * Of jobs that are known to have existed: one that is in no table any more had finished, and long ago. Runs on connections
- * of others, too.
+ * Of each that is live or in history, or of whose failure a dead letter tells when its history is dropped. Runs on
+ * connections of others, too.
  */
-export async function statusesOf(sql: Sql, jobIds: string[]): Promise<Map<string, JobStatus>> {
+export async function statusesWhileKnown(sql: Sql, jobIds: string[]): Promise<Map<string, JobStatus>> {
   const statuses = new Map<string, JobStatus>()
   if (jobIds.length === 0) return statuses
   // jobs_pk, then of each the one partition's job_history pk
@@ -42,18 +42,8 @@ export async function statusesOf(sql: Sql, jobIds: string[]): Promise<Map<string
   // dead_letters_original_job_unique
   const letters = await sql<{ id: string }[]>`
     select original_job_id as id from job_server.dead_letters where original_job_id = any(${unknown}::uuid[])`
-  for (const id of unknown) statuses.set(id, 'succeeded')
   for (const { id } of letters) statuses.set(id, 'failed')
   return statuses
-}
-
-/** As `statusIfAny`, and of a job whose history is dropped while a dead letter tells that it failed. */
-export async function statusWhileKnown(sql: Sql, jobId: string): Promise<JobStatus | null> {
-  const status = await statusIfAny(sql, jobId)
-  if (status !== null) return status
-  // dead_letters_original_job_unique
-  const letters = await sql`select from job_server.dead_letters where original_job_id = ${jobId}`
-  return letters.length > 0 ? 'failed' : null
 }
 
 export async function statusIfAny(sql: Sql, jobId: string): Promise<JobStatus | null> {

@@ -68,7 +68,7 @@ export async function packageTrack(from: string, to: string): Promise<Track> {
     await copy(input, output, boxes[0]?.offset ?? 0, bodyBytes, (bytes) => {
       hasCaptions ||= holdsCaptions(bytes)
     })
-    return describe(head, index, groups, { ...timing, hasCaptions })
+    return { ...describe(head, index, groups, timing), hasCaptions }
   } finally {
     await input.close()
     await output.close()
@@ -145,8 +145,8 @@ function describe(
   head: Uint8Array,
   index: Uint8Array,
   groups: Fragment[],
-  { timescale, hasCaptions }: Timing & Pick<Track, 'hasCaptions'>,
-): Track {
+  { timescale }: Timing,
+): Omit<Track, 'hasCaptions'> {
   const indexEnd = head.length + index.length
   let offset = indexEnd
   const segments = groups.map(({ sizeBytes, duration }) => {
@@ -169,7 +169,6 @@ function describe(
     peakBitrate: Math.max(averageBitrate, ...whole.map((segment) => Math.round(bitsOf(segment)))),
     durationSeconds,
     sampleCount: sum(groups.map(({ sampleCount }) => sampleCount)),
-    hasCaptions,
   }
 }
 
